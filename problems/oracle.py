@@ -1,0 +1,125 @@
+"""The only thing a solver sees of a problem: gradients on demand, each of them counted.
+
+An oracle draws a *sample* (nothing, component indices, or a noise vector) and answers with the gradient on that sample.
+`redraw=False` repeats the last sample, which SAM, extragradient and variance reduction need.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal
+
+import torch
+from torch import Generator, Tensor
+
+from problems.problem import FiniteSum
+
+Sampling = Literal["with replacement", "without replacement", "reshuffled"]
+
+
+class Oracle:
+    """Answers queries about one problem and counts them, per replicate.
+
+    Build one with `Oracle.full`, `Oracle.minibatch` or `Oracle.gaussian`. `calls` counts gradient queries,
+    `component_gradients` what they cost in gradients of single f_i, `values` function values (n components each).
+    """
+
+    def __init__(self, problem: FiniteSum, draw: Callable, query: Callable, cost: int):
+        self.n = problem.n
+        self.sample = None  # the last sample drawn: for a minibatch the component indices (*batch, b)
+        self.calls = self.component_gradients = self.values = 0
+        self._problem, self._draw, self._query, self._cost = problem, draw, query, cost
+
+    @classmethod
+    def full(cls, problem: FiniteSum) -> Oracle:
+        """Exact gradients; each costs n component gradients."""
+        return cls(problem, lambda batch: None, lambda x, sample: problem.grad(x), problem.n)
+
+    @classmethod
+    def minibatch(
+        cls, problem: FiniteSum, batch_size: int, generator: Generator, sampling: Sampling = "with replacement"
+    ) -> Oracle:
+        """Mean gradient of `batch_size` components; independent draws for every replicate.
+
+        sampling: "with replacement" (independent uniform indices), "without replacement" (a fresh uniform subset each
+        time) or "reshuffled" (consecutive blocks of a random permutation, renewed when used up).
+        """
+        if not 1 <= batch_size <= problem.n and sampling != "with replacement" or batch_size < 1:
+            raise ValueError(f"batch_size is {batch_size}; accepted are 1 to n = {problem.n}")
+        samplers = {"with replacement": _independent, "without replacement": _subset, "reshuffled": _reshuffled}
+        if sampling not in samplers:
+            raise ValueError(f"sampling is {sampling!r}; accepted are {', '.join(map(repr, samplers))}")
+        draw = samplers[sampling](problem.n, batch_size, generator)
+        return cls(problem, draw, problem.sample_grad, batch_size)
+
+    @classmethod
+    def gaussian(cls, problem: FiniteSum, sigma: float | Tensor, generator: Generator) -> Oracle:
+        """grad f + xi with xi ~ N(0, sigma^2/d I), so E||xi||^2 = sigma^2: noise whose sample reveals nothing else."""
+        scale = sigma / torch.Size(problem.shape).numel() ** 0.5
+
+        def draw(batch):
+            return scale * torch.randn(
+                *batch, *problem.shape, generator=generator, device=generator.device, dtype=torch.float64
+            )
+
+        return cls(problem, draw, lambda x, xi: problem.grad(x) + xi, 1)
+
+    def grad(self, x: Tensor, redraw: bool = True) -> Tensor:
+        """The gradient at x on a fresh sample, or on the last one again: (*batch, *shape) -> (*batch, *shape)."""
+        if redraw or self.calls == 0:
+            self.sample = self._draw(self._batch(x))
+        self.calls += 1
+        self.component_gradients += self._cost
+        return self._query(x, self.sample)
+
+    def full_grad(self, x: Tensor) -> Tensor:
+        """The exact gradient, whatever the sampling (the anchor of SVRG); costs n component gradients."""
+        self.calls += 1
+        self.component_gradients += self.n
+        return self._problem.grad(x)
+
+    def component_grads(self, x: Tensor) -> Tensor:
+        """All n component gradients (the table of SAGA): (*batch, *shape) -> (*batch, n, *shape); costs n."""
+        self.calls += 1
+        self.component_gradients += self.n
+        at = len(self._batch(x))
+        index = torch.arange(self.n, device=x.device).unsqueeze(-1).expand(*x.shape[:at], self.n, 1)
+        return self._problem.sample_grad(x.unsqueeze(at).expand(*x.shape[:at], self.n, *x.shape[at:]), index)
+
+    def value(self, x: Tensor) -> Tensor:
+        """f(x) up to the constant f*, for line search on the full function: (*batch, *shape) -> (*batch,)."""
+        self.values += 1
+        return self._problem.gap(x)
+
+    def _batch(self, x: Tensor) -> torch.Size:
+        return x.shape[: x.ndim - len(self._problem.shape)]
+
+
+def _independent(n: int, b: int, generator: Generator) -> Callable:
+    return lambda batch: torch.randint(n, (*batch, b), generator=generator, device=generator.device)
+
+
+def _subset(n: int, b: int, generator: Generator) -> Callable:
+    def draw(batch):  # Floyd's algorithm: a uniform b-subset from b draws
+        chosen = torch.empty(*batch, b, dtype=torch.int64, device=generator.device)
+        for j, top in enumerate(range(n - b, n)):
+            new = torch.randint(top + 1, batch, generator=generator, device=generator.device)
+            seen = (chosen[..., :j] == new.unsqueeze(-1)).any(-1)
+            chosen[..., j] = torch.where(seen, top, new)
+        return chosen
+
+    return draw
+
+
+def _reshuffled(n: int, b: int, generator: Generator) -> Callable:
+    order, used = None, n
+
+    def draw(batch):
+        nonlocal order, used
+        if used + b > n:  # a remainder shorter than a batch is dropped, so that every batch has b components
+            order = torch.rand(*batch, n, generator=generator, device=generator.device).argsort(-1)
+            used = 0
+        used += b
+        return order[..., used - b : used]
+
+    return draw

@@ -1,0 +1,81 @@
+r"""What a problem is: a finite sum with certified constants.
+
+    f(x) = (1/n) sum_{i=1}^n f_i(x),        x of shape `shape`.
+
+Every function of x is batched: each leading axis of x is a batch axis (sweep axes first, then replicates). A parameter
+of a problem (a spectrum, a threshold, a noise level) may be a tensor that broadcasts against x, so that one problem
+object is a whole family of instances, one per sweep index; its constants are then tensors over the batch axes.
+
+The constants are one-sided numbers that the problem *certifies*, each with its reason: a bound is judged against these
+and never against an estimate. `problems/certify.py` tries to break them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+Number = float | Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class Constants:
+    """Numbers that a problem certifies.
+
+    They hold on the whole space or, where the problem has a `domain`, on that set. `certificate` gives one reason for
+    each, as "L: ...; mu: ...; sigma2: ...; f*: ...".
+    """
+
+    smoothness: Number  # L in l2, an upper bound; inf where the gradient is not Lipschitz
+    pl: Number  # mu of ||grad f||^2 >= 2 mu (f - f*), a lower bound; 0 where there is none
+    strong_convexity: Number  # of f, a lower bound; 0 where there is none
+    convex: bool
+    component_smoothness: Number  # max_i L_i, an upper bound
+    variance: Number  # sigma^2 >= E_i ||grad f_i(x) - grad f(x)||^2 for every x; inf where unbounded
+    variance_at_minimizer: Number  # sigma*^2, the same at the minimizer; nan where there is no minimizer
+    optimum: Number  # f*, the infimum of f
+    optimum_error: Number  # |f* - optimum| is at most this
+    certificate: str
+
+
+@dataclass(frozen=True, eq=False)
+class FiniteSum:
+    """A function f = (1/n) sum_i f_i that knows its constants. Build one with a function of a leaf such as `huber`."""
+
+    name: str
+    n: int
+    shape: tuple[int, ...]
+    gap: Callable[[Tensor], Tensor]  # x -> f(x) - f*, without cancellation     (*batch, *shape) -> (*batch,)
+    grad: Callable[[Tensor], Tensor]  # x -> grad f(x)                           (*batch, *shape) -> (*batch, *shape)
+    sample_grad: Callable[[Tensor, Tensor], Tensor]  # x, index (*batch, b) -> mean of grad f_i over the b drawn i
+    start: Tensor  # (*sweep, *shape)
+    minimizer: Tensor | None  # one minimizer (*sweep, *shape), the nearest to `start` where there are many
+    constants: Constants
+    floor: Number  # below this gap float64 rounding speaks, not the algorithm
+    domain: Callable[[Tensor], Tensor] | None = None  # x -> bool (*batch,): where the constants hold; None: everywhere
+
+    @property
+    def radius(self) -> Tensor:
+        """R = ||start - minimizer||, of shape (*sweep,)."""
+        if self.minimizer is None:
+            raise ValueError(f"{self.name} has no minimizer, hence no distance R to it")
+        return norm(self.start - self.minimizer, self.shape)
+
+    @property
+    def initial_gap(self) -> Tensor:
+        """Delta = f(start) - f*, of shape (*sweep,)."""
+        return self.gap(self.start)
+
+    def starts(self, *replicates: int) -> Tensor:
+        """The start repeated along new replicate axes: (*sweep, *replicates, *shape)."""
+        at = self.start.ndim - len(self.shape)
+        sweep, shape = self.start.shape[:at], self.start.shape[at:]
+        return self.start.reshape(*sweep, *[1] * len(replicates), *shape).expand(*sweep, *replicates, *shape).clone()
+
+
+def norm(x: Tensor, shape: tuple[int, ...]) -> Tensor:
+    """Euclidean norm over the trailing axes `shape`: (*batch, *shape) -> (*batch,)."""
+    return x.flatten(-len(shape)).norm(dim=-1)

@@ -1,0 +1,45 @@
+"""Step-size rules: a number, a tensor that broadcasts against x, or a rule k -> a_k for k = 0, 1, 2, ...
+
+    constant            a_k = a
+    InverseTime         a_k = scale / (mu (k + shift))
+    horizon_tuned       a   = 1 / (L + sigma sqrt(N) / R)      for N steps, smooth convex
+
+scale 1, shift 1 is the classical 1/(mu (k+1)); `InverseTime.for_pl` is 2/(mu (2 kappa + k)) counted from k = 1, which
+never exceeds 1/L.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from torch import Tensor
+
+Schedule = float | Tensor | Callable[[int], float | Tensor]
+
+
+def step_size(lr: Schedule, k: int) -> float | Tensor:
+    """The step of iteration k."""
+    return lr(k) if callable(lr) else lr
+
+
+@dataclass(frozen=True, eq=False)
+class InverseTime:
+    """a_k = scale / (mu (k + shift)), k = 0, 1, ..."""
+
+    mu: float | Tensor
+    scale: float = 1.0
+    shift: float | Tensor = 1.0
+
+    @classmethod
+    def for_pl(cls, mu: float | Tensor, L: float | Tensor) -> InverseTime:
+        """2/(mu (2 kappa + k)) with k counted from 1, so that a_k <= 1/L."""
+        return cls(mu, 2.0, 2 * L / mu + 1)
+
+    def __call__(self, k: int) -> float | Tensor:
+        return self.scale / (self.mu * (k + self.shift))
+
+
+def horizon_tuned(L: float, R: float, sigma: float, N: int) -> float:
+    """The constant step 1/(L + sigma sqrt(N)/R) for exactly N steps on a smooth convex problem."""
+    return 1 / (L + sigma * N**0.5 / R)
