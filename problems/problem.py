@@ -4,7 +4,9 @@ r"""What a problem is: a finite sum with certified constants.
 
 Every function of x is batched: each leading axis of x is a batch axis (sweep axes first, then replicates). A parameter
 of a problem (a spectrum, a threshold, a noise level) may be a tensor that broadcasts against x, so that one problem
-object is a whole family of instances, one per sweep index; its constants are then tensors over the batch axes.
+object is a whole family of instances, one per sweep index; its constants are then tensors over the batch axes. Such a
+parameter, and with it `start`, keeps an axis of length 1 for every replicate axis: (12, 1, 1) is a sweep of 12 against
+x of shape (12, replicates, d), and constants, R and Delta of shape (12, 1) then broadcast against gap(x).
 
 The constants are one-sided numbers that the problem *certifies*, each with its reason: a bound is judged against these
 and never against an estimate. `problems/certify.py` tries to break them.
@@ -25,8 +27,8 @@ Number = float | Tensor
 class Constants:
     """Numbers that a problem certifies.
 
-    They hold on the whole space or, where the problem has a `domain`, on that set. `certificate` gives one reason for
-    each, as "L: ...; mu: ...; sigma2: ...; f*: ...".
+    They hold on the whole space or, where the problem has a `domain`, on that set (smoothness and convexity: for pairs
+    whose segment stays in it). `certificate` gives one reason for each, as "L: ...; mu: ...; sigma2: ...; f*: ...".
     """
 
     smoothness: Number  # L in l2, an upper bound; inf where the gradient is not Lipschitz
@@ -51,7 +53,7 @@ class FiniteSum:
     gap: Callable[[Tensor], Tensor]  # x -> f(x) - f*, without cancellation     (*batch, *shape) -> (*batch,)
     grad: Callable[[Tensor], Tensor]  # x -> grad f(x)                           (*batch, *shape) -> (*batch, *shape)
     sample_grad: Callable[[Tensor, Tensor], Tensor]  # x, index (*batch, b) -> mean of grad f_i over the b drawn i
-    start: Tensor  # (*sweep, *shape)
+    start: Tensor  # (*sweep, *shape), sweep with its axes of length 1 for the replicates
     minimizer: Tensor | None  # one minimizer (*sweep, *shape), the nearest to `start` where there are many
     constants: Constants
     floor: Number  # below this gap float64 rounding speaks, not the algorithm
@@ -70,12 +72,26 @@ class FiniteSum:
         return self.gap(self.start)
 
     def starts(self, *replicates: int) -> Tensor:
-        """The start repeated along new replicate axes: (*sweep, *replicates, *shape)."""
+        """The start for each replicate: (*replicates, *shape) for one instance, else (*sweep, *replicates, *shape).
+
+        Raises ValueError for a family of instances whose parameters keep no axes of length 1 for the replicates.
+        """
         at = self.start.ndim - len(self.shape)
-        sweep, shape = self.start.shape[:at], self.start.shape[at:]
-        return self.start.reshape(*sweep, *[1] * len(replicates), *shape).expand(*sweep, *replicates, *shape).clone()
+        sweep, kept = self.start.shape[:at], max(at - len(replicates), 0)
+        if any(length != 1 for length in sweep[kept:]):
+            raise ValueError(
+                f"the parameters of {self.name} have batch shape {tuple(sweep)}; {len(replicates)} replicate axes "
+                f"need as many trailing axes of length 1, as in (12, 1, 1) against x of shape (12, replicates, d)"
+            )
+        return self.start.expand(*sweep[:kept], *replicates, *self.shape).clone()
 
 
 def norm(x: Tensor, shape: tuple[int, ...]) -> Tensor:
     """Euclidean norm over the trailing axes `shape`: (*batch, *shape) -> (*batch,)."""
     return x.flatten(-len(shape)).norm(dim=-1)
+
+
+def over_batch(parameter: Number, shape: tuple[int, ...]) -> Number:
+    """A parameter that broadcasts against x, as one that broadcasts against gap(x): (*batch, 1, ...) -> (*batch,)."""
+    is_tensor = isinstance(parameter, Tensor) and parameter.ndim > 0
+    return parameter[(..., *[0] * len(shape))] if is_tensor else parameter

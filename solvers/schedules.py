@@ -2,10 +2,11 @@
 
     constant            a_k = a
     InverseTime         a_k = scale / (mu (k + shift))
+    InversePower        a_k = scale / (k + 1)^power
     horizon_tuned       a   = 1 / (L + sigma sqrt(N) / R)      for N steps, smooth convex
 
 scale 1, shift 1 is the classical 1/(mu (k+1)); `InverseTime.for_pl` is 2/(mu (2 kappa + k)) counted from k = 1, which
-never exceeds 1/L.
+never exceeds 1/L. InversePower with a power between 1/2 and 1 is the long step that iterate averaging asks for.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ class InverseTime:
     """a_k = scale / (mu (k + shift)), k = 0, 1, ..."""
 
     mu: float | Tensor
-    scale: float = 1.0
+    scale: float | Tensor = 1.0
     shift: float | Tensor = 1.0
 
     @classmethod
@@ -40,6 +41,17 @@ class InverseTime:
         return self.scale / (self.mu * (k + self.shift))
 
 
-def horizon_tuned(L: float, R: float, sigma: float, N: int) -> float:
+@dataclass(frozen=True, eq=False)
+class InversePower:
+    """a_k = scale / (k + 1)^power, k = 0, 1, ..."""
+
+    scale: float | Tensor
+    power: float = 0.5
+
+    def __call__(self, k: int) -> float | Tensor:
+        return self.scale / (k + 1) ** self.power
+
+
+def horizon_tuned(L: float | Tensor, R: float | Tensor, sigma: float | Tensor, N: int) -> float | Tensor:
     """The constant step 1/(L + sigma sqrt(N)/R) for exactly N steps on a smooth convex problem."""
     return 1 / (L + sigma * N**0.5 / R)

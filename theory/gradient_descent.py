@@ -1,20 +1,21 @@
 r"""Gradient descent with a constant step, x_{k+1} = x_k - (h/L) grad f(x_k).
 
-    PL:          f(x_N) - f* <= (1 - mu h (2-h)/L)^N Delta,  and in one dimension exactly (1 - mu h/L)^(2N) Delta
-    convex:      f(x_N) - f* <= (L R^2/2) max{ 1/(2Nh+1), (1-h)^(2N) }                     (every constant step, exact)
-    nonconvex:   min_{k<=N} ||grad f(x_k)||^2 <= 4 L Delta / ( N min{4h-h^2, 4h-h^3} + 2 )                      (exact)
+    PL:          f(x_N) - f* <= (1 - mu h (2-h)/L)^N Delta;  in one dimension (1 - mu h/L)^(2N) Delta, exact
+    convex:      f(x_N) - f* <= (L R^2/2) max{ 1/(2Nh+1), (1-h)^(2N) },                exact for every step
+    nonconvex:   min_{k<=N} ||grad f(x_k)||^2 <= 4 L Delta / (N min{4h-h^2, 4h-h^3} + 2),              exact
 
-Hypotheses: f is L-smooth; PL means ||grad f||^2 >= 2 mu (f - f*).  "Constant step" is part of the statements: variable
-steps (the silver schedule) and momentum beat the convex row.  Neither PL rate in several dimensions is known to be
-attained, although the second is often called tight; the exact constant is open, and lies above the one-dimensional
-rate.  The iteration counts at the end are worst-case counts: for each eps another instance attains them.
+Hypotheses: f is L-smooth; PL means ||grad f||^2 >= 2 mu (f - f*).  "Constant step" is part of the statements:
+variable steps (the silver schedule) and momentum beat the convex row.  To our knowledge the exact PL rate in
+several dimensions is open.  Polyak's is not it, nor is the one of the three step ranges, often called tight:
+stronger necessary conditions give less (Rubbens, Hendrickx and Taylor 2025).  The iteration counts at the end
+are worst-case counts: for each eps another instance attains them.
 
-One dimension, h <= 1: f' keeps its sign between x_k and x_{k+1}, as it is L-Lipschitz, so y = sqrt(2(f - f*)), whose
-slope is at least sqrt(mu), falls by at least sqrt(mu) (h/L) |f'(x_k)| >= (mu h/L) y_k.
+One dimension, h <= 1: f' keeps its sign between x_k and x_{k+1}, as it is L-Lipschitz, so y = sqrt(2(f -
+f*)), whose slope is at least sqrt(mu), falls by at least sqrt(mu) (h/L) |f'(x_k)| >= (mu h/L) y_k.
 
-Sources: Polyak (1963); Abbaszadehpeivasti, de Klerk and Zamani (2023), Theorem 3, arXiv:2204.00647; the same (2021),
-arXiv:2104.05468; Taylor, Hendrickx and Glineur (2018); Drori and Teboulle (2014) and, for every step, Kim (2024),
-arXiv:2412.04427.
+Sources: Polyak (1963); Abbaszadehpeivasti, de Klerk and Zamani (2023), Theorem 3, arXiv:2204.00647; the same
+(2021), arXiv:2104.05468; Taylor, Hendrickx and Glineur (2018); Drori and Teboulle (2014) and, for every step,
+Kim (2024), arXiv:2412.04427; Rubbens, Hendrickx and Taylor (2025), arXiv:2504.14377.
 """
 
 import mpmath
@@ -36,7 +37,8 @@ pl_polyak = Bound(
 )
 pl_step_ranges = Bound(
     "pl_step_ranges", "f(x_N) - f*", pl_factor**N * Delta, "upper",
-    "f is L-smooth and mu-PL; 0 < h < 2; not attained, and for h near 2 not even the N-step value of its own relaxation",
+    "f is L-smooth and mu-PL; 0 < h < 2; not attained, and for h near 2 not even the N-step value "
+    "of its own relaxation",
     "GD, step h/L", "Abbaszadehpeivasti, de Klerk and Zamani (2023), Theorem 3, arXiv:2204.00647",
     domain=(h < 2) & (mu <= L),
 )
@@ -46,7 +48,8 @@ pl_line = Bound(
     "f = mu x^2/2", domain=(h <= 1) & (mu <= L),
 )
 strongly_convex_gap = Bound(
-    "strongly_convex_gap", "f(x_N) - f*", sp.Max((1 - _u * h) ** (2 * N), (1 - h) ** (2 * N)) * Delta, "tight",
+    "strongly_convex_gap", "f(x_N) - f*",
+    sp.Max((1 - _u * h) ** (2 * N), (1 - h) ** (2 * N)) * Delta, "tight",
     "f is L-smooth and mu-strongly convex; 0 < h < 2", "GD, step h/L", "Taylor, Hendrickx and Glineur (2018)",
     "f = mu x^2/2 or f = L x^2/2", domain=(h < 2) & (mu <= L),
 )
@@ -54,7 +57,8 @@ strongly_convex_distance = Bound(
     "strongly_convex_distance", "f(x_N) - f*",
     L * R**2 / 2 * sp.Max(mu / (mu + L * ((1 - _u * h) ** (-2 * N) - 1)), (1 - h) ** (2 * N)), "tight",
     "f is L-smooth and mu-strongly convex; 0 < h < 2", "GD, step h/L", "Kim (2024), arXiv:2412.04427",
-    "Huber function plus a parabola (curvature L inside, mu outside), or f = L x^2/2", domain=(h < 2) & (mu < L),
+    "Huber function plus a parabola (curvature L inside, mu outside), or f = L x^2/2",
+    domain=(h < 2) & (mu <= L),
 )
 convex = Bound(
     "convex", "f(x_N) - f*", L * R**2 / 2 * sp.Max(1 / (2 * N * h + 1), (1 - h) ** (2 * N)), "tight",
@@ -70,17 +74,19 @@ nonconvex = Bound(
     "the sawtooth gradient on the line for h <= 1; the worst function for h > 1 is not written out here",
     domain=h <= sp.sqrt(3),
 )
-best_nonconvex_step = 2 / sp.sqrt(3)  # where 4h - h^3 is largest; there the bound is 6 sqrt3 L Delta/(8N + 3 sqrt3)
+best_nonconvex_step = 2 / sp.sqrt(3)  # the maximum of 4h - h^3; the bound is 6 sqrt3 L Delta/(8N + 3 sqrt3)
 
 
 def best_step(steps: int, digits: int = 30) -> mpmath.mpf:
-    """The step h*(N) in (1, 2) where both worst functions of ``convex`` agree, to ``digits`` certified digits.
+    """The step h*(N) in (1, 2) where both worst functions of ``convex`` agree, to ``digits`` certified
+    digits.
 
-    (2Nh+1)(h-1)^(2N) - 1 increases on (1, 2) from -1 to 4N, so its sign change, certified in interval arithmetic, is
-    the only root; left of it the first term of the maximum falls with h, right of it the second one grows.
+    (2Nh+1)(h-1)^(2N) - 1 increases on (1, 2) from -1 to 4N, so its sign change, certified in interval
+    arithmetic, is the only root; left of it the first term of the maximum falls with h, right of it the
+    second one grows.
 
     >>> mpmath.nstr(best_step(1), 12), mpmath.nstr(best_step(100), 12)
-    ('1.5', '1.97122166862')
+    ('1.5', '1.97054664706')
     """
     if steps < 1:
         raise ValueError(f"steps must be a positive integer, got {steps}")
@@ -107,7 +113,7 @@ def best_step_table(counts, digits: int = 15) -> list[tuple[int, mpmath.mpf, mpm
     """Rows (N, h*(N), worst gap in units of L R^2); the gain over h = 1 tends to a factor of two only.
 
     >>> [(N, mpmath.nstr(rate, 6)) for N, step, rate in best_step_table([1, 10])]
-    [(1, '0.125'), (10, '0.0130321')]
+    [(1, '0.125'), (10, '0.0132693')]
     """
     rows = [(steps, best_step(steps, digits)) for steps in counts]
     return [(steps, step, 1 / (4 * steps * step + 2)) for steps, step in rows]

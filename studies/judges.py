@@ -1,0 +1,224 @@
+r"""How evidence becomes a verdict.
+
+"supported" must be *earned*: NaN, an empty record, a censored run or a wide interval never reach it. Intervals are
+two-sided Student-t intervals at 99 % over independent groups of replicates. Every judge returns a `Verdict` whose
+evidence holds the numbers that decided it.
+
+    bound_holds      measured <= bound on every record above the floor; power = worst measured/bound
+    lower_bound_holds  measured >= bound up to a stated statistical tolerance
+    equals_exactly   integers equal integers
+    agrees           numbers equal numbers up to a relative tolerance, without sampling error
+    mean_is          an interval of measured/predicted inside 1 +- tolerance (an equivalence test)
+    exponent_is      an interval of the log-log slope inside exponent +- tolerance, and the power law beats its rivals
+    law_is           one of the laws log(1/eps), 1/eps, 1/eps^2 beats the others by an information criterion
+    exceeds          an interval of an effect above a threshold that was stated before the run
+    proved           a symbolic proof
+    all_of           every one of several verdicts
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy import stats
+
+from studies.claims import Outcome, Verdict
+
+CONFIDENCE = 0.99
+MARGIN = 10.0  # a rival law is rejected when its AICc is worse by this much (odds of exp(5), about 150 to 1)
+ROUNDING = 1e-9  # relative slack of an equality or bound in float64 after up to 1e6 operations
+
+
+def interval(groups: ArrayLike, confidence: float = CONFIDENCE) -> tuple[float, float, float]:
+    """Mean and Student-t interval over independent groups (the last axis): (mean, low, high)."""
+    groups = np.asarray(groups, dtype=float)
+    count = groups.shape[-1]
+    mean = groups.mean(-1)
+    if count < 2:
+        return mean, np.full_like(mean, -np.inf)[()], np.full_like(mean, np.inf)[()]
+    half = stats.t.ppf((1 + confidence) / 2, count - 1) * groups.std(-1, ddof=1) / np.sqrt(count)
+    return mean, mean - half, mean + half
+
+
+def bound_holds(measured: ArrayLike, bound: ArrayLike, floor: ArrayLike = 0.0) -> Verdict:
+    """measured <= bound on every record.
+
+    measured: (records,) for a deterministic quantity, (records, groups) for an expectation seen through independent
+    groups. Records at or below `floor` are left out. Supported if every record's upper limit is below the bound;
+    refuted if a record's lower limit, at a level corrected for the number of records, is above it.
+    """
+    measured, bound = np.asarray(measured, dtype=float), np.asarray(bound, dtype=float)
+    stochastic = measured.ndim == 2
+    centre = measured.mean(-1) if stochastic else measured
+    bound, floor = np.broadcast_to(bound, centre.shape), np.broadcast_to(floor, centre.shape)
+    above = ~(centre <= floor)  # NaN stays in and spoils the verdict
+    evidence = {"records": float(above.sum()), "censored_by_floor": float((~above).sum())}
+    if not above.any() or not np.isfinite(centre[above]).all() or not np.isfinite(bound[above]).all():
+        return Verdict("inconclusive", {**evidence, "power": np.nan})
+    low = high = centre[above]
+    if stochastic:
+        _, _, high = interval(measured[above])
+        _, low, _ = interval(measured[above], 1 - (1 - CONFIDENCE) / above.sum())
+    limit = bound[above] * (1 + ROUNDING)
+    evidence["power"] = float((centre[above] / bound[above]).max())
+    evidence["power_upper"] = float((high / bound[above]).max())
+    return Verdict(_decide((high <= limit).all(), (low > limit).any()), evidence)
+
+
+def lower_bound_holds(measured: ArrayLike, bound: ArrayLike, tolerance: float) -> Verdict:
+    """No record of an expectation (records, groups) lies below (1 - tolerance) bound (records,).
+
+    The tolerance is statistical: a method that attains the bound cannot be told from one slightly below it. Supported
+    if every lower limit is above; refuted if an upper limit is below. `power` is the best measured/bound, near 1 where
+    a method attains the bound.
+    """
+    ratio = np.asarray(measured, dtype=float) / np.asarray(bound, dtype=float)[:, None]
+    if ratio.size == 0 or not np.isfinite(ratio).all():
+        return Verdict("inconclusive", {"power": np.nan})
+    mean, low, high = interval(ratio)
+    evidence = {"power": float(mean.min()), "low": float(low.min()), "tolerance": tolerance}
+    return Verdict(_decide((low >= 1 - tolerance).all(), (high < 1 - tolerance).any()), evidence)
+
+
+def agrees(measured: ArrayLike, predicted: ArrayLike, tolerance: float = ROUNDING) -> Verdict:
+    """|measured/predicted - 1| <= tolerance on every record, for numbers without sampling error."""
+    ratio = np.asarray(measured, dtype=float) / np.asarray(predicted, dtype=float)
+    if ratio.size == 0 or not np.isfinite(ratio).all():
+        return Verdict("inconclusive", {"worst_error": np.nan})
+    error = float(np.abs(ratio - 1).max())
+    evidence = {"worst_error": error, "tolerance": tolerance, "compared": float(ratio.size)}
+    return Verdict("supported" if error <= tolerance else "refuted", evidence)
+
+
+def equals_exactly(measured: ArrayLike, predicted: ArrayLike) -> Verdict:
+    """Integer hitting times equal predicted integers; a censored time (negative) or none at all is inconclusive."""
+    measured, predicted = np.asarray(measured), np.asarray(predicted)
+    censored = int((measured < 0).sum())
+    wrong = int((measured != predicted)[measured >= 0].sum())
+    evidence = {"compared": float(measured.size), "wrong": float(wrong), "censored": float(censored)}
+    return Verdict(_decide(measured.size > 0 and wrong == censored == 0, wrong > 0), evidence)
+
+
+def mean_is(groups: ArrayLike, predicted: ArrayLike, tolerance: float) -> Verdict:
+    """E[measured] = predicted up to a relative tolerance, for every row of groups (..., groups).
+
+    Supported if every interval of the ratio lies inside 1 +- tolerance; refuted if one lies outside.
+    """
+    ratio = np.asarray(groups, dtype=float) / np.asarray(predicted, dtype=float)[..., None]
+    if ratio.size == 0 or not np.isfinite(ratio).all():
+        return Verdict("inconclusive", {"ratio": np.nan})
+    mean, low, high = map(np.atleast_1d, interval(ratio))
+    worst = np.abs(mean - 1).argmax()
+    inside = (low >= 1 - tolerance) & (high <= 1 + tolerance)
+    outside = (low > 1 + tolerance) | (high < 1 - tolerance)
+    evidence = {"ratio": mean.flat[worst], "low": low.min(), "high": high.max(), "tolerance": tolerance}
+    return Verdict(_decide(inside.all(), outside.any()), {k: float(v) for k, v in evidence.items()})
+
+
+def exponent_is(
+    eps: ArrayLike, times: ArrayLike, exponent: float, tolerance: float, decades: float = 2.0, points: int = 8
+) -> Verdict:
+    """times ~ eps^-exponent, from hitting times (E, groups) at accuracies eps (E,); (E,) or one group: deterministic.
+
+    Each group gives a least-squares slope of log time against log 1/eps; the interval over groups must lie inside
+    exponent +- tolerance, over at least `points` accuracies and `decades` decades, without censored runs, and the power
+    law must beat its rivals (the other laws of `LAWS`) by MARGIN. A deterministic record has no sampling error: its
+    interval is the slope itself, widened by how much the local slopes of its two halves differ.
+    """
+    eps, times = np.asarray(eps, dtype=float), np.asarray(times, dtype=float)
+    times = times.reshape(len(eps), -1)
+    usable = np.isfinite(times) & (times > 0)
+    evidence = {"points": float(len(eps)), "censored": float((~usable).sum()), "expected": float(exponent)}
+    if len(eps) < points or not usable.all() or np.ptp(np.log10(eps)) < decades * (1 - ROUNDING):
+        return Verdict("inconclusive", {**evidence, "slope": np.nan})
+    x, y = np.log(1 / eps), np.log(times)
+    slopes = np.polyfit(x, y, 1)[0]
+    curvature = np.polyfit(x, y, 2)[0]
+    if times.shape[1] > 1:
+        slope, low, high = interval(slopes)
+    else:
+        order, half = np.argsort(x), len(x) // 2
+        parts = [np.polyfit(x[part], y[part], 1)[0, 0] for part in (order[:half], order[half:])]
+        slope, low, high = slopes[0], min(slopes[0], *parts), max(slopes[0], *parts)
+    margin = rivals_rejected(eps, times, f"eps^-{exponent:g}", {f"eps^-{exponent:g}": _power(exponent), **LAWS})
+    evidence |= {"slope": slope, "low": low, "high": high, "curvature": curvature.mean(), "rival_margin": margin}
+    inside = low >= exponent - tolerance and high <= exponent + tolerance
+    outside = low > exponent + tolerance or high < exponent - tolerance
+    return Verdict(_decide(inside and margin >= MARGIN, outside), {k: float(v) for k, v in evidence.items()})
+
+
+def law_is(eps: ArrayLike, times: ArrayLike, law: str, decades: float = 2.0, points: int = 8) -> Verdict:
+    """times follow `law` (a key of LAWS) rather than any of its rivals, by MARGIN in AICc."""
+    if law not in LAWS:
+        raise ValueError(f"law is {law!r}; accepted are {', '.join(LAWS)}")
+    eps, times = np.asarray(eps, dtype=float), np.asarray(times, dtype=float)
+    times = times.reshape(len(eps), -1)
+    usable = np.isfinite(times) & (times > 0)
+    evidence = {"points": float(len(eps)), "censored": float((~usable).sum())}
+    if len(eps) < points or not usable.all() or np.ptp(np.log10(eps)) < decades * (1 - ROUNDING):
+        return Verdict("inconclusive", {**evidence, "rival_margin": np.nan})
+    margin = rivals_rejected(eps, times, law, LAWS)
+    return Verdict(_decide(margin >= MARGIN, margin <= -MARGIN), {**evidence, "rival_margin": margin})
+
+
+def _power(exponent: float) -> Callable:
+    return lambda eps: np.stack([eps**-exponent])
+
+
+# Each law: the regressors of the hitting time as a function of eps. The logarithmic law has a free offset log(Delta).
+LAWS: dict[str, Callable] = {
+    "log(1/eps)": lambda eps: np.stack([np.log(1 / eps), np.ones_like(eps)]),
+    "1/eps": _power(1.0),
+    "1/eps^2": _power(2.0),
+}
+
+
+def rivals_rejected(eps: np.ndarray, times: np.ndarray, law: str, laws: Mapping[str, Callable]) -> float:
+    """AICc of the best rival minus AICc of `law`: how firmly the rivals are rejected.
+
+    The laws are fitted by least squares of relative errors to the group means of times (E, groups). Residuals below
+    what rounding a time to an integer causes say nothing, and count as that.
+    """
+    mean = times.mean(1)
+    floor = (1 / (12 * mean**2)).sum()
+    candidates = {name: regressors(eps) for name, regressors in laws.items()}
+    mine = candidates.pop(law)
+    rivals = [c for c in candidates.values() if c.shape != mine.shape or not np.allclose(c, mine)]
+    return float(min(_aicc(c, mean, floor) for c in rivals) - _aicc(mine, mean, floor))
+
+
+def _aicc(regressors: np.ndarray, times: np.ndarray, floor: float) -> float:
+    weighted = (regressors / times).T
+    residual = 1 - weighted @ np.linalg.lstsq(weighted, np.ones(len(times)), rcond=None)[0]
+    count, free = len(times), len(regressors) + 1  # the residual variance is fitted as well
+    correction = 2 * free * (free + 1) / (count - free - 1)
+    return count * np.log(max((residual**2).sum(), floor) / count) + 2 * free + correction
+
+
+def exceeds(effects: ArrayLike, threshold: float) -> Verdict:
+    """The mean effect over independent groups or seeds lies above a threshold stated before the run."""
+    effects = np.asarray(effects, dtype=float)
+    if effects.size == 0 or not np.isfinite(effects).all():
+        return Verdict("inconclusive", {"effect": np.nan, "threshold": float(threshold)})
+    mean, low, high = interval(effects)
+    evidence = {"effect": float(mean), "low": float(low), "high": float(high), "threshold": float(threshold)}
+    return Verdict(_decide(low > threshold, high < threshold), evidence)
+
+
+def proved(proof: Callable[[], bool]) -> Verdict:
+    """A symbolic identity: proved if the proof returns True, refuted if it returns False."""
+    return Verdict("proved" if proof() is True else "refuted", {})
+
+
+def all_of(verdicts: Mapping[str, Verdict]) -> Verdict:
+    """Every one of them: refuted if one is, else inconclusive if one is (or there is none), else supported."""
+    outcomes = {verdict.outcome for verdict in verdicts.values()}
+    worst = next((o for o in ("refuted", "inconclusive", "supported", "proved") if o in outcomes), "inconclusive")
+    evidence = {f"{name}.{key}": value for name, v in verdicts.items() for key, value in v.evidence.items()}
+    return Verdict(worst, evidence)
+
+
+def _decide(earned: bool, contradicted: bool) -> Outcome:
+    return "supported" if earned else "refuted" if contradicted else "inconclusive"

@@ -1,0 +1,208 @@
+"""Writes what was found: ledger, tables, figures, one page a study, and where it all came from.
+
+    ledger.csv, ledger.md      every claim and every planted variant, one row each
+    <study>.md                 the study's page, with its figures and tables
+    figures/<study>-*.svg/.pdf, tables/<study>-*.csv/.tex
+    provenance.json            command, commit, versions, seed, device, digest of the sources of each study
+
+A study may define `figures(verdicts) -> {name: Figure}` and `tables(verdicts) -> {name: DataFrame}`, where `verdicts`
+maps the names of its claims to their verdicts. Tables of single claims are written in any case.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+import platform
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from importlib import import_module, metadata
+from pathlib import Path
+
+import jinja2
+import matplotlib
+import pandas as pd
+import seaborn as sns
+from matplotlib.figure import Figure
+
+from studies.claims import Budget, Verdict
+from studies.runner import Result, write_atomically
+from studies.sources import digest
+
+COLUMNS = ["claim", "outcome", "kind", "statement", "source", "evidence", "budget", "seed", "device", "seconds"]
+ROOT = Path(__file__).parent.parent
+LONGEST_TEX = 60  # rows: a longer table is data for a plot, not for a page
+PAGE = jinja2.Template(
+    """\
+# {{ title }}
+
+{{ text }}
+
+| claim | verdict | statement | evidence |
+|---|---|---|---|
+{% for row in rows -%}
+| {{ row.claim }} | **{{ row.outcome }}** | {{ row.statement }} *({{ row.source }})* | {{ row.numbers }} |
+{% endfor %}
+{% for row in planted -%}
+{% if loop.first %}Planted false variants, none of which may be supported:
+
+| variant | verdict |
+|---|---|
+{% endif -%}
+| {{ row.claim }} | {{ row.outcome }} |
+{% endfor %}
+{% for name, caption in figures %}
+![{{ name }}](figures/{{ name }}.svg)
+
+{{ caption }}
+{% endfor %}
+{% for name, table in tables %}
+### {{ name }}
+
+{{ table }}
+{% endfor %}""",
+    trim_blocks=False,
+    keep_trailing_newline=True,
+)
+
+
+def ledger_rows(results: Sequence[Result], budget: Budget) -> list[dict]:
+    """The rows of the ledger: each judged claim, followed by its planted variants."""
+    rows = []
+    for result in results:
+        claim = result.claim
+        shared = {"source": claim.source, "budget": budget.name, "seed": budget.seed, "device": budget.device}
+        rows.append(
+            shared
+            | {"claim": claim.id, "kind": claim.kind, "statement": claim.statement, "seconds": f"{result.seconds:.2f}"}
+            | {"outcome": result.verdict.outcome, "evidence": _evidence(result.verdict)}
+        )
+        for variant, verdict in result.planted.items():
+            rows.append(
+                shared
+                | {"claim": f"{claim.id}!{variant.replace(' ', '_')}", "kind": "planted", "seconds": ""}
+                | {"statement": f"False on purpose, {variant}: {claim.statement}"}
+                | {"outcome": verdict.outcome, "evidence": _evidence(verdict)}
+            )
+    return rows
+
+
+def write_study(module: str, results: Sequence[Result], budget: Budget, out: Path) -> None:
+    """Write one study's page, figures and tables."""
+    study, name = import_module(module), module.rpartition(".")[2]
+    verdicts = {result.claim.name: result.verdict for result in results}
+    tables = {claim: verdict.table for claim, verdict in verdicts.items() if len(verdict.table)}
+    presented = study.tables(verdicts) if hasattr(study, "tables") else {}
+    for part, table in (tables | presented).items():
+        write_atomically(out / f"tables/{name}-{part}.csv", table.to_csv(index=False, lineterminator="\n"))
+        if len(table) <= LONGEST_TEX:
+            # a presented table holds its mathematics between dollar signs, a measured one plain column names
+            tex = table.to_latex(index=False, escape=part not in presented, float_format="%.4g")
+            write_atomically(out / f"tables/{name}-{part}.tex", tex)
+    drawn = _draw(study, verdicts) if hasattr(study, "figures") else {}
+    for part, figure in drawn.items():
+        for kind in ("svg", "pdf"):
+            write_atomically(out / f"figures/{name}-{part}.{kind}", _render(figure, kind))
+    title, _, text = (study.__doc__ or name).strip().partition("\n")
+    rows = ledger_rows(results, budget)
+    page = PAGE.render(
+        title=title.rstrip("."),
+        text=text.strip(),
+        rows=[row | {"numbers": _readable(row["evidence"])} for row in rows if row["kind"] != "planted"],
+        planted=[row for row in rows if row["kind"] == "planted"],
+        figures=[(f"{name}-{part}", figure.get_label()) for part, figure in drawn.items()],
+        tables=[(part, table.to_markdown(index=False, floatfmt=".4g")) for part, table in presented.items()],
+    )
+    write_atomically(out / f"{name}.md", page)
+
+
+def write_ledger(rows: Sequence[Mapping], modules: Sequence[str], budget: Budget, out: Path) -> pd.DataFrame:
+    """Merge the rows of the studies `modules` into the ledger and the provenance of `out`; the ledger is returned."""
+    new = pd.DataFrame(rows, columns=COLUMNS, dtype=str)
+    names = {module.rpartition(".")[2] for module in modules}
+    path = out / "ledger.csv"
+    if path.exists():
+        old = read_ledger(path)
+        kept = old[~old["claim"].str.partition(".")[0].isin(names)]
+        new = pd.concat([kept, new]).sort_values("claim", key=lambda c: c.str.partition(".")[0], kind="stable")
+    write_atomically(path, new.to_csv(index=False, lineterminator="\n"))
+    lines = [
+        f"| {row.claim} | {row.outcome} | {row.kind} | {row.statement} *({row.source})* | {_readable(row.evidence)} |"
+        for row in new.itertuples()
+    ]
+    head = "# Ledger\n\nWhat the words mean: [reports/README.md](../README.md).\n\n"
+    head += "| claim | verdict | kind | statement | evidence |\n|---|---|---|---|---|\n"
+    write_atomically(out / "ledger.md", head + "\n".join(lines) + "\n")
+    _write_provenance(modules, budget, out)
+    return new
+
+
+def read_ledger(path: Path) -> pd.DataFrame:
+    """The ledger, every column as text."""
+    return pd.read_csv(path, dtype=str, keep_default_na=False)
+
+
+def _write_provenance(modules: Sequence[str], budget: Budget, out: Path) -> None:
+    path = out / "provenance.json"
+    studies = json.loads(path.read_text())["studies"] if path.exists() else {}
+    commit, dirty = _git()
+    for module in modules:
+        studies[module.rpartition(".")[2]] = {
+            "sources_sha256": digest(module),
+            "budget": budget.name,
+            "seed": budget.seed,
+            "device": budget.device,
+            "commit": commit,
+            "dirty": dirty,
+        }
+    packages = ["numpy", "scipy", "sympy", "torch", "pandas", "scikit-learn", "matplotlib", "seaborn", "joblib"]
+    record = {
+        "command": " ".join(["python -m studies", *sys.argv[1:]]),
+        "python": platform.python_version(),
+        "machine": f"{platform.system()} {platform.machine()}",
+        "versions": {package: metadata.version(package) for package in packages},
+        "studies": dict(sorted(studies.items())),
+    }
+    write_atomically(path, json.dumps(record, indent=2) + "\n")
+
+
+def _git() -> tuple[str, bool]:
+    def git(*words):
+        return subprocess.run(["git", "-C", str(ROOT), *words], capture_output=True, text=True, check=True).stdout
+
+    try:
+        # reports are what is being written; they do not make the code that writes them dirty
+        return git("rev-parse", "HEAD").strip(), bool(git("status", "--porcelain", "--", ".", ":!reports").strip())
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown (not a git checkout)", True
+
+
+def _evidence(verdict: Verdict) -> str:
+    def tidy(value):
+        return None if math.isnan(value) else value if math.isinf(value) else float(f"{value:.6g}")
+
+    return json.dumps({name: tidy(value) for name, value in verdict.evidence.items()})
+
+
+def _readable(evidence: str) -> str:
+    def plain(value):
+        return "nan" if value is None else f"{value:.4g}"
+
+    return ", ".join(f"{name} {plain(value)}" for name, value in json.loads(evidence).items())
+
+
+def _draw(study, verdicts: Mapping[str, Verdict]) -> dict[str, Figure]:
+    matplotlib.use("Agg")
+    with sns.axes_style("whitegrid"), sns.plotting_context("paper"), sns.color_palette("colorblind"):
+        return study.figures(verdicts)
+
+
+def _render(figure: Figure, kind: str) -> bytes:
+    # without dates and random identifiers the same numbers give the same bytes
+    undated = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}[kind]
+    buffer = io.BytesIO()
+    with matplotlib.rc_context({"svg.hashsalt": "ratewitness", "svg.fonttype": "none", "pdf.fonttype": 42}):
+        figure.savefig(buffer, format=kind, metadata=undated, bbox_inches="tight")
+    return buffer.getvalue()

@@ -1,0 +1,95 @@
+r"""How slow averaged SGD is on parabolas, exactly: the constant of the 1/eps^2 cell.
+
+    sqrt N (E f(xbar_N) - f*)/(sigma R)  ->  (c/2) [ ((1-e^-t)/t)^2 + (s/t)^2 (1 - 2(1-e^-t)/t + (1-e^-2t)/(2t)) ]
+
+Hypotheses: f_+- = lam x^2/2 +- sigma x drawn uniformly, |x_0| = R, constant step a = s R/(sigma sqrt N),
+curvature lam = c sigma/(R sqrt N) chosen against it, t = s c = a lam N; xbar averages x_1..x_N (or
+x_0..x_{N-1}: same limit).
+
+The textbook step is s = 1.  Maximizing over c gives the worst parabola; squaring the value v gives the
+witness's N(eps) ~ v^2 sigma^2 R^2/eps^2.  A longer step, minimizing the maximum, does better: for fixed t the
+bracket is B/s + s V, convex in s, so the maximum is convex in s and its stationary point is the minimum.
+
+Source: derived here from ``moments.average_moment``; the any-method bound is in ``lower_bounds.py``.
+"""
+
+import mpmath
+import sympy as sp
+
+from theory import moments
+from theory.bounds import Bound, N, R, a, c, eps, lam, sigma
+
+s, t = sp.symbols("s t", positive=True)
+_bias = ((1 - sp.exp(-t)) / t) ** 2
+_spread = (1 - 2 * (1 - sp.exp(-t)) / t + (1 - sp.exp(-2 * t)) / (2 * t)) / t**2
+scaled_gap = c / 2 * (_bias + s**2 * _spread).subs(t, s * c)
+def limit_of_moments(spread=1) -> bool:
+    """The limit N -> infinity of the exact average moment is ``scaled_gap``, for both averages.
+
+    With a lam = t/N the moment is rational in t, N and Q = (1 - t/N)^N -> e^-t, and continuous there.
+    """
+    inverse = sp.Symbol("x", positive=True)  # 1/N
+    for head in (False, True):
+        total = moments.closed(1 - t * inverse, sp.exp(-t), s**2 * R**2 * inverse, 1 / inverse, head)[2]
+        limit = sp.limit(sp.cancel((total * inverse**2).subs(moments.x0, R)), inverse, 0)
+        if sp.simplify(limit / R**2 - _bias - spread * s**2 * _spread) != 0:
+            return False
+    return True
+
+
+def _maximum(value: sp.Expr, digits: int):
+    """The maximizer over t of ``value``, polished from a grid on (0, 20), and the maximum there."""
+    slope = sp.lambdify(t, sp.diff(value, t), "mpmath")
+    with mpmath.workdps(2 * digits + 20):
+        height = sp.lambdify(t, value, "mpmath")
+        start = max((mpmath.mpf(j) / 8 for j in range(1, 160)), key=height)
+        top = mpmath.findroot(slope, (start - mpmath.mpf(1) / 8, start + mpmath.mpf(1) / 8), solver="anderson")
+        radius = mpmath.mpf(10) ** (-digits)
+        if not slope(top - radius) > 0 > slope(top + radius):
+            raise ArithmeticError(f"no maximum bracketed near t = {mpmath.nstr(top, 10)}")
+        return top, height(top)
+
+
+def worst_parabola(digits: int = 15) -> tuple[mpmath.mpf, mpmath.mpf]:
+    """(c, v): the worst curvature lam = c sigma/(R sqrt N) for the step R/(sigma sqrt N), and the gap v sigma
+    R/sqrt N.
+
+    >>> curvature, value = worst_parabola()
+    >>> mpmath.nstr(curvature, 15), mpmath.nstr(value, 15), mpmath.nstr(value**2, 10)
+    ('1.40460407662829', '0.295269369785889', '0.08718400073')
+    """
+    return _maximum(scaled_gap.subs({s: 1, c: t}), digits)
+
+
+def best_step_scale(digits: int = 15) -> tuple[mpmath.mpf, mpmath.mpf, mpmath.mpf]:
+    """(s, c, v): the step s R/(sigma sqrt N) with the least worst case over parabolas, its worst c, its value
+    v.
+
+    The maximum over t of the minimum over s, t sqrt(B V) at s = sqrt(B/V); a saddle, so the order does not
+    matter.
+
+    >>> [mpmath.nstr(number, 10) for number in best_step_scale()]
+    ['1.464263183', '1.031728137', '0.2745044218']
+    """
+    top, value = _maximum(t * sp.sqrt(_bias * _spread), digits)
+    with mpmath.workdps(2 * digits + 20):
+        scale = mpmath.sqrt(sp.lambdify(t, _bias / _spread, "mpmath")(top))
+        return scale, top / scale, value
+
+
+averaged_parabola = Bound(
+    "averaged_parabola", "E f(mean of x_1..x_N) - f*", (lam / 2 * moments.average_moment).subs(moments.x0, R),
+    "tight", "f = lam x^2/2 with additive noise of variance sigma^2; |x_0| = R; a lam < 2",
+    "SGD, constant step a, average of x_1..x_N", "moments.py", "f_+- = lam x^2/2 +- sigma x", domain=a * lam < 2,
+)
+averaged_parabola_limit = Bound(
+    "averaged_parabola_limit", "E f(mean of x_1..x_N) - f*, leading term", sigma * R / sp.sqrt(N) * scaled_gap,
+    "tight", "f = lam x^2/2, lam = c sigma/(R sqrt N), additive noise of variance sigma^2; |x_0| = R; N to infinity",
+    "SGD, a = s R/(sigma sqrt N), average of x_1..x_N", "this file", "f_+- = lam x^2/2 +- sigma x",
+)
+count_convex_parabola = Bound(
+    "count_convex_parabola", "N(eps), leading term",
+    sp.Float(str(worst_parabola()[1] ** 2), 15) * sigma**2 * R**2 / eps**2, "lower",
+    "as averaged_parabola_limit with s = 1 and the worst c; convex_tuned gives 1 in place of 0.087",
+    "SGD, a = R/(sigma sqrt N), average of x_1..x_N", "worst_parabola", "f_+- = lam x^2/2 +- sigma x, lam by eps",
+)
