@@ -79,6 +79,6 @@ def huber_witness(steps: int | Tensor, L: float = 1.0, R: float = 1.0) -> Finite
     steps is still L R^2/(4 steps - 2) > eps. steps may be a tensor against x: one witness per accuracy.
     """
     steps = torch.as_tensor(steps, dtype=torch.float64)
-    if not ((steps >= 1) & (steps == steps.round())).all():
+    if not ((steps >= 1) & (steps % 1 == 0)).all():
         raise ValueError("steps must be integers from 1 on")
     return huber(L, R / (2 * steps - 1), R)

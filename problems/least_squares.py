@@ -2,10 +2,10 @@ r"""Least squares, of full rank or rank-deficient.
 
     f(x) = (1/2n) ||A x - b||^2,        f_i(x) = (a_i^T x - b_i)^2 / 2
 
-Convex; L and mu are the largest and the smallest *nonzero* eigenvalue of A^T A/n: f - f* = (1/2n) ||A (x - x*)||^2 obeys
-the PL inequality with it even where A has no full rank and f is not strongly convex. L_i = ||a_i||^2. The noise of a
-component grows with the distance from x*, so the variance is unbounded; at x* it is (1/n) sum r_i^2 ||a_i||^2, with
-r = A x* - b, and zero exactly for interpolation.
+Convex; L and mu are the largest and the smallest *nonzero* eigenvalue of A^T A/n: f - f* = (1/2n) ||A (x - x*)||^2
+obeys the PL inequality with that mu even where A has no full rank and f is not strongly convex. L_i = ||a_i||^2. The
+noise of a component grows with the distance from x*, so that the variance is unbounded; at x* it is
+(1/n) sum r_i^2 ||a_i||^2 with r = A x* - b, and 0 up to rounding for interpolation.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def least_squares(A: Tensor, b: Tensor, start: Tensor | None = None, name: str =
     def sample_grad(x, index):
         a = A.index_select(0, index.flatten()).view(*index.shape, d)
         error = torch.linalg.vecdot(a, x.unsqueeze(-2)) - b.take(index)
-        each = a.mul_(error.unsqueeze(-1)) if not a.requires_grad else a
+        each = a * error.unsqueeze(-1)
         return each.squeeze(-2) if index.shape[-1] == 1 else each.mean(-2)
 
     optimum = float((residual**2).mean()) / 2
@@ -88,7 +88,7 @@ def least_squares(A: Tensor, b: Tensor, start: Tensor | None = None, name: str =
 def random_least_squares(
     n: int, d: int, generator: Generator, noise: float = 1.0, rank: int | None = None, condition: float = 10.0
 ) -> FiniteSum:
-    """b = A w + noise * N(0, I) with w ~ N(0, I/d) and the nonzero eigenvalues of A^T A/n log-spaced in [1/condition, 1].
+    """b = A w + noise * N(0, I), w ~ N(0, I/d), with nonzero eigenvalues of A^T A/n log-spaced in [1/condition, 1].
 
     noise 0 is interpolation. rank <= min(n, d) is the number of nonzero eigenvalues, by default all.
     """

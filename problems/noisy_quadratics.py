@@ -3,8 +3,8 @@ r"""The witnesses of the stochastic cells: quadratics with noise of exactly know
     parabola    f_{+-}(x) = lam x^2/2 +- sigma x
     two modes   f_{+-}(x, y) = lam x^2/2 + L y^2/2 +- sigma y
 
-Each has n = 2 components and E ||noise||^2 = sigma^2 at every point, so that the second moments of any method with fixed
-steps follow a linear recursion, mode by mode: E x_{k+1}^2 = (1 - a lam)^2 E x_k^2 + a^2 sigma^2.
+Each has n = 2 components and E ||noise||^2 = sigma^2 at every point, so that the second moments of SGD follow a linear
+recursion: E x_{k+1}^2 = (1 - a lam)^2 E x_k^2 + a^2 sigma^2 in the noisy mode, without the last term in the other.
 
 PL cell: the parabola with lam = mu; steps 1/(mu (k + 1)) give E f(x_k) - f* = sigma^2/(2 mu k) for every k >= 1.
 Convex cell: a parabola whose curvature depends on the horizon, lam = c sigma/(R sqrt N). Nonconvex cell: two modes, the

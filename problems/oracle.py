@@ -44,7 +44,7 @@ class Oracle:
         sampling: "with replacement" (independent uniform indices), "without replacement" (a fresh uniform subset each
         time) or "reshuffled" (consecutive blocks of a random permutation, renewed when used up).
         """
-        if not 1 <= batch_size <= problem.n and sampling != "with replacement" or batch_size < 1:
+        if batch_size < 1 or (batch_size > problem.n and sampling != "with replacement"):
             raise ValueError(f"batch_size is {batch_size}; accepted are 1 to n = {problem.n}")
         samplers = {"with replacement": _independent, "without replacement": _subset, "reshuffled": _reshuffled}
         if sampling not in samplers:

@@ -2,9 +2,9 @@ r"""A power: a fixed convex function on which gradient descent is slower than li
 
     f(x) = |x|^p,  p > 2,        on |x| <= R = |start|
 
-Convex, minimizer 0. f'' = p (p - 1) |x|^{p-2} is bounded on the domain only, by L = p (p - 1) R^{p-2}; a step of at most
-1/L never leaves it, since 0 <= f'(x)/x <= L. The gap decays like k^{-p/(p-2)}: on a fixed function the exponent 1 of the
-convex cell is approached as p grows and never attained.
+Convex, minimizer 0. f'' = p (p - 1) |x|^{p-2} is bounded on the domain only, by L = p (p - 1) R^{p-2}; a step of at
+most 1/L never leaves it, since 0 <= f'(x)/x <= L. The gap decays like k^{-p/(p-2)}: on a fixed function the exponent 1
+of the convex cell is approached as p grows and never attained.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from problems.problem import Constants, FiniteSum, Number, over_batch
 
 
 def power(p: Number = 4.0, start: Number = 1.0) -> FiniteSum:
-    """|x|^p, shape (1,); p and start are numbers or tensors against x. Raises ValueError unless p > 2 and start != 0."""
+    """|x|^p, shape (1,); p and start are numbers or tensors against x. Raises ValueError for p <= 2 or start 0."""
     p, start = (torch.as_tensor(t, dtype=torch.float64) for t in (p, start))
     start = torch.atleast_1d(start + torch.zeros_like(p))
     if not ((p > 2).all() and (start != 0).all()):

@@ -30,7 +30,7 @@ def sawtooth(N: int | Tensor) -> FiniteSum:
     ||f'||^2 <= eps, which is ceil((4 L Delta/eps - 2)/3). Raises ValueError where N is not a nonnegative integer.
     """
     N = torch.as_tensor(N, dtype=torch.float64)
-    if not ((N >= 0) & (N == N.round())).all():
+    if not ((N >= 0) & (N % 1 == 0)).all():
         raise ValueError("N must be a nonnegative integer")
     start = N + torch.ones(1, dtype=torch.float64, device=N.device)
 

@@ -9,8 +9,8 @@ The best constant is mu(a) = inf f'^2/(2 f). Its certificate is a proof by subdi
 
     phi >= phi(c) - |phi'(c)| r - M r^2/2 > 0    on [c - r, c + r],  M >= |phi''|,
 
-with the rounding errors of phi and phi' bounded and subtracted, on cells that cover [pi/4, X]. On [0, pi/4] f'' >= 2, so
-f is 2-strongly convex there and f'^2 >= 4 f >= 2 mu f; beyond X, f'^2/(2f) >= (2x - a)^2/(2 x^2 + 2 a) >= mu.
+with the rounding errors of phi and phi' bounded and subtracted, on cells that cover [pi/4, X]. On [0, pi/4] f'' >= 2,
+so f is 2-strongly convex there and f'^2 >= 4 f >= 2 mu f; beyond X, f'^2/(2f) >= (2x - a)^2/(2 x^2 + 2 a) >= mu.
 
 H. Karimi, J. Nutini and M. Schmidt (2016) give a = 3 as their example, with mu = 1/32, valid and not the best.
 """
@@ -56,7 +56,7 @@ def best_pl(a: float) -> tuple[float, float]:
     x = float(minimize_scalar(ratio, bounds=(x - step, x + step), method="bounded", options={"xatol": 1e-12}).x)
     mu = float(ratio(x)) * (1 - LOSS)
     if not _is_pl_constant(mu, a):
-        raise ValueError(f"a is {a}, too close to {critical_amplitude():.9f} for a float64 certificate of mu = {mu:.3g}")
+        raise ValueError(f"a is {a}, too close to {critical_amplitude():.9f} for float64 to certify mu = {mu:.3g}")
     return mu, x
 
 

@@ -62,8 +62,8 @@ def sine_valley(start: Tensor | tuple[float, float] = (2.0, 3.0)) -> FiniteSum:
             variance_at_minimizer=0.0,
             optimum=0.0,
             optimum_error=0.0,
-            certificate="L: the Hessian's largest eigenvalue on the sublevel set of the start, over a grid plus its "
-            "Lipschitz error; mu: 1 + cos^2 x >= 1, exact; sigma2: one component; f*: a square that vanishes on a curve",
+            certificate="L: the Hessian's largest eigenvalue on the start's sublevel set, a grid plus its Lipschitz "
+            "error; mu: 1 + cos^2 x >= 1, exact; sigma2: one component; f*: a square that vanishes on a curve",
         ),
         # r is a difference of numbers of order |y| <= 1 + rho, each rounded
         floor=float(((4 * 2.0**-53 * (1 + rho)) ** 2).max()),

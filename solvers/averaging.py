@@ -1,16 +1,18 @@
 r"""Outputs other than the last iterate: the running average, and one iterate drawn at random.
 
-    PolyakRuppert:   xbar_N = (1/(N-s)) (x_{s+1} + ... + x_N)        or, with include_start, x_s + ... + x_{N-1}
+    PolyakRuppert:   xbar_N = (1/(N-s)) (x_{s+1} + ... + x_N)    or, with include_start, x_s + ... + x_{N-1}
     RandomIterate:   x_R,  R drawn before the run
 
-Both wrap a solver, whose own iterate lives in the state and is not affected. The average needs no hypothesis; that it
-is better than the last iterate does. skip_start = s > 0 is suffix averaging (for the last alpha N of N known steps,
-s = (1 - alpha) N); up to step s the output is the newest iterate that will enter.
+Both wrap a solver, whose own iterate lives in the state and is not affected. The average needs no hypothesis;
+that it is better than the last iterate does. skip_start = s > 0 is suffix averaging (for the last alpha N of
+N known steps, s = (1 - alpha) N); up to step s the output is the newest iterate that will enter.
 
-`RandomIterate` carries x_k while k <= R and stays at x_R afterwards, so the output at any k >= R is x_R. The inner
-iterate runs on, because other replicates of the batch still need it: the oracle counts N steps where the method needs R.
+`RandomIterate` carries x_k while k <= R and stays at x_R afterwards, so the output at any k >= R is x_R. The
+inner iterate runs on, because other replicates of the batch still need it: the oracle counts N steps where
+the method needs R.
 
-D. Ruppert (1988); B. T. Polyak and A. B. Juditsky (1992). Random iterate: S. Ghadimi and G. Lan (2013), arXiv:1309.5549.
+D. Ruppert (1988); B. T. Polyak and A. B. Juditsky (1992). Random iterate: S. Ghadimi and G. Lan (2013),
+arXiv:1309.5549.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
-"""One instance of each solver, with hyperparameters that its theory recommends for an L-smooth, mu-strongly convex f.
+"""One instance of each solver, with hyperparameters that its theory recommends for an L-smooth, mu-strongly
+convex f.
 
-Not a registry: solvers are used by their own names. This is the list for laws that hold for every solver, and for
-claims about "any method".
+Not a registry: solvers are used by their own names. This is the list for laws that hold for every solver, and
+for claims about "any method".
 """
 
 from __future__ import annotations
@@ -25,23 +26,23 @@ def catalogue(
 ) -> dict[str, Solver]:
     """Solvers by name.
 
-    noisy: steps that decrease as noise of bounded variance needs, without the line search; otherwise the steps for exact
-    gradients. n: the number of components of a finite sum with max L_i <= L; adds SVRG and SAGA, which need a minibatch
-    oracle (SAGA one of size 1) and keep a constant step. ndim: trailing axes of x that form one point. L and mu may be
-    tensors that broadcast to the shape of x (for L-BFGS and Armijo: constant over each point).
+    noisy: steps that decrease as noise of bounded variance needs, without the line search; otherwise the steps
+    for exact gradients. n: the number of components of a finite sum with max L_i <= L; adds SVRG and SAGA, which
+    need a minibatch oracle (SAGA one of size 1) and keep a constant step. ndim: trailing axes of x that form one
+    point. L and mu may be tensors that broadcast to the shape of x (for L-BFGS and Armijo: constant over a point).
     """
     root = (mu / L) ** 0.5
     if noisy:
         momentum = (1 - root) / (1 + root)
         decay = InverseTime.for_pl(mu, L)
-        # a step a with momentum beta moves like the step a/(1-beta), so the momentum methods take (1-beta) a_k
+        # momentum makes a step a act like a/(1-beta), hence (1-beta) a_k
         damped = InverseTime(mu, 2 * (1 - momentum), decay.shift)
         solvers = {
             "gradient descent": GradientDescent(decay),
             "averaged gradient descent": PolyakRuppert(GradientDescent(InversePower(1 / L, 2 / 3))),
             "heavy ball": HeavyBall(damped, momentum),
             "nesterov": Nesterov(damped, momentum),
-            # H takes the curvature out: the step of condition number 1, started below 1 for the first, poor, pairs
+            # H takes the curvature out: the step of kappa = 1, started below 1 for the first, poor, pairs
             "lbfgs": LBFGS(InverseTime(1.0, 2.0, 10.0), scale=1 / L, ndim=ndim),
         }
     else:

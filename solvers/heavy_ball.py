@@ -2,13 +2,13 @@ r"""Heavy ball: gradient descent with momentum.
 
     x_{k+1} = x_k - a_k g_k + beta (x_k - x_{k-1}),        x_{-1} = x_0
 
-Equivalent for a constant step: v_{k+1} = beta v_k + g_k, x_{k+1} = x_k - a v_{k+1} with v_0 = 0, which is torch's
-SGD(momentum=beta, dampening=0). With a varying step the two differ: Polyak's form remembers the displacement, torch's
-the gradients.
+Equivalent for a constant step: v_{k+1} = beta v_k + g_k, x_{k+1} = x_k - a v_{k+1} with v_0 = 0, which is
+torch's SGD(momentum=beta, dampening=0). With a varying step the two differ: Polyak's form remembers the
+displacement, torch's the gradients.
 
-`for_quadratic` is optimal on quadratics with spectrum in [mu, L]: the iteration matrix has spectral radius sqrt(beta),
-sqrt(beta) = (sqrt kappa - 1)/(sqrt kappa + 1). It is *not* safe beyond quadratics: there are smooth strongly convex
-functions on which it cycles (Lessard, Recht and Packard 2016, arXiv:1408.3595).
+`for_quadratic` is optimal on quadratics with spectrum in [mu, L]: the iteration matrix has spectral radius
+sqrt(beta), sqrt(beta) = (sqrt kappa - 1)/(sqrt kappa + 1). It is *not* safe beyond quadratics: there are
+smooth strongly convex functions on which it cycles (Lessard, Recht and Packard 2016, arXiv:1408.3595).
 
 B. T. Polyak (1964).
 """

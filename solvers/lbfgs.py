@@ -3,20 +3,21 @@ r"""Limited-memory BFGS, online or deterministic.
     p_k = -H_k g(x_k; z_k),    x_{k+1} = x_k + a_k p_k
     s_k = x_{k+1} - x_k,       y_k = g(x_{k+1}; z_k) - g(x_k; z_k) + damping s_k
 
-H_k g is the two-loop recursion over the last m accepted pairs (s, y), started from gamma I with gamma = s^T y / y^T y of
-the newest pair, and gamma = `scale` before there is one (1/L makes the first step a gradient step). Both gradients of
-y_k are taken on the *same* sample z_k, so that y_k is the curvature of one function and additive noise cancels; a step
-costs two gradient queries, on a full oracle too.
+H_k g is the two-loop recursion over the last m accepted pairs (s, y), started from gamma I with gamma = s^T y
+/ y^T y of the newest pair, and gamma = `scale` before there is one (1/L makes the first step a gradient
+step). Both gradients of y_k are taken on the *same* sample z_k, so that y_k is the curvature of one function
+and additive noise cancels; a step costs two gradient queries, on a full oracle too.
 
-A pair is accepted where s^T y > curvature ||s||^2, for each replicate on its own; the others keep their old pairs. Since
-all eigenvalues of H_k then stay positive, p_k is a descent direction of the sampled function. On a convex function
-damping > 0 accepts every pair with s != 0. There is no line search: a_k is a schedule (1 for a full oracle near the
-minimizer, decreasing for a sampled one); with exact steps, m >= d and a quadratic it ends after d steps.
+A pair is accepted where s^T y > curvature ||s||^2, for each replicate on its own; the others keep their old
+pairs. Since all eigenvalues of H_k then stay positive, p_k is a descent direction of the sampled function. On
+a convex function damping > 0 accepts every pair with s != 0. There is no line search: a_k is a schedule (1
+for a full oracle near the minimizer, decreasing for a sampled one); with exact steps, m >= d and a quadratic
+it ends after d steps.
 
-N. N. Schraudolph, J. Yu and S. Guenter (2007): the same-sample pairs. Theirs averages gamma over the memory; here it is
-the newest. R. H. Byrd, S. L. Hansen, J. Nocedal and Y. Singer (2016), arXiv:1401.7020, instead take y from Hessian-vector
-products on a larger sample every so many steps: not this. Two-loop recursion: J. Nocedal (1980); skipping: D.-H. Li and
-M. Fukushima (2001).
+N. N. Schraudolph, J. Yu and S. Guenter (2007): the same-sample pairs. Theirs averages gamma over the memory;
+here it is the newest. R. H. Byrd, S. L. Hansen, J. Nocedal and Y. Singer (2016), arXiv:1401.7020, instead
+take y from Hessian-vector products on a larger sample every so many steps: not this. Two-loop recursion: J.
+Nocedal (1980); skipping: D.-H. Li and M. Fukushima (2001).
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ from solvers.solver import dot
 
 
 class Memory(NamedTuple):
-    """Pairs from the oldest to the newest, filled from the end; rho = 0 marks an empty place, which changes nothing."""
+    """Pairs from the oldest to the newest, filled from the end; rho = 0 marks an empty place: no effect."""
 
     s: Tensor  # (m, *batch, *shape)
     y: Tensor  # (m, *batch, *shape)

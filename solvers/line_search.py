@@ -1,19 +1,20 @@
 r"""Gradient descent with Armijo backtracking.
 
     x_{k+1} = x_k - a_k g_k,        a_k = the first a of t, t shrink, t shrink^2, ... with
-    f(x_k - a g_k) <= f(x_k) - c a ||g_k||^2                                                       (sufficient decrease)
+    f(x_k - a g_k) <= f(x_k) - c a ||g_k||^2                              (sufficient decrease)
 
-The first trial t is `initial` at every step or, with `growth`, growth times the step accepted before (`initial` at
-k = 0). With g_k = grad f(x_k) and f L-smooth, every a <= 2(1-c)/L passes the test, since f(x - a g) <= f(x) -
-a (1 - a L/2) ||g||^2; a rejected trial is therefore longer than that, and for growth >= 1
+The first trial t is `initial` at every step or, with `growth`, growth times the step accepted before
+(`initial` at k = 0). With g_k = grad f(x_k) and f L-smooth, every a <= 2(1-c)/L passes the test, since f(x -
+a g) <= f(x) - a (1 - a L/2) ||g||^2; a rejected trial is therefore longer than that, and for growth >= 1
 
     a_k >= min{ initial, 2 (1-c) shrink / L }            for every k.
 
-c = 1/2 guarantees a_k >= min{initial, shrink/L} and the decrease (a_k/2) ||g_k||^2. On a minibatch oracle the direction
-is the sampled gradient while f is the full function: not a stochastic line search, and without the bound on a_k.
+c = 1/2 guarantees a_k >= min{initial, shrink/L} and the decrease (a_k/2) ||g_k||^2. On a minibatch oracle the
+direction is the sampled gradient while f is the full function: not a stochastic line search, and without the
+bound on a_k.
 
-Each replicate backtracks on its own. One that finds no step within `trials` trials (NaN, a sampled direction that
-ascends, a decrease below rounding) stays where it is; a zero gradient passes the first trial.
+Each replicate backtracks on its own. One that finds no step within `trials` trials (NaN, a sampled direction
+that ascends, a decrease below rounding) stays where it is; a zero gradient passes the first trial.
 
 L. Armijo (1966).
 """
@@ -31,7 +32,7 @@ from solvers.solver import dot
 
 class Accepted(NamedTuple):
     lr: Tensor  # (*batch, 1, ..., 1), the last accepted step
-    values: Tensor  # (*batch, 1, ..., 1), function values this replicate needed; the oracle counts its slowest mate
+    values: Tensor  # (*batch, 1, ..., 1), function values needed; the oracle counts the slowest replicate
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,14 +4,16 @@ r"""Nesterov's accelerated gradient method.
     y_{k+1} = x_{k+1} + beta_k (x_{k+1} - x_k),        y_0 = x_0
 
 convex (momentum None):      beta_k = (t_k - 1)/t_{k+1},  t_0 = 1,  t_{k+1} = (1 + sqrt(1 + 4 t_k^2))/2;
-                             step 1/L: f(x_k) - f* <= 2 L R^2/(k+1)^2                                  (L-smooth, convex)
+                             step 1/L: f(x_k) - f* <= 2 L R^2/(k+1)^2            (L-smooth, convex)
 strongly convex:             beta = (sqrt kappa - 1)/(sqrt kappa + 1);
                              step 1/L: f(x_k) - f* <= (1 - 1/sqrt kappa)^k (f(x_0) - f* + mu R^2/2)
 
-The output is x_k; the gradient is taken at y_k, which lives in the state. torch's SGD(nesterov=True) is the same method
-with y_k in its parameter: x_{k+1} - x_k = -a v_{k+1}, v_{k+1} = beta v_k + grad f(y_k), constant step and momentum.
+The output is x_k; the gradient is taken at y_k, which lives in the state. torch's SGD(nesterov=True) is the
+same method with y_k in its parameter: x_{k+1} - x_k = -a v_{k+1}, v_{k+1} = beta v_k + grad f(y_k), constant
+step and momentum.
 
-Yu. Nesterov (1983); A. Beck and M. Teboulle (2009) for the sequence t_k, Yu. Nesterov (2004) for the constant momentum.
+Yu. Nesterov (1983); A. Beck and M. Teboulle (2009) for the sequence t_k, Yu. Nesterov (2004) for the constant
+momentum.
 """
 
 from __future__ import annotations

@@ -1,14 +1,16 @@
 r"""SAGA: stochastic gradients corrected by a table of the last gradient seen of each component.
 
-    x_{k+1} = x_k - a ( (1/b) sum_{i in B} (grad f_i(x_k) - T_i) + (1/n) sum_{j=1}^n T_j ),    then T_i = grad f_i(x_k), i in B
+    x_{k+1} = x_k - a ( (1/b) sum_{i in B} (grad f_i(x_k) - T_i) + (1/n) sum_{j=1}^n T_j )
+    T_i = grad f_i(x_k) for i in B, afterwards
 
-B: b independent uniform indices. The direction is unbiased whatever the table holds, and its variance vanishes at the
-minimizer once the table has settled: linear convergence with a constant step (1/(3 max L_i)) on a smooth strongly convex
-finite sum. The table starts with all gradients at x_0 (n component gradients, at the first step); every step costs b.
+B: b independent uniform indices. The direction is unbiased whatever the table holds, and its variance
+vanishes at the minimizer once the table has settled: linear convergence with a constant step (1/(3 max L_i))
+on a smooth strongly convex finite sum. The table starts with all gradients at x_0 (n component gradients, at
+the first step); every step costs b.
 
-The oracle must be a minibatch of size 1, whose sample is one component index per replicate; b > 1 asks it b times,
-because the table needs the gradients one by one. The table costs n times the memory of x and, as a step changes nothing in
-place, is copied at each step.
+The oracle must be a minibatch of size 1, whose sample is one component index per replicate; b > 1 asks it b
+times, because the table needs the gradients one by one. The table costs n times the memory of x and, as a
+step changes nothing in place, is copied at each step.
 
 A. Defazio, F. Bach and S. Lacoste-Julien (2014), arXiv:1407.0202 (b = 1, no proximal term).
 """
@@ -18,7 +20,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
-import torch
 from torch import Tensor
 
 from solvers.schedules import Schedule, step_size
@@ -34,8 +35,8 @@ class Table(NamedTuple):
 class SAGA:
     """x - lr * (grad f_i(x) - table_i + mean of the table), averaged over `batch` draws of i.
 
-    Raises ValueError if the oracle's sample is not one component index per replicate. `ndim` trailing axes of x form
-    one point.
+    Raises ValueError if the oracle's sample is not one component index per replicate. `ndim` trailing axes of x
+    form one point.
     """
 
     lr: Schedule

@@ -5,8 +5,9 @@
     InversePower        a_k = scale / (k + 1)^power
     horizon_tuned       a   = 1 / (L + sigma sqrt(N) / R)      for N steps, smooth convex
 
-scale 1, shift 1 is the classical 1/(mu (k+1)); `InverseTime.for_pl` is 2/(mu (2 kappa + k)) counted from k = 1, which
-never exceeds 1/L. InversePower with a power between 1/2 and 1 is the long step that iterate averaging asks for.
+scale 1, shift 1 is the classical 1/(mu (k+1)); `InverseTime.for_pl` is 2/(mu (2 kappa + k)) counted from k =
+1, which never exceeds 1/L. InversePower with a power between 1/2 and 1 is the long step that iterate
+averaging asks for.
 """
 
 from __future__ import annotations

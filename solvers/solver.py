@@ -1,11 +1,12 @@
 """What a solver is, and the two ways to watch one: record a measure along a run, or time when it falls below eps.
 
-A solver is a frozen dataclass of hyperparameters with two pure methods. Hyperparameters may be tensors that broadcast
-to the shape of x (x already has every sweep axis), so that one run is a whole sweep. A step receives the oracle, not the
-gradient, and so decides itself what it asks for; calls are counted by the oracle. Measuring is never counted.
+A solver is a frozen dataclass of hyperparameters with two pure methods. Hyperparameters may be tensors that
+broadcast to the shape of x (x already has every sweep axis), so that one run is a whole sweep. A step
+receives the oracle, not the gradient, and so decides itself what it asks for; calls are counted by the
+oracle. Measuring is never counted.
 
-A solver does not know where the batch axes of x end. One that needs inner products, or a number per replicate, has a
-field `ndim`: that many trailing axes of x form one point.
+A solver does not know where the batch axes of x end. One that needs inner products, or a number per
+replicate, has a field `ndim`: that many trailing axes of x form one point.
 """
 
 from __future__ import annotations
@@ -67,8 +68,8 @@ def run(
 ) -> Trace:
     """Run `steps` iterations and record `measure` at the iterations `at` (default: about 20 a decade).
 
-    over: "last" records measure(x_k), "min" its running minimum and "mean" its running mean over x_0, ..., x_k; a NaN
-    stays in both. Raises ValueError for another `over`, or an iteration in `at` beyond `steps`.
+    over: "last" records measure(x_k), "min" its running minimum and "mean" its running mean over x_0, ..., x_k;
+    a NaN stays in both. Raises ValueError for another `over`, or an iteration in `at` beyond `steps`.
     Memory does not grow with `steps`, only with the number of records.
     """
     wanted = log_spaced(steps) if at is None else sorted({*at})
@@ -99,8 +100,8 @@ def hitting_times(
 ) -> Tensor:
     """The first k <= limit with measure(x_k) <= threshold, tested at every iteration; CENSORED where there is none.
 
-    thresholds broadcasts against measure(x): (E, 1) against (G,) or (E, G) gives (E, G). The run ends as soon as every
-    threshold is hit. A NaN hits nothing.
+    thresholds broadcasts against measure(x): (E, 1) against (G,) or (E, G) gives (E, G). The run ends as soon as
+    every threshold is hit. A NaN hits nothing.
     """
     watch = _running(measure, over)
     times = None

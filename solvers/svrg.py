@@ -1,15 +1,16 @@
 r"""SVRG: stochastic gradients corrected by a full gradient at an anchor.
 
     every m steps:  w = x_k,  G = grad f(w)
-    x_{k+1} = x_k - a (g_B(x_k) - g_B(w) + G),        B drawn afresh at every step, g_B(x) = mean of grad f_i(x), i in B
+    x_{k+1} = x_k - a (g_B(x_k) - g_B(w) + G),
+    g_B = mean of grad f_i over a minibatch B, drawn afresh at every step
 
-The correction has mean zero and vanishes as x_k and w approach the minimizer: with a constant step the convergence is
-linear on a smooth strongly convex finite sum. The anchor is the *last* iterate of the inner loop (option I of the paper,
-the practical one; the theorem is for a random one). A step here is one inner step: n component gradients per m steps for
-the anchor and 2b for each step.
+The correction has mean zero and vanishes as x_k and w approach the minimizer: with a constant step the
+convergence is linear on a smooth strongly convex finite sum. The anchor is the *last* iterate of the inner
+loop (option I of the paper, the practical one; the theorem is for a random one). A step here is one inner
+step: n component gradients per m steps for the anchor and 2b for each step.
 
-It needs exact full gradients and two gradients on one sample: lower bounds for oracles that only answer with fresh noise
-do not concern it.
+It needs exact full gradients and two gradients on one sample: lower bounds for oracles that only answer with
+fresh noise do not concern it.
 
 R. Johnson and T. Zhang (2013).
 """

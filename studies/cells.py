@@ -24,7 +24,7 @@ import torch
 from scipy.optimize import minimize_scalar
 
 from problems.huber import huber_witness
-from problems.noisy_quadratics import noisy_parabola, two_modes
+from problems.noisy_quadratics import noisy_parabola, two_mode
 from problems.oracle import Oracle
 from problems.quadratics import quadratic
 from problems.sawtooth import sawtooth
@@ -71,10 +71,9 @@ def sgd_pl(eps: np.ndarray, groups: int, size: int, generator: torch.Generator) 
 
 
 def sgd_convex(eps: np.ndarray, groups: int, size: int, generator: torch.Generator) -> np.ndarray:
-    c = float(worst_parabola()[0])
     times = []
     for e, N in zip(eps, sgd_convex_count(eps), strict=True):
-        problem = noisy_parabola(c / N**0.5, 1.0)
+        problem = noisy_parabola(convex_curvature(N), 1.0)
         oracle = Oracle.minibatch(problem, 1, generator)
         solver, x0 = PolyakRuppert(GradientDescent(N**-0.5)), problem.starts(groups, size)
         times.append(_times(solver, oracle, x0, PATIENCE * int(N) + 1, lambda x, f=problem: f.gap(x).mean(-1), [e]))
@@ -84,13 +83,18 @@ def sgd_convex(eps: np.ndarray, groups: int, size: int, generator: torch.Generat
 def sgd_nonconvex(eps: np.ndarray, groups: int, size: int, generator: torch.Generator) -> np.ndarray:
     times = []
     for e, N in zip(eps, sgd_nonconvex_count(eps), strict=True):
-        problem = two_modes(two_mode_curvature(N), 1.0, 1.0, 1.0)
+        problem = two_mode(two_mode_curvature(N), 1.0, 1.0, 1.0)
         oracle = Oracle.minibatch(problem, 1, generator)
         solver, x0 = GradientDescent((2 / N) ** 0.5), problem.starts(groups, size)
         square = squared_gradient(problem)
         limit = PATIENCE * int(N) + 1
         times.append(1 + _times(solver, oracle, x0, limit, lambda x, s=square: s(x).mean(-1), [e], over="mean"))
     return np.stack(times)  # one more: the mean over x_0, ..., x_k has k + 1 terms
+
+
+def convex_curvature(N: float) -> float:
+    """The curvature lam for which the step R/(sigma sqrt N) does worst in N steps, to leading order in N."""
+    return float(worst_parabola()[0]) / N**0.5
 
 
 def two_mode_curvature(N: float) -> float:
@@ -121,11 +125,11 @@ def gd_nonconvex_count(eps: np.ndarray) -> np.ndarray:
 
 
 def sgd_pl_count(eps: np.ndarray) -> np.ndarray:
-    return 1 / (2 * np.asarray(eps))
+    return 1 / (2 * np.asarray(eps, dtype=float))
 
 
 def sgd_convex_count(eps: np.ndarray) -> np.ndarray:
-    return float(worst_parabola()[1]) ** 2 / np.asarray(eps) ** 2
+    return float(worst_parabola()[1]) ** 2 / np.asarray(eps, dtype=float) ** 2
 
 
 def sgd_nonconvex_count(eps: np.ndarray) -> np.ndarray:

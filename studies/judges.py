@@ -179,10 +179,11 @@ def rivals_rejected(eps: np.ndarray, times: np.ndarray, law: str, laws: Mapping[
     """AICc of the best rival minus AICc of `law`: how firmly the rivals are rejected.
 
     The laws are fitted by least squares of relative errors to the group means of times (E, groups). Residuals below
-    what rounding a time to an integer causes say nothing, and count as that.
+    what rounding causes say nothing, and count as that.
     """
     mean = times.mean(1)
-    floor = (1 / (12 * mean**2)).sum()
+    # rounding a time up to an integer; any other measure is as exact as float64
+    floor = (1 / (12 * mean**2)).sum() if (times == times.round()).all() else len(eps) * ROUNDING**2
     candidates = {name: regressors(eps) for name, regressors in laws.items()}
     mine = candidates.pop(law)
     rivals = [c for c in candidates.values() if c.shape != mine.shape or not np.allclose(c, mine)]

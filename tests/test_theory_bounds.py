@@ -41,9 +41,11 @@ def test_a_constant_bound_takes_the_shape_of_its_domain():
 
 
 def test_wrong_names_are_named():
-    with pytest.raises(ValueError, match="^test takes L, mu; missing: L; unknown: nu$"):
+    with pytest.raises(ValueError, match=r"^test takes L, mu; missing: L; unknown: nu$"):
         make(mu / L)(mu=1, nu=2)
-    with pytest.raises(ValueError, match="^test takes L; missing: L$"):
+    with pytest.raises(ValueError, match=r"^test takes L, mu; unknown: nu$"):
+        make(mu / L)(L=1, mu=1, nu=2)
+    with pytest.raises(ValueError, match=r"^test takes L; missing: L$"):
         make(L).exactly()
 
 

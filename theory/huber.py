@@ -14,35 +14,29 @@ Source: Drori and Teboulle (2014); the count and the strongly convex variant are
 
 import sympy as sp
 
-from theory.bounds import L, N, R, T, h, mu
+from theory.bounds import L, N, R, T, h, mu, vanishes
 
 _tau = R / (2 * N * h + 1)
-
-
-def _zero(expression: sp.Expr) -> bool:
-    return sp.simplify(expression) == 0
 
 
 def huber_run(factor=2) -> bool:
     """x_k = R - k h tau stays on the linear piece: x_N - tau = N h tau >= 0, so every gradient up to N is L tau."""
     tau = R / (factor * N * h + 1)
-    return _zero(R - N * h * tau - tau - N * h * tau)
+    return vanishes(R - N * h * tau - tau - N * h * tau)
 
 
 def huber_final_gap(factor=4) -> bool:
-    """L tau x_N - L tau^2/2 with x_N = R - N h tau is L R^2/(4Nh+2), the first term of
-    ``gradient_descent.convex``.
+    """L tau x_N - L tau^2/2 with x_N = R - N h tau is L R^2/(4Nh+2), as in ``gradient_descent.convex``.
 
     >>> huber_final_gap(), huber_final_gap(factor=3)
     (True, False)
     """
     end = R - N * h * _tau
-    return _zero(L * _tau * end - L * _tau**2 / 2 - L * R**2 / (factor * N * h + 2))
+    return vanishes(L * _tau * end - L * _tau**2 / 2 - L * R**2 / (factor * N * h + 2))
 
 
 def huber_count(drop=1) -> bool:
-    """With threshold R/A, A = 2(T-1)h+1, one step more is enough: f(x_T) = L R^2 (A-2h)/(2A^2) < L
-    R^2/(2(A+2h)).
+    """One step more is enough: f(x_T) = L R^2 (A-2h)/(2A^2) < L R^2/(2(A+2h)), threshold R/A, A = 2(T-1)h+1.
 
     For T = 1 the start is on the kink and f(x_1) = L R^2 (1-h)^2/2 <= L R^2/(4h+2) as (1-h)^2 (2h+1) - 1 =
     h^2 (2h-3) < 0 for h <= 1.
@@ -51,8 +45,8 @@ def huber_count(drop=1) -> bool:
     tau = R / A
     after = L * tau * (R - (T - 1) * h * tau - drop * h * tau) - L * tau**2 / 2
     margin = sp.factor(L * R**2 / (4 * T * h + 2) - after)
-    return _zero(margin - 2 * L * R**2 * h**2 / (A**2 * (A + 2 * h))) and _zero(
-        (1 - h) ** 2 * (2 * h + 1) - 1 - h**2 * (2 * h - 3))
+    first = (1 - h) ** 2 * (2 * h + 1) - 1 - h**2 * (2 * h - 3)
+    return vanishes(margin - 2 * L * R**2 * h**2 / (A**2 * (A + 2 * h))) and vanishes(first)
 
 
 def strongly_convex_huber(factor=1) -> bool:
@@ -67,4 +61,4 @@ def strongly_convex_huber(factor=1) -> bool:
     (best,) = sp.solve(sp.diff(gap, tau), tau)
     value = L * R**2 / 2 * mu / (mu + factor * L * (power**-2 - 1))
     stays = (end - tau - L / mu * tau * (1 / power - 1)).subs(tau, best)
-    return _zero(gap.subs(tau, best) - value) and _zero(stays)
+    return vanishes(gap.subs(tau, best) - value) and vanishes(stays)

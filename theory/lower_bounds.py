@@ -20,7 +20,7 @@ and Woodworth (2023), arXiv:1912.02365; the two-point method is Le Cam's; the re
 
 import sympy as sp
 
-from theory.bounds import Bound, Delta, L, N, R, T, eps, k, lam, mu, sigma
+from theory.bounds import Bound, Delta, L, N, R, T, eps, k, lam, mu, sigma, vanishes
 
 CHAIN_GAP, CHAIN_LIPSCHITZ, CHAIN_ENTRY = 12, 152, 23  # published constants of the chain F_T
 
@@ -76,8 +76,8 @@ def least_squares_attains(offset=1) -> bool:
 
     step = mu / (sigma**2 / R**2 + (k + offset) * mu**2)
     after = (1 - step * mu) ** 2 * posterior(k) + step**2 * sigma**2
-    induction = sp.simplify(after - posterior(k + 1)) == 0
-    return induction and posterior(0) == R**2 and sp.simplify(mu / 2 * posterior(N) - bayes_risk(mu)) == 0
+    induction = vanishes(after - posterior(k + 1))
+    return induction and posterior(0) == R**2 and vanishes(mu / 2 * posterior(N) - bayes_risk(mu))
 
 
 def convex_supremum(constant=4) -> bool:
@@ -86,25 +86,26 @@ def convex_supremum(constant=4) -> bool:
     worst = sigma / (R * sp.sqrt(N))
     prior, data = 1 / R**2, N * lam**2 / sigma**2
     slope = sp.simplify(sp.diff(risk, lam) - (prior - data) / (2 * (prior + data) ** 2))
-    return slope == 0 and sp.simplify(risk.subs(lam, worst) - sigma * R / (constant * sp.sqrt(N))) == 0
+    return slope == 0 and vanishes(risk.subs(lam, worst) - sigma * R / (constant * sp.sqrt(N)))
 
 
 def two_point(constant=4) -> bool:
-    """Le Cam: slopes differ by 2 delta, Pinsker gives TV <= sqrt N delta/sigma, and delta R (1 - TV) peaks
-    alike.
+    """Le Cam: slopes differ by 2 delta, Pinsker bounds TV by sqrt N delta/sigma, delta R (1 - TV) peaks alike.
 
     max_v E gap >= (1/2) int min(p_+, p_-) (gap_+ + gap_-) and the two gaps add up to at least 2 delta R.
     """
     divergence = N * (2 * delta) ** 2 / (2 * sigma**2)
     risk = delta * R * (1 - sp.sqrt(divergence / 2))
     (best,) = sp.solve(sp.diff(risk, delta), delta)
-    peak = sp.simplify(risk.subs(delta, best) - sigma * R / (constant * sp.sqrt(N))) == 0
-    return peak and sp.diff(risk, delta, 2).is_negative and sp.simplify(best - sigma / (2 * sp.sqrt(N))) == 0
+    peak = vanishes(risk.subs(delta, best) - sigma * R / (constant * sp.sqrt(N)))
+    return peak and sp.diff(risk, delta, 2).is_negative and vanishes(best - sigma / (2 * sp.sqrt(N)))
 
 
 def zero_chain_scaling(lipschitz=CHAIN_LIPSCHITZ) -> bool:
-    """f = (L s^2/152) F_T(x/s) is L-smooth; s sets its gradient norm to sqrt eps (2 sqrt eps when noisy), T
-    spends Delta and p spends sigma."""
+    """f = (L s^2/152) F_T(x/s) is L-smooth; s sets the gradient norm, T spends Delta, p spends sigma.
+
+    The norm is sqrt eps, or 2 sqrt eps when noisy.
+    """
     height = L * scale**2 / lipschitz
     length = L * Delta / (CHAIN_GAP * CHAIN_LIPSCHITZ * eps)
     for norm, links in ((sp.sqrt(eps), length), (2 * sp.sqrt(eps), length / 4)):
@@ -115,12 +116,11 @@ def zero_chain_scaling(lipschitz=CHAIN_LIPSCHITZ) -> bool:
             return False
     # a Bernoulli mask has variance entry^2 (1-p)/p, at most entry^2/p, and only one entry is masked at a time
     masked = (2 * sp.sqrt(eps) * CHAIN_ENTRY) ** 2 / noisy_chain_probability.args[1]
-    return sp.simplify(masked - sigma**2) == 0
+    return vanishes(masked - sigma**2)
 
 
 def zero_chain_progress(queries=T / 2) -> bool:
-    """T/(2p) queries find all T links with probability at most N p/T <= 1/2 (Markov), so E||grad||^2 > 2
-    eps.
+    """T/(2p) queries find all T links with probability at most 1/2 (Markov), so E||grad f||^2 > 2 eps.
 
     With probability 1 - 1/2 the gradient norm exceeds 2 sqrt eps, and (1 - 1/2) 4 eps = 2 eps > eps.
     """

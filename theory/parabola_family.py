@@ -8,9 +8,10 @@ x_0..x_{N-1}: same limit).
 
 The textbook step is s = 1.  Maximizing over c gives the worst parabola; squaring the value v gives the
 witness's N(eps) ~ v^2 sigma^2 R^2/eps^2.  A longer step, minimizing the maximum, does better: for fixed t the
-bracket is B/s + s V, convex in s, so the maximum is convex in s and its stationary point is the minimum.
+bracket is B/s + s V, convex in s, so the maximum is convex in s and its stationary point is the minimum:
+0.0754 in place of 0.0872 for v^2, when no method can have less than 1/16 (``lower_bounds.py``).
 
-Source: derived here from ``moments.average_moment``; the any-method bound is in ``lower_bounds.py``.
+Source: derived here from ``moments.average_moment``.
 """
 
 import mpmath
@@ -23,6 +24,8 @@ s, t = sp.symbols("s t", positive=True)
 _bias = ((1 - sp.exp(-t)) / t) ** 2
 _spread = (1 - 2 * (1 - sp.exp(-t)) / t + (1 - sp.exp(-2 * t)) / (2 * t)) / t**2
 scaled_gap = c / 2 * (_bias + s**2 * _spread).subs(t, s * c)
+
+
 def limit_of_moments(spread=1) -> bool:
     """The limit N -> infinity of the exact average moment is ``scaled_gap``, for both averages.
 
@@ -51,8 +54,7 @@ def _maximum(value: sp.Expr, digits: int):
 
 
 def worst_parabola(digits: int = 15) -> tuple[mpmath.mpf, mpmath.mpf]:
-    """(c, v): the worst curvature lam = c sigma/(R sqrt N) for the step R/(sigma sqrt N), and the gap v sigma
-    R/sqrt N.
+    """(c, v): the worst curvature c sigma/(R sqrt N) for the step R/(sigma sqrt N), and its gap v sigma R/sqrt N.
 
     >>> curvature, value = worst_parabola()
     >>> mpmath.nstr(curvature, 15), mpmath.nstr(value, 15), mpmath.nstr(value**2, 10)
@@ -62,11 +64,10 @@ def worst_parabola(digits: int = 15) -> tuple[mpmath.mpf, mpmath.mpf]:
 
 
 def best_step_scale(digits: int = 15) -> tuple[mpmath.mpf, mpmath.mpf, mpmath.mpf]:
-    """(s, c, v): the step s R/(sigma sqrt N) with the least worst case over parabolas, its worst c, its value
-    v.
+    """(s, c, v): the step s R/(sigma sqrt N) whose worst case is least, its worst c, the value v.
 
-    The maximum over t of the minimum over s, t sqrt(B V) at s = sqrt(B/V); a saddle, so the order does not
-    matter.
+    The maximum over t of the minimum over s, t sqrt(B V) at s = sqrt(B/V); a saddle, so the order is
+    immaterial.
 
     >>> [mpmath.nstr(number, 10) for number in best_step_scale()]
     ['1.464263183', '1.031728137', '0.2745044218']

@@ -12,7 +12,7 @@ C(n-1,b-1)/C(n,b) and C(n-2,b-2)/C(n,b).  Textbook facts (Cochran 1977 has the f
 
 import sympy as sp
 
-from theory.bounds import b, n
+from theory.bounds import b, n, vanishes
 
 _i = sp.Symbol("i", integer=True, positive=True)
 _g = sp.IndexedBase("g")
@@ -48,14 +48,14 @@ def variance_factor(n, b, replacement=False):
 def unbiased_without_replacement(drawn=single_inclusion) -> bool:
     """E g_B = (1/b) sum_i P(i in B) g_i equals g for symbolic n, b and components g_1, ..., g_n."""
     weight = sp.combsimp(drawn) / b - 1 / n
-    return sp.Sum(sp.simplify(weight) * _g[_i], (_i, 1, n)).doit() == 0
+    return sp.Sum(vanishes(weight) * _g[_i], (_i, 1, n)).doit()
 
 
 def unbiased_with_replacement(probability=1 / n) -> bool:
     """b independent draws, each with E g_I = sum_i P(I = i) g_i, average to g for symbolic n and b."""
     draw = sp.Symbol("j", integer=True, positive=True)
     weight = sp.Sum(probability, (draw, 1, b)).doit() / b - 1 / n
-    return sp.Sum(sp.simplify(weight) * _g[_i], (_i, 1, n)).doit() == 0
+    return sp.Sum(vanishes(weight) * _g[_i], (_i, 1, n)).doit()
 
 
 def finite_population_factor(factor=None) -> bool:
@@ -67,18 +67,18 @@ def finite_population_factor(factor=None) -> bool:
     pair = sp.combsimp(pair_inclusion)
     single = sp.combsimp(single_inclusion)
     variance = (single * n - pair * n) / b**2  # E ||sum_{i in B} d_i||^2 / b^2 in units of s
-    return sp.simplify(variance - factor) == 0
+    return vanishes(variance - factor)
 
 
 def pair_weights_exact(shift=0) -> bool:
     """``pair_weights`` from the first and second inclusion probabilities, symbolic n and b."""
     pair = sp.combsimp(pair_inclusion) / b**2 + shift
     single = sp.combsimp(single_inclusion) / b**2
-    return all(sp.simplify(w - e) == 0 for w, e in zip((single - pair, pair), pair_weights(n, b), strict=True))
+    return all(vanishes(w - e) for w, e in zip((single - pair, pair), pair_weights(n, b), strict=True))
 
 
 def expected_components(full=n, drawn=b) -> bool:
     """A full gradient touches n components, a minibatch sum_i P(i in B) = b of them, one for SGD."""
     every = sp.Sum(1, (_i, 1, n)).doit()
     batch = sp.Sum(sp.combsimp(single_inclusion), (_i, 1, n)).doit()
-    return sp.simplify(every - full) == 0 and sp.simplify(batch - drawn) == 0 and batch.subs(b, 1) == 1
+    return vanishes(every - full) and vanishes(batch - drawn) and batch.subs(b, 1) == 1

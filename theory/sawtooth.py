@@ -16,13 +16,9 @@ out here.
 import sympy as sp
 
 from theory import gradient_descent
-from theory.bounds import Delta, L, N, T, h
+from theory.bounds import Delta, L, N, T, h, vanishes
 
 _g = sp.Symbol("g", positive=True)
-
-
-def _zero(expression: sp.Expr) -> bool:
-    return sp.simplify(expression) == 0
 
 
 def sawtooth_run(dip=1) -> bool:
@@ -35,8 +31,8 @@ def sawtooth_run(dip=1) -> bool:
     rise = [_g - dip * L * (x - left) for x in (left, (left + right) / 2)]
     fall = [_g - L * (right - x) for x in ((left + right) / 2, right)]
     (landing,) = sp.solve(right - h / L * rise[0] - left, width)
-    continuous = _zero(rise[1] - fall[0]) and rise[0] == _g and fall[1] == _g
-    return continuous and _zero(landing - h * _g / L) and _zero(L * (_g / L) - _g)
+    continuous = vanishes(rise[1] - fall[0]) and rise[0] == _g and fall[1] == _g
+    return continuous and vanishes(landing - h * _g / L)
 
 
 def sawtooth_step_loss(factor=4) -> bool:
@@ -47,7 +43,7 @@ def sawtooth_step_loss(factor=4) -> bool:
     """
     x = sp.Symbol("x", positive=True)
     half = sp.integrate(_g - L * x, (x, 0, h * _g / (2 * L)))
-    return _zero(2 * half - (factor * h - h**2) * _g**2 / (4 * L))
+    return vanishes(2 * half - (factor * h - h**2) * _g**2 / (4 * L))
 
 
 def sawtooth_total(last=2) -> bool:
@@ -55,16 +51,15 @@ def sawtooth_total(last=2) -> bool:
     total = N * (4 * h - h**2) * _g**2 / (4 * L) + L * (_g / L) ** 2 / 2
     bound = gradient_descent.nonconvex.value.subs(sp.Min(4 * h - h**2, 4 * h - h**3), 4 * h - h**2)
     delta = _g**2 * (N * (4 * h - h**2) + last) / (4 * L)
-    return _zero(total - delta) and _zero(bound.subs(Delta, delta) - _g**2)
+    return vanishes(total - delta) and vanishes(bound.subs(Delta, delta) - _g**2)
 
 
 def sawtooth_count(power=2) -> bool:
-    """One step more is enough: the next gradient is (1-h) g, and (1-h)^2 (T c + 2) <= (T-1) c + 2, c = 4h -
-    h^2.
+    """One step more is enough: it leaves (1-h) g, and (1-h)^2 (T c + 2) <= (T-1) c + 2 for c = 4h - h^2.
 
     The difference is at least its value at T = 1, h^2 (h^2 - 6h + 7) = h^2 ((3-h)^2 - 2) > 0, as c
     (1-(1-h)^2) > 0.
     """
     slack = (T - 1) * (4 * h - h**2) + 2 - (1 - h) ** power * (T * (4 * h - h**2) + 2)
     growth = (4 * h - h**2) * (1 - (1 - h) ** 2)
-    return _zero(slack.subs(T, 1) - h**2 * ((3 - h) ** 2 - 2)) and _zero(sp.diff(slack, T) - growth)
+    return vanishes(slack.subs(T, 1) - h**2 * ((3 - h) ** 2 - 2)) and vanishes(sp.diff(slack, T) - growth)

@@ -1,19 +1,17 @@
-r"""Stochastic gradient descent, x_{k+1} = x_k - a_k g_k, E g_k = grad f(x_k), E ||g_k - grad f(x_k)||^2 <=
-sigma^2.
+r"""Stochastic gradient descent, x_{k+1} = x_k - a_k g_k, with noise of bounded variance.
 
     PL:         E f(x_k) - f*  <=  max{2 L sigma^2/mu^2, (2 kappa+1) Delta} / (2 kappa + k),   a_k = 2/(mu(2 kappa+k))
     convex:     E f(xbar) - f* <=  L R^2/(2N) + sigma R/sqrt N,                       a = 1/(L + sigma sqrt N/R)
     nonconvex:  (1/N) sum_{k<N} E||grad f(x_k)||^2 <= 2 L Delta/N + 2 sigma sqrt(2 L Delta/N)
 
-Hypotheses: f is L-smooth, kappa = L/mu, noise unbiased with variance at most sigma^2 given the past.  The
-witnesses are finite sums of two components whose noise is +-sigma: with them the exponents 1, 2, 2 of 1/eps
-are attained: the PL one on one fixed function; the nonconvex one too for the tuned step, while against every
-constant step the curvature has to depend on eps; the convex one only by a function that depends on eps.  The
-constants of the upper bounds are not attained.
+Hypotheses: f is L-smooth, kappa = L/mu; given the past E g_k = grad f(x_k) and E ||g_k - grad f(x_k)||^2 <=
+sigma^2.  The witnesses are finite sums of two components whose noise is +-sigma: with them the exponents 1,
+2, 2 of 1/eps are attained: the PL one on one fixed function; the nonconvex one too for the tuned step, while
+against every constant step the curvature has to depend on eps; the convex one only by a function that depends
+on eps.  The constants of the upper bounds are not attained.
 
     >>> pl_parabola(sigma=2, mu=1, k=[1, 10]).tolist(), int(count_pl_parabola.exactly(sigma=1, mu=1, eps="1/100"))
     ([2.0, 0.2], 50)
-
 
 Proofs.  PL: E Delta_{k+1} <= (1 - mu a) E Delta_k + L a^2 sigma^2/2 for a <= 1/L, by the descent lemma.
 Convex, x_1..x_N: descent lemma, three-point identity, Young with 1/eta = 1/a - L on <g - grad f, x_{k+1} -
@@ -28,7 +26,7 @@ Lan (2013), arXiv:1309.5549; Drori and Shamir (2020); the exact values are deriv
 import sympy as sp
 
 from theory import moments
-from theory.bounds import Bound, C, Delta, L, N, R, a, eps, k, lam, mu, sigma
+from theory.bounds import Bound, C, Delta, L, N, R, a, eps, k, lam, mu, sigma, vanishes
 
 _NOISE = "unbiased stochastic gradient of variance at most sigma^2"
 _kappa = L / mu
@@ -127,7 +125,7 @@ def pl_induction(numerator=2) -> bool:
     step = numerator / (mu * s)
     noise = sp.simplify(L * step**2 * sigma**2 / 2 - 2 * L * sigma**2 / (mu * s) ** 2)
     remainder = (1 - mu * step) * v / s + v / s**2 - v / (s + 1) + v / (s**2 * (s + 1))
-    return noise == 0 and sp.simplify(remainder) == 0
+    return noise == 0 and vanishes(remainder)
 
 
 def tuned_steps(factor=2) -> bool:
@@ -140,7 +138,7 @@ def tuned_steps(factor=2) -> bool:
     long = nonconvex_constant.value.subs(a, sp.sqrt(2 * Delta / (L * N)) / sigma)
     noise = factor * sigma * sp.sqrt(2 * L * Delta / N)
     short = nonconvex_constant.value.subs(a, 1 / L) - sigma**2 + noise - nonconvex_tuned.value
-    return all(sp.simplify(gap) == 0 for gap in (convex, long - noise, short))
+    return all(vanishes(gap) for gap in (convex, long - noise, short))
 
 
 def two_mode_limit(noise=2) -> bool:
@@ -160,4 +158,4 @@ def two_mode_limit(noise=2) -> bool:
     least = nonconvex_two_mode_best.value * sp.sqrt(N)
     upper = (nonconvex_tuned.value - 2 * L * Delta / N) * sp.sqrt(N)
     gaps = (limit - Delta / s - s * L * sigma**2 / noise, limit.subs(s, best) - least, 2 * least - upper)
-    return all(sp.simplify(gap) == 0 for gap in gaps)
+    return all(vanishes(gap) for gap in gaps)

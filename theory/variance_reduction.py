@@ -22,7 +22,7 @@ Defazio, Bach and Lacoste-Julien (2014), arXiv:1407.0202; Johnson and Zhang (201
 
 import sympy as sp
 
-from theory.bounds import Bound, Delta, L, L_max, R, T, a, eta, k, m, mu, n
+from theory.bounds import Bound, Delta, L, L_max, R, T, a, eta, k, m, mu, n, vanishes
 
 _finite_sum = "f is a mean of n convex L_max-smooth functions and mu-strongly convex"
 _interpolation = "f is L-smooth and mu-PL, components L_max-smooth with a common minimizer"
@@ -61,4 +61,4 @@ def best_interpolation_step(factor=1) -> bool:
     contraction = 1 - 2 * a * mu + a**2 * L * L_max
     (best,) = sp.solve(sp.diff(contraction, a), a)
     least = 1 - factor * mu**2 / (L * L_max)
-    return sp.simplify(best - mu / (L * L_max)) == 0 and sp.simplify(contraction.subs(a, best) - least) == 0
+    return vanishes(best - mu / (L * L_max)) and vanishes(contraction.subs(a, best) - least)

@@ -30,13 +30,9 @@ from theory import (
     stochastic_gradient,
     variance_reduction,
 )
-from theory.bounds import L, T, a, eps, h, k, mu, sigma
+from theory.bounds import L, T, a, eps, h, k, mu, sigma, vanishes
 
 _u, _w = sp.symbols("u w", positive=True)
-
-
-def _zero(expression: sp.Expr) -> bool:
-    return sp.simplify(expression) == 0
 
 
 def parabola_descent(factor=1) -> bool:
@@ -44,7 +40,7 @@ def parabola_descent(factor=1) -> bool:
     x = sp.Symbol("x", real=True)
     slow = sp.diff(x - h / L * sp.diff(mu * x**2 / 2, x), x) - (1 - factor * mu * h / L)
     fast = sp.diff(x - h / L * sp.diff(L * x**2 / 2, x), x) - (1 - h)
-    return _zero(slow) and _zero(fast)
+    return vanishes(slow) and vanishes(fast)
 
 
 def parabola_sgd(offset=1) -> bool:
@@ -54,28 +50,27 @@ def parabola_sgd(offset=1) -> bool:
         return (1 - mu * step) ** 2 * square + step**2 * sigma**2
 
     claim = sigma**2 / (mu**2 * k)
-    return _zero(after(0, moments.x0**2) - claim.subs(k, 1)) and _zero(after(k, claim) - claim.subs(k, k + 1))
+    return vanishes(after(0, moments.x0**2) - claim.subs(k, 1)) and vanishes(after(k, claim) - claim.subs(k, k + 1))
 
 
 def stationary_floor(factor=2) -> bool:
     """a sigma^2/(lam (2 - a lam)) is the fixed point of E x^2 -> (1-a lam)^2 E x^2 + a^2 sigma^2."""
     floor = a * sigma**2 / (moments.lam * (factor - a * moments.lam))
-    return _zero((1 - a * moments.lam) ** 2 * floor + a**2 * sigma**2 - floor)
+    return vanishes((1 - a * moments.lam) ** 2 * floor + a**2 * sigma**2 - floor)
 
 
 def power_law(constant=1) -> bool:
-    """GD on |x|^p, p > 2: u = x^-(p-2) grows by a p (p-2) per step in the limit x -> 0, so u_k/k does
-    (Stolz-Cesaro).
+    """GD on |x|^p, p > 2: u = x^-(p-2) grows by a p (p-2) per step as x -> 0, so u_k/k tends to that too.
 
-    With w = x^(p-2), u_{k+1} - u_k = ((1 - a p w)^-(p-2) - 1)/w; then x^p = eps at k = eps^-((p-2)/p)/(a p
-    (p-2)).
+    With w = x^(p-2), u_{k+1} - u_k = ((1 - a p w)^-(p-2) - 1)/w (and Stolz-Cesaro); x^p = eps is then reached at
+    k = eps^(-(p-2)/p)/(a p (p-2)).
     """
     r = sp.Symbol("r", positive=True)  # p - 2
     p = r + 2
     growth = sp.limit(((1 - a * p * _w) ** (-r) - 1) / _w, _w, 0)
     steps = eps ** (-r / p) / growth
     reached = sp.powsimp(sp.powdenest((growth * steps) ** (-p / r), force=True)) - eps
-    return _zero(growth - constant * a * p * r) and _zero(reached)
+    return vanishes(growth - constant * a * p * r) and vanishes(reached)
 
 
 def softplus(step=4) -> bool:

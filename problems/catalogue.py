@@ -1,0 +1,69 @@
+"""Every leaf of this folder, represented: the problems on which bounds are checked "on every problem"."""
+
+from __future__ import annotations
+
+import torch
+
+from problems import data
+from problems.huber import huber, huber_witness
+from problems.least_squares import random_least_squares
+from problems.logistic import logistic
+from problems.noisy_quadratics import horizon_parabola, noisy_parabola, two_mode
+from problems.perturbation import perturbed
+from problems.power import power
+from problems.problem import FiniteSum
+from problems.quadratics import log_spaced, quadratic, random_rotation
+from problems.robust_regression import random_robust_regression
+from problems.sawtooth import sawtooth
+from problems.sine import sine
+from problems.sine_valley import sine_valley
+from problems.softplus import softplus
+from problems.zero_chain import zero_chain
+
+
+def catalogue(seed: int = 0) -> dict[str, FiniteSum]:
+    """Representative instances by name, each a single instance (no sweep); the random ones from `seed`."""
+    generator = torch.Generator().manual_seed(seed)
+
+    def normal(*shape):
+        return torch.randn(*shape, generator=generator, dtype=torch.float64)
+
+    rows = normal(100, 4)
+    noisy_labels, clean_labels = (rows[:, 0] + normal(100)).sign(), rows[:, 0].sign()
+    spectrum = torch.logspace(0, -2, 6, dtype=torch.float64)
+    rotated = quadratic(spectrum, normal(6), random_rotation(6, generator))
+    return {
+        "parabola": quadratic(torch.tensor([0.1]), torch.tensor([1.0])),
+        "quadratic, log-spaced": log_spaced(modes=8),
+        "quadratic, rotated": rotated,
+        "quadratic, rotated, noisy": perturbed(rotated, 0.5, n=12),
+        "quadratic, rank-deficient": quadratic(torch.tensor([1.0, 0.1, 0.0]), torch.ones(3)),
+        "noisy parabola": noisy_parabola(0.1, 1.0),
+        "horizon parabola": horizon_parabola(1000),
+        "two noisy modes": two_mode(0.01, 1.0, 1.0),
+        "huber": huber(2.0, 0.3, 1.5),
+        "huber witness": huber_witness(8),
+        "huber, noisy": perturbed(huber_witness(8), 0.2),
+        "sawtooth": sawtooth(5),
+        "sawtooth, noisy": perturbed(sawtooth(5), 0.5),
+        "sine": sine(3.0, 3.0),
+        "sine, noisy": perturbed(sine(4.0, 3.0), 0.5),
+        "sine valley": sine_valley(),
+        "softplus": softplus(),
+        "power 4": power(4.0),
+        "power 8": power(8.0, 1.5),
+        "least squares": random_least_squares(60, 5, generator),
+        "least squares, rank-deficient": random_least_squares(40, 8, generator, rank=5),
+        "least squares, interpolation": random_least_squares(10, 20, generator, noise=0.0),
+        "logistic": logistic(rows, noisy_labels),
+        "logistic, l2": logistic(rows, noisy_labels, l2=0.01),
+        "logistic, separable": logistic(rows, clean_labels),
+        "robust regression": random_robust_regression(50, 4, generator),
+        "zero-chain": zero_chain(6),
+        "zero-chain, probabilistic": zero_chain(6, n=4),
+        "diabetes": data.diabetes(),
+        "breast cancer, l2": data.breast_cancer(l2=0.01),
+        "digits 3/8, l2": data.digits(l2=0.01),
+        "digits 3/8, separable": data.digits(),
+        "digits odd/even, l2": data.digits(l2=0.01, classes=None),
+    }

@@ -1,0 +1,175 @@
+"""What the oracle promises a solver: the sampling laws, the counts and the repeated sample."""
+
+import itertools
+
+import pytest
+import torch
+from scipy.stats import chisquare
+
+from problems.huber import huber
+from problems.least_squares import random_least_squares
+from problems.noisy_quadratics import noisy_parabola
+from problems.oracle import Oracle
+from problems.problem import norm
+from problems.quadratics import quadratic
+
+
+def seeded(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+@pytest.fixture
+def problem():
+    return random_least_squares(6, 3, seeded())
+
+
+def drawn(problem, b, sampling, replicates, calls, seed=0):
+    oracle, x = Oracle.minibatch(problem, b, seeded(seed), sampling), problem.starts(replicates)
+    samples = []
+    for _ in range(calls):
+        oracle.grad(x)
+        samples.append(oracle.sample)
+    return torch.stack(samples)  # (calls, replicates, b)
+
+
+@pytest.mark.parametrize("sampling", ["with replacement", "without replacement", "reshuffled"])
+@pytest.mark.parametrize("b", [1, 2, 4])
+def test_every_component_is_equally_likely(problem, sampling, b):
+    counts = drawn(problem, b, sampling, 2000, 6).flatten().bincount(minlength=6).numpy()
+    assert chisquare(counts).pvalue > 1e-3
+
+
+def test_every_subset_is_equally_likely(problem):
+    samples = drawn(problem, 3, "without replacement", 4000, 2).sort(-1).values.flatten(0, 1).tolist()
+    counts = [samples.count(list(subset)) for subset in itertools.combinations(range(6), 3)]
+    assert sum(counts) == len(samples)  # never a component twice
+    assert chisquare(counts).pvalue > 1e-3
+
+
+def test_the_whole_sum_without_replacement_is_the_full_gradient(problem):
+    x = problem.starts(5) + 1
+    for sampling in ("without replacement", "reshuffled"):
+        torch.testing.assert_close(Oracle.minibatch(problem, 6, seeded(), sampling).grad(x), problem.grad(x))
+
+
+def test_independent_draws_repeat_components(problem):
+    pairs = drawn(problem, 2, "with replacement", 3000, 1)[0]
+    assert (pairs[:, 0] == pairs[:, 1]).double().mean() == pytest.approx(1 / 6, abs=0.03)
+
+
+@pytest.mark.parametrize("b", [1, 2, 3])
+def test_a_reshuffled_epoch_covers_each_component_once(problem, b):
+    samples = drawn(problem, b, "reshuffled", 50, 3 * 6 // b)
+    epochs = samples.unflatten(0, (3, 6 // b)).permute(0, 2, 1, 3).flatten(2)  # (epoch, replicate, 6)
+    assert (epochs.sort(-1).values == torch.arange(6)).all()
+    assert not torch.equal(epochs[0], epochs[1])  # a new permutation each time
+    assert not (epochs[0] == epochs[0, 0]).all()  # and for every replicate
+
+
+def test_a_reshuffled_remainder_is_dropped(problem):
+    samples = drawn(problem, 4, "reshuffled", 500, 10)
+    assert all(len(set(batch)) == 4 for batch in samples.flatten(0, 1).tolist())
+
+
+def test_the_sample_mean_is_unbiased_for_every_sampling(problem):
+    x = problem.starts(40_000) + 1
+    for sampling in ("with replacement", "without replacement", "reshuffled"):
+        g = Oracle.minibatch(problem, 2, seeded(3), sampling).grad(x)
+        error = (g.mean(0) - problem.grad(x[0])) / (g.std(0) / len(x) ** 0.5)
+        assert error.abs().max() < 4.5
+
+
+def test_gaussian_noise_has_its_variance_and_leaves_the_gradient(problem):
+    x = problem.starts(40_000) + 1
+    noise = Oracle.gaussian(problem, 2.0, seeded()).grad(x) - problem.grad(x)
+    assert norm(noise, (3,)).square().mean() == pytest.approx(4.0, rel=0.03)
+    assert (noise.mean(0).abs() < 4.5 * noise.std(0) / len(x) ** 0.5).all()
+    assert torch.corrcoef(noise.mT).fill_diagonal_(0).abs().max() < 0.03
+
+
+def test_gaussian_noise_takes_a_sweep_of_sigmas():
+    problem = quadratic(torch.ones(1, 1, 2), torch.ones(1, 1, 2))
+    sigma = torch.tensor([0.0, 1.0, 3.0], dtype=torch.float64).reshape(3, 1, 1)
+    x = torch.ones(3, 20_000, 2, dtype=torch.float64)
+    noise = Oracle.gaussian(problem, sigma, seeded()).grad(x) - problem.grad(x)
+    measured = norm(noise, (2,)).square().mean(-1)
+    torch.testing.assert_close(measured, sigma.flatten() ** 2, rtol=0.05, atol=0)
+
+
+def test_what_is_counted(problem):
+    x = problem.starts(7)
+    cases = [
+        (Oracle.full(problem), 6),
+        (Oracle.minibatch(problem, 2, seeded()), 2),
+        (Oracle.minibatch(problem, 9, seeded()), 9),  # more draws than components, with replacement
+        (Oracle.gaussian(problem, 1.0, seeded()), 1),
+    ]
+    for oracle, cost in cases:
+        assert (oracle.calls, oracle.component_gradients, oracle.values) == (0, 0, 0)
+        oracle.grad(x)
+        oracle.grad(x, redraw=False)
+        assert (oracle.calls, oracle.component_gradients) == (2, 2 * cost)
+        oracle.full_grad(x)
+        assert (oracle.calls, oracle.component_gradients) == (3, 2 * cost + 6)
+        oracle.component_grads(x)
+        assert (oracle.calls, oracle.component_gradients, oracle.values) == (4, 2 * cost + 12, 0)
+        oracle.value(x)
+        assert (oracle.calls, oracle.component_gradients, oracle.values) == (4, 2 * cost + 12, 1)
+
+
+def test_redraw_false_repeats_the_sample(problem):
+    x = problem.starts(50) + 1
+    for oracle in (Oracle.minibatch(problem, 2, seeded()), Oracle.gaussian(problem, 1.0, seeded())):
+        first = oracle.grad(x)
+        assert torch.equal(oracle.grad(x, redraw=False), first)
+        oracle.full_grad(2 * x)  # asks for nothing random, and so keeps the sample
+        assert torch.equal(oracle.grad(x, redraw=False), first)
+        assert not torch.equal(oracle.grad(x), first)
+
+
+def test_redraw_false_draws_when_there_is_no_sample_yet(problem):
+    x = problem.starts(4)
+    for before in (lambda oracle: None, lambda oracle: oracle.full_grad(x), lambda oracle: oracle.component_grads(x)):
+        oracle = Oracle.minibatch(problem, 2, seeded())
+        before(oracle)
+        assert oracle.grad(x, redraw=False).shape == x.shape
+
+
+def test_seeds_reproduce(problem):
+    for sampling in ("with replacement", "without replacement", "reshuffled"):
+        same = [drawn(problem, 2, sampling, 5, 7, seed=s) for s in (1, 1, 2)]
+        assert torch.equal(same[0], same[1])
+        assert not torch.equal(same[0], same[2])
+
+
+def test_component_grads_is_the_table_of_all(problem):
+    x = problem.starts(2, 3) + torch.arange(3.0).unsqueeze(-1)
+    table = Oracle.full(problem).component_grads(x)
+    assert table.shape == (2, 3, 6, 3)
+    torch.testing.assert_close(table.mean(-2), problem.grad(x))
+    index = torch.full((2, 3, 1), 4)
+    torch.testing.assert_close(table[..., 4, :], problem.sample_grad(x, index))
+
+
+def test_full_and_value_are_those_of_the_problem():
+    problem = huber(1.0, 0.2, 1.0)
+    x = problem.starts(4) * torch.linspace(0, 1, 4, dtype=torch.float64).unsqueeze(-1)
+    assert torch.equal(Oracle.full(problem).grad(x), problem.grad(x))
+    assert torch.equal(Oracle.full(problem).value(x), problem.gap(x))
+    assert torch.equal(Oracle.full(problem).full_grad(x), problem.grad(x))
+
+
+def test_bad_arguments_are_refused(problem):
+    for b, sampling in [(0, "with replacement"), (-1, "reshuffled"), (7, "without replacement"), (7, "reshuffled")]:
+        with pytest.raises(ValueError, match="1 to n = 6"):
+            Oracle.minibatch(problem, b, seeded(), sampling)
+    with pytest.raises(ValueError, match="'with replacement', 'without replacement', 'reshuffled'"):
+        Oracle.minibatch(problem, 1, seeded(), "shuffled")
+
+
+def test_noise_of_a_sweep_is_independent_over_replicates():
+    problem = noisy_parabola(1.0, 1.0)
+    x = problem.starts(3000)
+    signs = (Oracle.minibatch(problem, 1, seeded()).grad(x) - problem.grad(x)).squeeze(-1)
+    assert set(signs.tolist()) == {-1.0, 1.0}
+    assert abs(float(signs.mean())) < 4.5 / 3000**0.5

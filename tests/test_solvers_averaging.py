@@ -1,0 +1,58 @@
+"""Averages and random iterates against the plain sequence of the inner solver."""
+
+import numpy as np
+import pytest
+import torch
+
+from problems.oracle import Oracle
+from problems.perturbation import perturbed
+from problems.quadratics import quadratic
+from solvers.averaging import PolyakRuppert, RandomIterate
+from solvers.heavy_ball import HeavyBall
+from solvers.solver import iterates
+
+torch.set_num_threads(1)
+
+STEPS, INNER = 40, HeavyBall(0.3, 0.5)
+
+
+def path(solver):
+    """Iterates (STEPS + 1, 6, 2) on noise that is the same for every solver."""
+    problem = perturbed(quadratic(torch.tensor([1.0, 0.3]), torch.ones(2)), 1.0, n=4)
+    oracle = Oracle.minibatch(problem, 1, torch.Generator().manual_seed(0))
+    run = zip(range(STEPS + 1), iterates(solver, oracle, problem.starts(6)), strict=False)
+    return torch.stack([x for _, x in run]).numpy()
+
+
+@pytest.mark.parametrize("skip", [0, 1, 13])
+def test_the_average_is_the_cumulative_mean(skip):
+    plain, averaged = path(INNER), path(PolyakRuppert(INNER, skip_start=skip))
+    np.testing.assert_array_equal(averaged[: skip + 1], plain[: skip + 1])
+    for k in range(skip + 1, STEPS + 1):
+        np.testing.assert_allclose(averaged[k], plain[skip + 1 : k + 1].mean(0), rtol=1e-12, atol=1e-13)
+
+
+@pytest.mark.parametrize("skip", [0, 1, 13])
+def test_the_average_from_the_start_is_the_cumulative_mean(skip):
+    plain, averaged = path(INNER), path(PolyakRuppert(INNER, skip_start=skip, include_start=True))
+    np.testing.assert_array_equal(averaged[0], plain[0])
+    for k in range(1, skip + 1):
+        np.testing.assert_array_equal(averaged[k], plain[k - 1])
+    for k in range(skip + 1, STEPS + 1):
+        np.testing.assert_allclose(averaged[k], plain[skip:k].mean(0), rtol=1e-12, atol=1e-13)
+
+
+def test_a_random_iterate_stops_at_its_index():
+    index = torch.tensor([0, 1, 5, 20, 39, 100])[:, None]
+    plain, stopped = path(INNER), path(RandomIterate(INNER, index))
+    for g, R in enumerate(index[:, 0].tolist()):
+        for k in range(STEPS + 1):
+            np.testing.assert_array_equal(stopped[k, g], plain[min(k, R), g])
+
+
+def test_the_index_is_uniform():
+    solver = RandomIterate.uniform(INNER, 5, (3, 4000), torch.Generator().manual_seed(0), ndim=2)
+    assert solver.index.shape == (3, 4000, 1, 1)
+    counts = torch.bincount(solver.index.flatten(), minlength=5)
+    assert len(counts) == 5
+    assert ((counts - 2400).abs() < 5 * (12000 * 0.2 * 0.8) ** 0.5).all()
