@@ -36,7 +36,7 @@ class DataError(ValueError):
 
 
 def digits(l2: float = 0.0, classes: tuple[int, int] | None = (3, 8)) -> FiniteSum:
-    """Logistic regression on two classes of the digits; None tells odd from even on all 1797 images."""
+    """Logistic regression on two classes of the digits; None tells odd from even on all 1797 images (l2 > 0 only)."""
     A, y = load_digits(return_X_y=True)
     kept = slice(None) if classes is None else np.isin(y, classes)
     labels = y % 2 if classes is None else y == classes[1]
@@ -104,7 +104,7 @@ def _csv(path: str | Path, lines: list[tuple[int, str]]) -> tuple[np.ndarray, np
         raise DataError(f"{path}: holds a header and no data; {FORMATS}")
     width = len(rows[0][1])
     if width < 2:
-        raise DataError(f"{path}, line {rows[0][0]}: one column; accepted are a target and at least one feature")
+        raise DataError(f"{path}, line {rows[0][0]}: one column; accepted are two or more, separated by commas")
     table = np.empty((len(rows), width))
     for row, (number, cells) in zip(table, rows, strict=True):
         if len(cells) != width:

@@ -153,11 +153,12 @@ def _certified(Z: Tensor, l2: float, x: Tensor, g: Tensor) -> tuple[float, float
     eigenvalues = torch.linalg.eigvalsh(Z.mT @ (Z * (s * (1 - s)).unsqueeze(-1)) / n) + l2
     rounding = (d + 8) * UNIT
     g = float(g.norm()) + rounding * float(Z.norm(dim=-1).mean() + l2 * x.norm())
-    m = float(eigenvalues[eigenvalues > 4 * max(n, d) * UNIT * eigenvalues[-1]].min())
+    error = 4 * max(n, d) * UNIT * float(eigenvalues[-1])  # of the eigenvalues computed
+    m = float(eigenvalues[-int(torch.linalg.matrix_rank(Z))]) - error if l2 == 0 else l2
     r = float(Z.norm(dim=-1).max())
     if l2 == 0 and not r * g <= m / 4:
         raise ValueError(f"no minimizer certified: gradient {g:.2g}, curvature {m:.2g} (is the data quasi-separable?)")
     f = float(softplus(-Z @ x, threshold=700).mean() + l2 / 2 * x @ x)
-    error = g**2 / (2 * l2 if l2 > 0 else 1.6 * m) + rounding * (f + float((Z.abs() @ x.abs()).mean()) + 1)
+    error = g**2 / (1.6 * m if l2 == 0 else 2 * m) + rounding * (f + float((Z.abs() @ x.abs()).mean()) + 1)
     # the computed gap ignores <grad f(x), at - x>: harmless while ||at - x|| is a thousand times g/m
     return f, error, float(eigenvalues[-1]) / 2 * (1e3 * g / m) ** 2

@@ -66,7 +66,7 @@ class Oracle:
 
     def grad(self, x: Tensor, redraw: bool = True) -> Tensor:
         """The gradient at x on a fresh sample, or on the last one again: (*batch, *shape) -> (*batch, *shape)."""
-        if redraw or self.calls == 0:
+        if redraw or self.sample is None:
             self.sample = self._draw(self._batch(x))
         self.calls += 1
         self.component_gradients += self._cost
@@ -116,7 +116,7 @@ def _reshuffled(n: int, b: int, generator: Generator) -> Callable:
 
     def draw(batch):
         nonlocal order, used
-        if used + b > n:  # a remainder shorter than a batch is dropped, so that every batch has b components
+        if used + b > n or order.shape[:-1] != batch:  # a remainder shorter than b is dropped: every batch has b
             order = torch.rand(*batch, n, generator=generator, device=generator.device).argsort(-1)
             used = 0
         used += b

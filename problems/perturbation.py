@@ -33,7 +33,7 @@ def perturbed(problem: FiniteSum, sigma: Number, n: int = 2, directions: Tensor 
         raise ValueError(f"n is {n}; accepted are even numbers from 2 on, or any n >= 2 with directions")
     if directions is None:
         d = torch.Size(problem.shape).numel()
-        axes = torch.eye(d, dtype=torch.float64)[torch.arange(n // 2) % d]
+        axes = torch.eye(d, dtype=torch.float64, device=problem.start.device)[torch.arange(n // 2) % d]
         directions = torch.cat([axes, -axes]).reshape(n, *problem.shape)
     e = directions - directions.mean(0)
     e = e / (e**2).sum() ** 0.5 * n**0.5

@@ -66,7 +66,7 @@ def _is_pl_constant(mu: float, a: float) -> bool:
     if lead <= 0:
         return False
     end = max(a / 2, (mid + sqrt(max(mid**2 - 4 * lead * last, 0))) / (2 * lead)) * (1 + 1e-9) + 1e-9
-    cells = [(pi / 4 - 1e-9, end)]
+    cells = [(pi / 4 - 1e-9, end)] if end > pi / 4 else []
     while cells:
         left, right = cells.pop()
         c, r = (left + right) / 2, (right - left) / 2 * (1 + 1e-9)

@@ -61,7 +61,7 @@ class Armijo:
         found, asked = torch.zeros_like(f, dtype=torch.bool), state.values + 1
         for _ in range(self.trials):
             asked = asked + ~found
-            found = found | (value(x - a * g) <= f - a * decrease)
+            found = value(x - a * g) <= f - a * decrease  # stays true: a found step is kept
             if found.all():
                 break
             a = torch.where(found, a, a * self.shrink)

@@ -138,10 +138,9 @@ def _running(measure: Callable[[Tensor], Tensor], over: Over) -> Callable[[Tenso
     def watch(x):
         nonlocal seen, count
         value, count = measure(x), count + 1
-        if seen is None:
-            seen = value
-        else:
-            seen = torch.minimum(seen, value) if over == "min" else torch.lerp(seen, value, 1 / count)
+        if seen is not None:
+            value = torch.minimum(seen, value) if over == "min" else torch.lerp(seen, value, 1 / count)
+        seen = value
         return seen
 
     return watch

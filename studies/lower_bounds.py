@@ -23,14 +23,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cache
+from math import erfc
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 import torch
 
 from problems.huber import huber
-from problems.noisy_quadratics import noisy_parabola
 from problems.oracle import Oracle
+from problems.perturbation import perturbed
 from problems.quadratics import quadratic
 from problems.zero_chain import zero_chain
 from solvers.averaging import PolyakRuppert
@@ -90,11 +92,22 @@ def moved(problem, minimizer: torch.Tensor):
     return replace(problem, gap=lambda x: gap(x - minimizer), grad=lambda x: grad(x - minimizer), minimizer=minimizer)
 
 
-def gaps(solver, problem, oracle, at, lead: tuple[int, ...] = ()) -> np.ndarray:
-    """E f(x_k) - f* from start 0 at the iterations `at`, over groups of replicates: (len(at), *lead, groups)."""
-    x0 = torch.zeros(*lead, *problem.minimizer.shape, dtype=torch.float64)
+def normal(budget: Budget, size: int, *stream) -> torch.Tensor:
+    """Draws from the prior N(0, R^2), (groups, size, 1)."""
+    generator = budget.generator("prior", *stream)
+    return R * torch.randn(GROUPS, size, 1, generator=generator, device=generator.device, dtype=torch.float64)
+
+
+def parabola(curvature: float):
+    """curvature x^2/2 on the line."""
+    one = torch.ones(1, dtype=torch.float64)
+    return quadratic(curvature * one, 0 * one)
+
+
+def gaps(solver, problem, oracle, at, x0) -> tuple[np.ndarray, np.ndarray]:
+    """Component gradients asked for (len(at),) and E f(x_k) - f* (len(at), ..., groups) at the iterations `at`."""
     trace = run(solver, oracle, x0, at[-1], lambda x: problem.gap(x).mean(-1), at=at)
-    return trace.values.cpu().numpy()
+    return np.array(trace.component_gradients), trace.values.cpu().numpy()
 
 
 def judged(measured: dict[str, np.ndarray], N, bound: np.ndarray, budget: Budget, factor: float = 1.0) -> Verdict:
@@ -113,20 +126,21 @@ def judged(measured: dict[str, np.ndarray], N, bound: np.ndarray, budget: Budget
 
 
 @cache
-def strongly_convex_gaps(budget: Budget, noise: float = SIGMA) -> tuple[tuple[int, ...], dict[str, np.ndarray]]:
-    size, generator = 2 * budget.pick(2, 1) * budget.replicates // GROUPS, budget.generator("prior")
-    minimizer = R * torch.randn(GROUPS, size, 1, generator=generator, device=generator.device, dtype=torch.float64)
-    problem = moved(quadratic(torch.tensor([MU], dtype=torch.float64), torch.zeros(1, dtype=torch.float64)), minimizer)
-    at = (1, 10, 100, *budget.pick((300,), (300, 1000)))
+def strongly_convex_gaps(budget: Budget, noise: float = SIGMA, only: str = "") -> tuple[tuple, dict[str, np.ndarray]]:
+    """Records N and mean gaps (N, 1, groups) of every solver, or of `only` one."""
+    minimizer = normal(budget, budget.pick(3, 2) * budget.replicates // GROUPS)
+    problem, at = moved(parabola(MU), minimizer), (1, 10, 100, *budget.pick((300,), (300, 1000)))
     everyone = solvers(L, MU) | {"least squares": least_squares(MU)}
-    return at, {
-        name: gaps(s, problem, Oracle.gaussian(problem, noise, budget.generator("noise")), at)[:, None]
-        for name, s in everyone.items()
-    }
+    measured = {}
+    for name in [only] if only else everyone:
+        oracle = Oracle.gaussian(problem, noise, budget.generator("noise"))
+        _, values = gaps(everyone[name], problem, oracle, at, torch.zeros_like(minimizer))
+        measured[name] = values[:, None]
+    return at, measured
 
 
-def strongly_convex(budget: Budget, factor: float = 1.0, noise: float = SIGMA) -> Verdict:
-    N, measured = strongly_convex_gaps(budget, noise)
+def strongly_convex(budget: Budget, factor: float = 1.0, **choice) -> Verdict:
+    N, measured = strongly_convex_gaps(budget, **choice)
     return judged(measured, N, theory.pl_any_method(mu=MU, sigma=SIGMA, R=R, N=np.array(N)), budget, factor)
 
 
@@ -136,7 +150,7 @@ def strongly_convex(budget: Budget, factor: float = 1.0, noise: float = SIGMA) -
     planted={
         "bound doubled": lambda budget: strongly_convex(budget, factor=2.0),
         "bound 1.25 times as large": lambda budget: strongly_convex(budget, factor=1.25),
-        "noise removed": lambda budget: strongly_convex(budget, noise=0.0),
+        "noise removed": lambda budget: strongly_convex(budget, noise=0.0, only="gradient descent"),
     },
 )
 def bayes_risk(budget: Budget) -> Verdict:
@@ -146,7 +160,7 @@ def bayes_risk(budget: Budget) -> Verdict:
 
 
 def least_squares_risk(budget: Budget, factor: float = 1.0) -> Verdict:
-    N, measured = strongly_convex_gaps(budget)
+    N, measured = strongly_convex_gaps(budget, only="least squares")
     bound = factor * theory.pl_any_method(mu=MU, sigma=SIGMA, R=R, N=np.array(N))
     steps = [MU / (SIGMA**2 / R**2 + (k + 1) * MU**2) for k in range(N[-1])]
     exact = MU / 2 * np.array(second_moments(MU, steps, SIGMA, R, N[-1]))[list(N)]
@@ -168,25 +182,26 @@ def attained_by_least_squares(budget: Budget) -> Verdict:
     return least_squares_risk(budget)
 
 
+def signs(like: torch.Tensor) -> torch.Tensor:
+    """Half +1 and half -1 in every group (groups, size, 1)."""
+    return torch.ones_like(like) - 2 * (torch.arange(like.shape[1], device=like.device) % 2).unsqueeze(-1)
+
+
 @cache
 def convex_gaps(budget: Budget, two_point: bool) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     """Mean gaps (N, steps, groups) of every solver on the instances of each N: parabolas or two Huber functions."""
     horizons, measured = np.array(budget.pick((10, 30, 100), (10, 30, 100, 300))), {}
-    size, generator = budget.pick(3, 1) * budget.replicates // GROUPS, budget.generator("prior")
     for N in horizons:
-        minimizer = torch.randn(GROUPS, size, 1, generator=generator, device=generator.device, dtype=torch.float64)
+        minimizer = normal(budget, budget.pick(3, 1) * budget.replicates // GROUPS, N)
+        lam = None if two_point else SIGMA / (R * N**0.5)
         if two_point:
-            slope, lam = SIGMA / (2 * N**0.5), None
-            minimizer = torch.where(torch.arange(size).unsqueeze(-1) % 2 == 0, R, -R) + 0 * minimizer
-            problem = moved(huber(slope / FLAT, FLAT, 0.0), minimizer)
-        else:
-            lam = SIGMA / (R * N**0.5)
-            zero = torch.zeros(1, dtype=torch.float64)
-            problem = moved(quadratic(zero + lam, zero), R * minimizer)
+            slope, minimizer = SIGMA / (2 * N**0.5), R * signs(minimizer)
+        problem = moved(huber(slope / FLAT, FLAT, 0.0) if two_point else parabola(lam), minimizer)
+        x0 = torch.zeros(len(STEPS), *minimizer.shape, dtype=torch.float64)
         for name, solver in tuned(R / (SIGMA * N**0.5), lam).items():
             oracle = Oracle.gaussian(problem, SIGMA, budget.generator("noise", N))
-            values = gaps(solver, problem, oracle, [int(N)], (len(STEPS),))[0]
-            measured.setdefault(name, []).append(values)
+            _, values = gaps(solver, problem, oracle, [int(N)], x0)
+            measured.setdefault(name, []).append(values[0])
     return horizons, {name: np.stack(values) for name, values in measured.items()}
 
 
@@ -227,7 +242,9 @@ def two_points(budget: Budget) -> Verdict:
     """S12: The same bound, less the share tau/(2R) of the rounded tip, holds in the mean over the two functions
     delta |x - v R|, v = +-1, rounded for |x - v R| <= tau = R/20, with delta = sigma/(2 sqrt N), for every solver that
     asks one gradient a sample, at any of the same 8 steps. Tolerance 10 % (full budget: 5 %)."""
-    return convex_bound(budget, True)
+    verdict = convex_bound(budget, True)
+    # Le Cam's bound uses 1 - TV >= 1/2 (Pinsker); with N Gaussian samples 1 - TV is 2 Phi(-1/2) = 0.617
+    return verdict.noting(power_with_exact_tv=verdict.evidence["power"] / (2 * erfc(0.5 / 2**0.5)))
 
 
 @claim(
@@ -247,7 +264,7 @@ def constants(budget: Budget) -> Verdict:
 
 @dataclass(frozen=True)
 class Greedy:
-    """Sets every coordinate that it sees for the first time to +-1, downhill: a link of the chain each time."""
+    """Sets every coordinate that it sees for the first time to +-1, downhill: one link of the chain each time."""
 
     def init(self, x):
         return None
@@ -256,9 +273,9 @@ class Greedy:
         return torch.where(x == 0, -torch.sign(oracle.grad(x)), x), None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Jittered:
-    """Gradient descent from a randomly perturbed point: it does not respect zeros."""
+    """Gradient descent with random kicks. It does not respect zeros: its coordinates move before they are seen."""
 
     generator: torch.Generator
 
@@ -266,8 +283,8 @@ class Jittered:
         return None
 
     def step(self, x, state, oracle):
-        noise = torch.randn(x.shape, generator=self.generator, device=x.device, dtype=x.dtype)
-        return x - oracle.grad(x) / 152 + 0.1 * noise, None
+        kick = torch.randn(x.shape, generator=self.generator, device=x.device, dtype=x.dtype)
+        return x - oracle.grad(x) / 152 + 0.01 * kick, None
 
 
 def discovered(x: torch.Tensor) -> torch.Tensor:
@@ -275,24 +292,331 @@ def discovered(x: torch.Tensor) -> torch.Tensor:
     return ((x != 0) * torch.arange(1, x.shape[-1] + 1, device=x.device)).amax(-1)
 
 
-def chain_solvers() -> dict:
-    """The solvers for exact gradients, told L = 152 and, as a nonconvex function has no mu, L/100."""
-    return catalogue(152.0, 1.52) | {"greedy": Greedy()}
+@cache
+def chain_queries(name: str, solver, T: int) -> tuple[np.ndarray, float]:
+    """Queries until each of the T links is discovered, and until ||grad F_T|| <= 1; inf where that did not happen."""
+    problem = zero_chain(T, L=152.0)
+    links = torch.arange(1.0, T + 1, dtype=torch.float64)
+
+    def measure(x):  # one number for each threshold: every link, then the gradient
+        return torch.cat([-discovered(x).expand(T).double(), problem.grad(x).norm(dim=-1, keepdim=True)])
+
+    thresholds = torch.cat([-links, torch.ones_like(links[:1])])
+    limit = 2 * T if name == "greedy" else 60 * T
+    times = hitting_times(solver, Oracle.full(problem), problem.start, limit, measure, thresholds).cpu().numpy()
+    queries = np.where(times == CENSORED, np.inf, times * (2 if "lbfgs" in name else 1))
+    return queries[:-1], queries[-1]
 
 
 @cache
-def explored(budget: Budget) -> dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """For every solver the queries, coordinates discovered and, where |x_T| < 1, ||grad F_T|| (else nan)."""
-    problem, found = zero_chain(budget.pick(100, 400), L=152.0), {}
-    steps = 60 * problem.shape[0]
+def chain_runs(T: int) -> dict[str, tuple[np.ndarray, float]]:
+    """Every solver for exact gradients, told L = 152 and, as a nonconvex function has no mu, L/100; and the greedy."""
+    everyone = catalogue(152.0, 1.52) | {"greedy": Greedy()}
+    return {name: chain_queries(name, solver, T) for name, solver in everyone.items()}
 
-    def measure(x):
-        norm = problem.grad(x).norm(dim=-1)
-        return torch.stack([discovered(x).to(norm), torch.where(x[..., -1].abs() < 1, norm, torch.nan)])
 
-    for name, solver in chain_solvers().items():
-        horizon = 2 * problem.shape[0] if name == "greedy" else steps
-        trace = run(solver, Oracle.full(problem), problem.start, horizon, measure, at=range(horizon + 1))
-        count, norm = trace.values.cpu().numpy().T
-        found[name] = np.array(trace.calls), count, norm
+def chain(budget: Budget, per_query: float = 1.0, extra: dict | None = None) -> Verdict:
+    """At most `per_query` links a query, and ||grad F_T|| > 1 for T/per_query queries."""
+    T = budget.pick(40, 200)
+    runs = chain_runs(T) | {name: chain_queries(name, solver, T) for name, solver in (extra or {}).items()}
+    found = np.concatenate([np.arange(1, T + 1) / queries for queries, _ in runs.values()])
+    earliest = np.array([T / until for _, until in runs.values()])
+    verdicts = {"links per query": bound_holds(found, per_query), "gradient": bound_holds(earliest, per_query)}
+    names = [name for name in runs for _ in range(T)]
+    queries = np.concatenate([queries for queries, _ in runs.values()])
+    table = {"solver": names, "link": [*range(1, T + 1)] * len(runs), "queries": queries}
+    return all_of(verdicts).showing(table)
+
+
+@claim(
+    kind="lower bound",
+    source="S12; Carmon, Duchi, Hinder and Sidford (2020), arXiv:1710.11606",
+    planted={
+        "half a link a query": lambda budget: chain(budget, 0.5),
+        "a solver that does not respect zeros": lambda budget: chain(
+            budget, extra={"jittered": Jittered(budget.generator("kicks"))}
+        ),
+    },
+)
+def zero_chain_links(budget: Budget) -> Verdict:
+    """S12: On the zero-chain of T = 40 (full budget: 200) links every solver of the catalogue, fed with exact gradients,
+    discovers at most one coordinate per gradient query, and ||grad F_T|| > 1 for the first T queries. All of them are
+    zero-respecting: a coordinate of x_k is nonzero only if it was so in an earlier gradient."""
+    return chain(budget)
+
+
+def chain_exponent(budget: Budget, exponent: float) -> Verdict:
+    T = budget.pick(40, 200)
+    links = np.unique(np.geomspace(4, T, 10).round().astype(int))
+    decades = budget.pick(1.0, 1.5)
+    names = "gradient descent", "heavy ball", "nesterov", "greedy"
+    return all_of(
+        {name: exponent_is(1 / links, chain_runs(T)[name][0][links - 1], exponent, 0.1, decades) for name in names}
+    )
+
+
+@claim(
+    kind="exponent",
+    source="S12; Carmon, Duchi, Hinder and Sidford (2020), arXiv:1710.11606",
+    planted={
+        "exponent 0.5, an acceleration": lambda budget: chain_exponent(budget, 0.5),
+        "exponent 1.5": lambda budget: chain_exponent(budget, 1.5),
+    },
+)
+def zero_chain_is_linear(budget: Budget) -> Verdict:
+    """S12: The queries to discover T links grow like T^(1 +- 0.1) over one decade (full budget: 1.5 and more) for gradient
+    descent, heavy ball and Nesterov alike, and for the greedy method that needs exactly T: as T ~ L Delta/eps, momentum
+    does not change the exponent of 1/eps, and the dimension grows like 1/eps."""
+    return chain_exponent(budget, 1.0)
+
+
+@cache
+def noisy_chain_queries(budget: Budget, only: str = "") -> dict[tuple[str, float], np.ndarray]:
+    """Queries times p/T until the chain is discovered, per solver and p: (steps, groups). An unfinished run counts with
+    its limit, which only lowers the mean."""
+    T, patience, times = 6, budget.pick(8, 30), {}
+    lr = 0.02 * torch.tensor([0.25, 1.0, 4.0], dtype=torch.float64).reshape(-1, 1, 1, 1)
+    for n in budget.pick((4, 16), (4, 16, 64)):
+        problem = zero_chain(T, L=152.0, n=n)
+        everyone = {
+            "gradient descent": GradientDescent(lr / n),
+            "averaged gradient descent": PolyakRuppert(GradientDescent(lr / n)),
+            "heavy ball": HeavyBall(0.1 * lr / n, 0.9),
+            "nesterov": Nesterov(0.1 * lr / n, 0.9),
+            "lbfgs": LBFGS(0.1, scale=lr / n),
+            "greedy": Greedy(),
+        }
+        for name, solver in everyone.items():
+            if only not in ("", name):
+                continue
+            size = budget.replicates // GROUPS if name == "greedy" else budget.pick(10, 20)
+            x0 = problem.start.expand(1 if name == "greedy" else len(lr), GROUPS, size, T)
+            oracle, limit = Oracle.minibatch(problem, 1, budget.generator("coins", name, n)), patience * T * n
+            steps = hitting_times(solver, oracle, x0, limit, lambda x: T - discovered(x), torch.zeros(()))
+            steps = torch.where(steps == CENSORED, limit, steps) * (2 if name == "lbfgs" else 1)
+            times[name, 1 / n] = steps.double().mean(-1).cpu().numpy() / (T * n)
+    return times
+
+
+def noisy_chain(budget: Budget, factor: float = 1.0, power: float = 1.0) -> Verdict:
+    """No mean below factor T/p^power."""
+    times = noisy_chain_queries(budget)
+    everything = np.concatenate(list(times.values()))
+    bound = np.concatenate([np.full(len(values), factor * p ** (1 - power)) for (_, p), values in times.items()])
+    rows = []
+    for (name, p), values in times.items():
+        mean, low, high = interval(values[values.mean(-1).argmin()])
+        rows.append({"solver": name, "p": p, "measured": mean, "low": low, "high": high})
+    columns = {key: [row[key] for row in rows] for key in rows[0]}
+    return lower_bound_holds(everything, bound, tolerance(budget)).showing(columns)
+
+
+@claim(
+    kind="lower bound",
+    source="S12; Arjevani et al. (2023), arXiv:1912.02365",
+    planted={
+        "bound doubled": lambda budget: noisy_chain(budget, 2.0),
+        "T/p^2": lambda budget: noisy_chain(budget, power=2.0),
+    },
+)
+def noisy_zero_chain(budget: Budget) -> Verdict:
+    """S12: When a query shows the next link of the chain only with probability p, no solver, at three steps over a
+    factor 16, discovers its T = 6 links in fewer than T/p queries in the mean, for p = 1/4, 1/16 (and 1/64); tolerance
+    10 % (full budget: 5 %). A query discovers at most one link: this is 1/eps links times 1/eps queries for each."""
+    return noisy_chain(budget)
+
+
+def greedy_mean(budget: Budget, factor: float = 1.0) -> Verdict:
+    rows = np.concatenate(list(noisy_chain_queries(budget, only="greedy").values()))
+    return mean_is(rows, np.full(len(rows), factor), tolerance(budget))
+
+
+@claim(
+    kind="exact",
+    source="S12; mean of a negative binomial variable",
+    planted={
+        "half as many": lambda budget: greedy_mean(budget, 0.5),
+        "twice as many": lambda budget: greedy_mean(budget, 2.0),
+    },
+)
+def noisy_chain_attained(budget: Budget) -> Verdict:
+    """S12: The greedy method, which sets each new coordinate to 1 at once, needs T/p queries in the mean, so T/p cannot be
+    raised; within 10 % (full budget: 5 %)."""
+    return greedy_mean(budget)
+
+
+@cache
+def two_component_gaps(budget: Budget) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Component gradients and mean gaps (N, groups) of every solver on mu x^2/2 +- sigma x.
+
+    x_0 ~ N(0, R^2): the solvers are translation equivariant, so this is the prior on the minimizer.
+    """
+    problem, x0 = perturbed(parabola(MU), SIGMA), normal(budget, budget.replicates // GROUPS)
+    found = {}
+    for name, solver in solvers(L, MU, n=2).items():
+        oracle = Oracle.minibatch(problem, 1, budget.generator("indices"))
+        found[name] = gaps(solver, problem, oracle, (30, 100, 300, 1000), x0)
     return found
+
+
+def two_components(budget: Budget, names=None) -> Verdict:
+    """The Bayes risk against every solver (or `names`) on the two-component sum, at equal component gradients."""
+    found = two_component_gaps(budget)
+    chosen = [found[name] for name in names or found]
+    bound = [theory.pl_any_method(mu=MU, sigma=SIGMA, R=R, N=np.array(N)) for N, _ in chosen]
+    return lower_bound_holds(np.concatenate([v for _, v in chosen]), np.concatenate(bound), tolerance(budget))
+
+
+@claim(
+    kind="lower bound",
+    source="S12, as stated",
+    planted={
+        "only SVRG": lambda budget: two_components(budget, ["svrg"]),
+        "only SAGA": lambda budget: two_components(budget, ["saga"]),
+    },
+)
+def as_stated(budget: Budget) -> Verdict:
+    """S12, as stated (an unbiased oracle of bounded variance is enough for the rates to be unimprovable): on
+    mu (x - x*)^2/2 +- sigma x, the witness on which SGD needs 1/eps steps, no solver of the package, SVRG and SAGA
+    included, comes below the Bayes risk for as many samples as it has asked component
+    gradients, in 1000 steps; tolerance 10 % (full budget: 5 %)."""
+    return two_components(budget)
+
+
+def advantage(budget: Budget, *names: str) -> Verdict:
+    """log10 of Bayes risk over gap at the last record."""
+    found = two_component_gaps(budget)
+    effects = {}
+    for name in names:
+        N, values = found[name]
+        effects[name] = exceeds(np.log10(theory.pl_any_method(mu=MU, sigma=SIGMA, R=R, N=N[-1]) / values[-1]), 1.0)
+    return all_of(effects)
+
+
+@claim(
+    kind="phenomenon",
+    source="S12, refined; Johnson and Zhang (2013), Defazio, Bach and Lacoste-Julien (2014)",
+    planted={
+        "gradient descent": lambda budget: advantage(budget, "gradient descent"),
+        "averaged gradient descent": lambda budget: advantage(budget, "averaged gradient descent"),
+    },
+)
+def index_breaks_it(budget: Budget) -> Verdict:
+    """S12, refined: The noise must say nothing but itself. On the same witness SVRG and SAGA, who may ask twice for the
+    same component, come below the Bayes risk by more than a factor of 10 after 1000 steps."""
+    return advantage(budget, "svrg", "saga")
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Two queries, at 2R and at 0, tell v: on one sample the noise cancels in their difference."""
+
+    slope: float
+    redraw: bool
+
+    def init(self, x):
+        return None
+
+    def step(self, x, state, oracle):
+        far = oracle.grad(torch.full_like(x, 2 * R))
+        return R * ((far - oracle.grad(torch.zeros_like(x), redraw=self.redraw)) / self.slope - 1).clamp(-1, 1), None
+
+
+def difference(budget: Budget, redraw: bool, factor: float = 0.1) -> Verdict:
+    N = 100
+    slope, v = SIGMA / (2 * N**0.5), signs(torch.zeros(GROUPS, budget.replicates // GROUPS, 1, dtype=torch.float64))
+    problem = moved(huber(slope / FLAT, FLAT, 0.0), R * v)
+    oracle = Oracle.gaussian(problem, SIGMA, budget.generator("noise"))
+    _, values = gaps(Difference(slope, redraw), problem, oracle, [1], torch.zeros_like(v))
+    return bound_holds(values, factor * theory.convex_any_method(sigma=SIGMA, R=R, N=np.array([N])))
+
+
+@claim(
+    kind="phenomenon",
+    source="S12, refined",
+    planted={"a fresh sample for the second query": lambda budget: difference(budget, redraw=True)},
+)
+def sample_twice_breaks_it(budget: Budget) -> Verdict:
+    """S12, refined: Each sample must be asked only once. Two gradients on *one* sample of additive noise tell the two
+    functions of Le Cam's bound for N = 100 apart: the gap is then below a tenth of that bound."""
+    return difference(budget, redraw=False)
+
+
+COLOURS = {
+    "gradient descent": "C0", "averaged gradient descent": "C1", "heavy ball": "C2", "nesterov": "C3", "lbfgs": "C4",
+    "least squares": "C5", "greedy": "C6", "armijo": "C7",
+}  # fmt: skip
+MARKERS = dict(zip(COLOURS, "osD^vP*X", strict=True))
+
+
+def figures(verdicts: dict[str, Verdict]) -> dict[str, plt.Figure]:
+    bounds, axes = plt.subplots(1, 3, figsize=(9.6, 3.6), layout="constrained", sharey=True)
+    bounds.set_label(
+        "Mean gap over the any-method lower bound, for every solver that uses nothing but stochastic gradients. Left: "
+        "decreasing steps, random parabolas. Middle, right: the best of 8 constant steps for each N, on parabolas and on "
+        "Le Cam's two functions. Points with 99 % intervals; no point may lie below the line."
+    )
+    titles = {"bayes_risk": "strongly convex", "convex": "convex, parabolas", "two_points": "convex, two points"}
+    for (name, title), ax in zip(titles.items(), axes, strict=True):
+        table = verdicts[name].table
+        for j, (solver, colour) in enumerate(COLOURS.items()):
+            part = table[table["solver"] == solver]
+            if len(part):
+                shift = 1.05 ** (j - 3)  # apart on the axis, so that intervals can be told from each other
+                whiskers = (np.stack([part["measured"] - part["low"], part["high"] - part["measured"]])) / [part["bound"]]
+                style = {"color": colour, "marker": MARKERS[solver], "ms": 4, "lw": 0.8}
+                ax.errorbar(part["N"] * shift, part["measured"] / part["bound"], whiskers, label=solver, **style)
+        ax.axhline(1, color="0.2", lw=1.5, label="lower bound")
+        ax.set(title=title, xlabel="samples N", xscale="log", yscale="log")
+    axes[0].set_ylabel("E f - f*, in units of the bound")
+    handles, labels = axes[0].get_legend_handles_labels()
+    bounds.legend(handles, labels, loc="outside lower center", ncols=4, frameon=False)
+
+    chains, axes = plt.subplots(1, 2, figsize=(8.2, 3.6), layout="constrained")
+    chains.set_label(
+        "The zero-chain. Left: queries of exact gradients until a link is discovered; no method can be below the line. "
+        "Right: mean queries until T = 6 links are discovered when a query shows the next one with probability p, in units "
+        "of T/p, at the best of three steps, with 99 % intervals."
+    )
+    links, noisy = verdicts["zero_chain_links"].table, verdicts["noisy_zero_chain"].table
+    for solver, colour in COLOURS.items():
+        part = links[(links["solver"] == solver) & np.isfinite(links["queries"])]
+        if len(part):
+            axes[0].plot(part["link"], part["queries"], color=colour, lw=1.2, label=solver)
+        part = noisy[noisy["solver"] == solver]
+        if len(part):
+            whiskers = np.stack([part["measured"] - part["low"], part["high"] - part["measured"]])
+            style = {"color": colour, "marker": MARKERS[solver], "ms": 4, "lw": 0.8}
+            axes[1].errorbar(1 / part["p"], part["measured"], whiskers, label=solver, **style)
+    axes[0].plot(links["link"], links["link"], color="0.2", lw=2, ls="--", label="lower bound")
+    axes[1].axhline(1, color="0.2", lw=2, ls="--", label="lower bound")
+    axes[0].set(title="exact gradients", xlabel="link", ylabel="gradient queries", xscale="log", yscale="log")
+    axes[1].set(title="next link shown with probability p", xlabel="1/p", ylabel="gradient queries, in units of T/p")
+    axes[1].set(xscale="log", yscale="log")
+    for ax in axes:
+        ax.legend(frameon=False, fontsize="small")
+    return {"bounds": bounds, "chains": chains}
+
+
+def tables(verdicts: dict[str, Verdict]) -> dict[str, pd.DataFrame]:
+    instances = {
+        "bayes_risk": r"$\mu(x-x^*)^2/2$, $x^* \sim N(x_0, R^2)$",
+        "convex": r"$\lambda(x-x^*)^2/2$, $\lambda = \sigma/(R\sqrt{N})$",
+        "two_points": r"$\delta|x \mp R|$, $\delta = \sigma/(2\sqrt{N})$",
+    }
+    rows = []
+    for name, instance in instances.items():
+        table = verdicts[name].table
+        part = table[table["N"] == 100]
+        for row in part.itertuples():
+            low, high = row.low / row.bound, row.high / row.bound
+            ratio = f"{row.measured / row.bound:.3f}"
+            interval_ = f"[{low:.3f}, {high:.3f}]"
+            rows.append({"instance": instance, "solver": row.solver, "gap / bound at $N = 100$": ratio, "99 %": interval_})
+    return {"table": pd.DataFrame(rows)}
+
+
+if __name__ == "__main__":
+    from studies.__main__ import script
+
+    script(__file__)

@@ -66,6 +66,13 @@ def test_a_reshuffled_epoch_covers_each_component_once(problem, b):
     assert not (epochs[0] == epochs[0, 0]).all()  # and for every replicate
 
 
+def test_reshuffling_follows_the_batch_of_x(problem):
+    oracle = Oracle.minibatch(problem, 2, seeded(), "reshuffled")
+    for replicates in ((3,), (5,), (), (2, 2)):
+        x = problem.starts(*replicates)
+        assert oracle.grad(x).shape == x.shape
+
+
 def test_a_reshuffled_remainder_is_dropped(problem):
     samples = drawn(problem, 4, "reshuffled", 500, 10)
     assert all(len(set(batch)) == 4 for batch in samples.flatten(0, 1).tolist())

@@ -135,6 +135,8 @@ def test_pl_ranges_join_continuously(joint, u):
     left, right = (gd.pl_step_ranges(mu=u, L=1, h=joint + d, N=1, Delta=1) for d in (-1e-9, 1e-9))
     assert left == pytest.approx(right, abs=1e-7)
     assert gd.pl_step_ranges(mu=u, L=1, h=1, N=1, Delta=1) == pytest.approx(2 * (1 - u) / (2 + u), abs=1e-15)
+    beyond = 0.64 / (0.64 + 0.36 * u)
+    assert gd.pl_step_ranges(mu=u, L=1, h=1.8, N=1, Delta=1) == pytest.approx(beyond, abs=1e-15)
 
 
 @calm

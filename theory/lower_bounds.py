@@ -85,8 +85,8 @@ def convex_supremum(constant=4) -> bool:
     risk = bayes_risk(lam)
     worst = sigma / (R * sp.sqrt(N))
     prior, data = 1 / R**2, N * lam**2 / sigma**2
-    slope = sp.simplify(sp.diff(risk, lam) - (prior - data) / (2 * (prior + data) ** 2))
-    return slope == 0 and vanishes(risk.subs(lam, worst) - sigma * R / (constant * sp.sqrt(N)))
+    slope = sp.diff(risk, lam) - (prior - data) / (2 * (prior + data) ** 2)
+    return vanishes(slope) and vanishes(risk.subs(lam, worst) - sigma * R / (constant * sp.sqrt(N)))
 
 
 def two_point(constant=4) -> bool:
@@ -110,9 +110,8 @@ def zero_chain_scaling(lipschitz=CHAIN_LIPSCHITZ) -> bool:
     length = L * Delta / (CHAIN_GAP * CHAIN_LIPSCHITZ * eps)
     for norm, links in ((sp.sqrt(eps), length), (2 * sp.sqrt(eps), length / 4)):
         (size,) = sp.solve(height / scale - norm, scale)
-        spent = sp.simplify(height.subs(scale, size) * CHAIN_GAP * links - Delta)
-        smooth = sp.simplify(height / scale**2 * CHAIN_LIPSCHITZ - L)
-        if spent != 0 or smooth != 0:
+        spent = height.subs(scale, size) * CHAIN_GAP * links - Delta
+        if not (vanishes(spent) and vanishes(height / scale**2 * CHAIN_LIPSCHITZ - L)):
             return False
     # a Bernoulli mask has variance entry^2 (1-p)/p, at most entry^2/p, and only one entry is masked at a time
     masked = (2 * sp.sqrt(eps) * CHAIN_ENTRY) ** 2 / noisy_chain_probability.args[1]

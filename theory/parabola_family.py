@@ -18,7 +18,7 @@ import mpmath
 import sympy as sp
 
 from theory import moments
-from theory.bounds import Bound, N, R, a, c, eps, lam, sigma
+from theory.bounds import Bound, N, R, a, c, eps, lam, sigma, vanishes
 
 s, t = sp.symbols("s t", positive=True)
 _bias = ((1 - sp.exp(-t)) / t) ** 2
@@ -35,7 +35,7 @@ def limit_of_moments(spread=1) -> bool:
     for head in (False, True):
         total = moments.closed(1 - t * inverse, sp.exp(-t), s**2 * R**2 * inverse, 1 / inverse, head)[2]
         limit = sp.limit(sp.cancel((total * inverse**2).subs(moments.x0, R)), inverse, 0)
-        if sp.simplify(limit / R**2 - _bias - spread * s**2 * _spread) != 0:
+        if not vanishes(limit / R**2 - _bias - spread * s**2 * _spread):
             return False
     return True
 

@@ -48,14 +48,14 @@ def variance_factor(n, b, replacement=False):
 def unbiased_without_replacement(drawn=single_inclusion) -> bool:
     """E g_B = (1/b) sum_i P(i in B) g_i equals g for symbolic n, b and components g_1, ..., g_n."""
     weight = sp.combsimp(drawn) / b - 1 / n
-    return sp.Sum(vanishes(weight) * _g[_i], (_i, 1, n)).doit()
+    return sp.Sum(sp.simplify(weight) * _g[_i], (_i, 1, n)).doit() == 0
 
 
 def unbiased_with_replacement(probability=1 / n) -> bool:
     """b independent draws, each with E g_I = sum_i P(I = i) g_i, average to g for symbolic n and b."""
     draw = sp.Symbol("j", integer=True, positive=True)
     weight = sp.Sum(probability, (draw, 1, b)).doit() / b - 1 / n
-    return sp.Sum(vanishes(weight) * _g[_i], (_i, 1, n)).doit()
+    return sp.Sum(sp.simplify(weight) * _g[_i], (_i, 1, n)).doit() == 0
 
 
 def finite_population_factor(factor=None) -> bool:

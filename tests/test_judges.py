@@ -1,0 +1,195 @@
+"""Every judge says each of its words, earns "supported", and is calibrated on simulated data of known truth."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from studies.claims import Verdict
+from studies.judges import (
+    LAWS,
+    agrees,
+    all_of,
+    bound_holds,
+    equals_exactly,
+    exceeds,
+    exponent_is,
+    interval,
+    law_is,
+    lower_bound_holds,
+    mean_is,
+    proved,
+)
+
+EPS = np.logspace(-1, -3.2, 10)
+NAN = float("nan")
+
+
+def noisy_times(exponent, groups=10, spread=0.02, seed=0, sets=None):
+    """Hitting times eps^-exponent with independent log-normal group noise."""
+    rng = np.random.default_rng(seed)
+    shape = (len(EPS), groups) if sets is None else (sets, len(EPS), groups)
+    return EPS[:, None] ** -exponent * np.exp(spread * rng.standard_normal(shape))
+
+
+def test_bound_holds_says_each_word():
+    assert bound_holds([0.5, 0.9], [1.0, 1.0]).outcome == "supported"
+    assert bound_holds([0.5, 1.1], [1.0, 1.0]).outcome == "refuted"
+    assert bound_holds([], []).outcome == "inconclusive"
+    assert bound_holds([0.5, NAN], [1.0, 1.0]).outcome == "inconclusive"
+    assert bound_holds([0.5], [NAN]).outcome == "inconclusive"
+    assert bound_holds([1e-20], [1e-30], floor=1e-16).outcome == "inconclusive"  # only rounding was left
+
+
+def test_bound_holds_uses_intervals_for_expectations():
+    rng = np.random.default_rng(0)
+    groups = 1 + 0.1 * rng.standard_normal((3, 10))
+    assert bound_holds(groups, [2.0] * 3).outcome == "supported"
+    assert bound_holds(groups, [0.5] * 3).outcome == "refuted"
+    assert bound_holds(groups, groups.mean(1)).outcome == "inconclusive"
+    assert bound_holds(groups[:, :1], [2.0] * 3).outcome == "inconclusive"  # one group has no interval
+
+
+def test_bound_holds_reports_its_power():
+    assert bound_holds([0.5, 0.9], [1.0, 1.0]).evidence["power"] == pytest.approx(0.9)
+
+
+def test_lower_bound_holds_says_each_word():
+    groups = 1 + 0.01 * np.random.default_rng(0).standard_normal((2, 10))
+    assert lower_bound_holds(groups, [1.0, 0.5], 0.05).outcome == "supported"
+    assert lower_bound_holds(groups, [1.5, 0.5], 0.05).outcome == "refuted"
+    assert lower_bound_holds(groups, [1.02, 0.5], 0.02).outcome == "inconclusive"
+    assert lower_bound_holds(groups * NAN, [1.0, 1.0], 0.05).outcome == "inconclusive"
+
+
+def test_equals_exactly_says_each_word():
+    assert equals_exactly([3, 4], [3, 4]).outcome == "supported"
+    assert equals_exactly([3, 5], [3, 4]).outcome == "refuted"
+    assert equals_exactly([3, -1], [3, 4]).outcome == "inconclusive"
+    assert equals_exactly([], []).outcome == "inconclusive"
+
+
+def test_agrees_says_each_word():
+    assert agrees([1.0], [1.0 + 1e-12]).outcome == "supported"
+    assert agrees([1.0], [1.1]).outcome == "refuted"
+    assert agrees([NAN], [1.0]).outcome == agrees([], []).outcome == "inconclusive"
+
+
+def test_mean_is_says_each_word():
+    groups = 1 + 0.01 * np.random.default_rng(0).standard_normal((1, 10))
+    assert mean_is(groups, [1.0], 0.05).outcome == "supported"
+    assert mean_is(groups, [1.5], 0.05).outcome == "refuted"
+    assert mean_is(groups, [1.05], 0.05).outcome == "inconclusive"
+    assert mean_is(groups[:, :1], [1.0], 0.05).outcome == "inconclusive"
+    assert mean_is(groups * NAN, [1.0], 0.05).outcome == "inconclusive"
+
+
+def test_exponent_is_says_each_word():
+    times = noisy_times(1.0)
+    assert exponent_is(EPS, times, 1.0, 0.05).outcome == "supported"
+    assert exponent_is(EPS, times, 1.5, 0.05).outcome == "refuted"
+    assert exponent_is(EPS, noisy_times(1.0, spread=1.0), 1.0, 0.05).outcome == "inconclusive"
+    assert exponent_is(EPS, noisy_times(1.05), 1.0, 0.05).outcome == "inconclusive"
+
+
+@pytest.mark.parametrize("spoiled", [-1, 0, NAN])
+def test_exponent_is_never_supports_a_spoiled_record(spoiled):
+    times = noisy_times(1.0)
+    times[-1, 3] = spoiled
+    assert exponent_is(EPS, times, 1.0, 0.05).outcome == "inconclusive"
+    assert law_is(EPS, times, "1/eps").outcome == "inconclusive"
+
+
+def test_exponent_is_needs_points_and_decades():
+    times = noisy_times(1.0)
+    assert exponent_is(EPS[:7], times[:7], 1.0, 0.05, decades=1.0).outcome == "inconclusive"
+    assert exponent_is(EPS, times, 1.0, 0.05, decades=3.0).outcome == "inconclusive"
+
+
+def test_exponent_is_does_not_take_a_logarithm_for_a_small_power():
+    times = (20 * np.log(1 / EPS))[:, None] * np.ones(10)
+    slope = exponent_is(EPS, times, 0.3, 0.2).evidence["slope"]
+    assert exponent_is(EPS, times, round(slope, 2), 0.2).outcome != "supported"
+
+
+def test_exponent_is_widens_a_deterministic_slope_by_its_drift():
+    times = EPS**-1.0 * (1 + 0.3 * np.linspace(0, 1, len(EPS)) ** 2)
+    evidence = exponent_is(EPS, times, 1.0, 0.05).evidence
+    assert evidence["low"] < evidence["slope"] < evidence["high"]
+
+
+@pytest.mark.parametrize("law", LAWS)
+def test_law_is_knows_its_laws_apart(law):
+    shapes = {"log(1/eps)": 50 * np.log(1 / EPS) + 30, "1/eps": 4 / EPS, "1/eps^2": 3 / EPS**2}
+    for truth, times in shapes.items():
+        verdict = law_is(EPS, np.ceil(times), law)
+        assert verdict.outcome == ("supported" if truth == law else "refuted"), (truth, verdict)
+
+
+def test_law_is_rejects_an_unknown_law():
+    with pytest.raises(ValueError, match="accepted are log"):
+        law_is(EPS, EPS, "1/eps^3")
+
+
+def test_law_is_does_not_decide_between_laws_it_cannot_tell_apart():
+    rng = np.random.default_rng(0)
+    times = np.exp(rng.standard_normal((10, 10)))
+    assert law_is(EPS, times, "1/eps^2").outcome != "supported"
+
+
+def test_exceeds_says_each_word():
+    effects = 1 + 0.1 * np.random.default_rng(0).standard_normal(10)
+    assert exceeds(effects, 0.5).outcome == "supported"
+    assert exceeds(effects, 1.5).outcome == "refuted"
+    assert exceeds(effects, effects.mean()).outcome == "inconclusive"
+    assert exceeds([], 0.0).outcome == exceeds([NAN], 0.0).outcome == exceeds([2.0], 0.0).outcome == "inconclusive"
+
+
+def test_proved_says_each_word():
+    assert proved(lambda: True).outcome == "proved"
+    assert proved(lambda: False).outcome == proved(lambda: None).outcome == "refuted"
+
+
+def test_all_of_takes_the_worst():
+    words = ["proved", "supported", "inconclusive", "refuted"]
+    for i, worst in enumerate(words):
+        assert all_of({w: Verdict(w, {}) for w in words[: i + 1]}).outcome == worst
+    assert all_of({}).outcome == "inconclusive"
+
+
+@given(st.lists(st.floats(-1e6, 1e6), min_size=2, max_size=30))
+def test_interval_contains_its_mean(values):
+    mean, low, high = interval(values)
+    assert low <= mean + 1e-9 * (1 + abs(mean))
+    assert high >= mean - 1e-9 * (1 + abs(mean))
+
+
+def calibration(sets):
+    """How often the 99 % interval covers the slope, and how often exponents off by 0.25 are called supported."""
+    data = noisy_times(1.0, spread=0.05, seed=1, sets=sets)
+    verdicts = [exponent_is(EPS, times, 1.0, 0.05) for times in data]
+    covered = np.mean([v.evidence["low"] <= 1.0 <= v.evidence["high"] for v in verdicts])
+    false = np.mean([exponent_is(EPS, times, 1.25, 0.05).outcome == "supported" for times in data])
+    wide = noisy_times(1.0, spread=0.5, seed=2, sets=sets)  # so noisy that the interval decides nothing
+    lucky = np.mean([exponent_is(EPS, times, 1.25, 0.05).outcome == "supported" for times in wide])
+    return covered, max(false, lucky)
+
+
+def test_the_exponent_judge_is_calibrated():
+    covered, false = calibration(300)
+    # 99 % of 300 with a binomial standard deviation of 0.6 %
+    assert 0.97 <= covered <= 1.0
+    assert false < 0.01
+
+
+@pytest.mark.slow
+def test_the_exponent_judge_is_calibrated_on_2000_data_sets():
+    covered, false = calibration(2000)
+    assert 0.98 <= covered <= 0.998
+    assert false < 0.01
+
+
+def test_mean_is_covers_as_often_as_it_says():
+    rng = np.random.default_rng(3)
+    limits = [interval(rng.standard_normal(8)) for _ in range(3000)]
+    assert 0.983 <= np.mean([low <= 0 <= high for _, low, high in limits]) <= 0.996  # 99 % +- 3.5 standard deviations
