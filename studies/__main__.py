@@ -16,11 +16,13 @@ from importlib import import_module
 from pathlib import Path
 from typing import Annotated
 
+import pandas as pd
 import torch
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-from rich.table import Table
+from rich.table import Column, Table
 from typer.exceptions import TyperException
 
 import studies
@@ -30,7 +32,7 @@ from studies.report import ledger_rows, read_ledger, write_ledger, write_study
 from studies.runner import Result, run_claims
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, no_args_is_help=True)
-console = Console()
+console = Console(width=None if sys.stdout.isatty() else 120)
 COLOURS = {"proved": "green", "supported": "green", "refuted": "red", "inconclusive": "yellow"}
 
 
@@ -112,7 +114,8 @@ def run_studies(
                         write_study(claim.module, judged, spending, out)
                 except Exception as error:  # a page that cannot be written must not lose the other studies
                     broken[f"the page of {claim.module}"] = f"{type(error).__name__}: {error}"
-    _print_ledger(out, set(by_name[n].rpartition(".")[2] for n in (names or by_name)))
+    ledger = read_ledger(out / "ledger.csv")
+    _print_ledger(ledger[ledger["claim"].str.partition(".")[0].isin(names or list(by_name))])
     console.print(f"{total - len(broken)} of {total} judged in {time.perf_counter() - begin:.0f} s; report in {out}")
     for name, error in broken.items():
         print(f"error: {name} broke:\n{error}", file=sys.stderr)
@@ -141,24 +144,27 @@ def main(arguments: list[str] | None = None) -> None:
     try:
         sys.exit(app(arguments, standalone_mode=False))
     except TyperException as error:  # bad usage or bad data: one line, no usage screen
-        print(f"error: {' '.join(error.format_message().split())}", file=sys.stderr)
+        if message := " ".join(error.format_message().split()):  # empty when the help was printed instead
+            print(f"error: {message}", file=sys.stderr)
         sys.exit(2)
 
 
 def _progress() -> Progress:
     columns = [TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()]
-    return Progress(*columns, TextColumn("left:"), TimeRemainingColumn(), console=console, disable=not sys.stdout.isatty())
+    silent = not sys.stdout.isatty()
+    return Progress(*columns, TextColumn("left:"), TimeRemainingColumn(), console=console, disable=silent)
 
 
-def _print_ledger(out: Path, names: set[str]) -> None:
-    ledger = read_ledger(out / "ledger.csv")
-    ledger = ledger[ledger["claim"].str.partition(".")[0].isin(names)]
-    table = Table("claim", "verdict", "statement", title="Ledger", title_justify="left")
+def _print_ledger(ledger: pd.DataFrame) -> None:
+    """One line a claim; the full statements stand in ledger.md."""
+    columns = [Column("claim", no_wrap=True), Column("verdict", no_wrap=True), Column("statement", no_wrap=True, ratio=1)]
+    table = Table(*columns, box=None, pad_edge=False, expand=True)
     for row in ledger[ledger["kind"] != "planted"].itertuples():
-        table.add_row(row.claim, f"[{COLOURS[row.outcome]}]{row.outcome}[/]", row.statement)
+        table.add_row(row.claim, f"[{COLOURS[row.outcome]}]{row.outcome}[/]", escape(row.statement))
     console.print(table)
-    planted = Counter(ledger.loc[ledger["kind"] == "planted", "outcome"])
-    console.print("planted false variants: " + ", ".join(f"{count} {word}" for word, count in sorted(planted.items())))
+    for kind, rows in ledger.groupby(ledger["kind"].eq("planted").map({True: "planted false variants", False: "claims"})):
+        counted = Counter(rows["outcome"])
+        console.print(f"{kind}: " + ", ".join(f"{counted[word]} {word}" for word in COLOURS if counted[word]))
 
 
 if __name__ == "__main__":

@@ -41,7 +41,7 @@ PATIENCE = 4  # a run may take this many times the predicted number of steps bef
 
 
 def gd_pl(eps: np.ndarray) -> np.ndarray:
-    problem = quadratic(torch.tensor([MU], dtype=torch.float64), torch.tensor([(2 / MU) ** 0.5], dtype=torch.float64))
+    problem = quadratic([MU], [(2 / MU) ** 0.5])
     limit = PATIENCE * int(gd_pl_count(eps).max())
     return _times(GradientDescent(1.0), Oracle.full(problem), problem.start, limit, problem.gap, eps)
 

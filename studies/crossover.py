@@ -39,7 +39,7 @@ EPS = np.logspace(-0.5, -5.5, 101)
 @cache
 def iterations(budget: Budget) -> tuple[np.ndarray, np.ndarray]:
     """Iterations to each accuracy of EPS, of GD (E,) and of SGD (E, groups); the same for every n."""
-    f = perturbed(quadratic(torch.tensor([MU]), torch.tensor([(2 * DELTA / MU) ** 0.5])), 1.0, n=10)
+    f = perturbed(quadratic([MU], [(2 * DELTA / MU) ** 0.5]), 1.0, n=10)
     full = hitting_times(GradientDescent(1 / L), Oracle.full(f), f.start, 1000, f.gap, torch.as_tensor(EPS))
     oracle, x0 = Oracle.minibatch(f, 1, budget.generator("noise")), f.starts(GROUPS, budget.replicates // GROUPS)
     finest = EPS[budget.pick(1e-4, 1e-5) <= EPS]

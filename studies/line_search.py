@@ -68,11 +68,11 @@ def judged(ratios: pd.DataFrame, factor: float = 1.0) -> Verdict:
 
 def constant_steps(budget: Budget, steps=STEPS, value=lambda h: 2 / (h * (2 - h))) -> pd.DataFrame:
     """The mean of ||grad f||^2 over N steps h/L in units of value(h) L Delta/N."""
-    frames = []
+    frames, horizon = [], budget.pick(300, 3000) if max(steps) < 2 else 60
     for name, problem in deterministic(budget.seed).items():
         L, Delta, h = float(problem.constants.smoothness), float(problem.initial_gap), problem.start.new_tensor(steps)
         trace = run(
-            GradientDescent(h.unsqueeze(-1) / L), Oracle.full(problem), problem.starts(len(h)), budget.pick(300, 3000),
+            GradientDescent(h.unsqueeze(-1) / L), Oracle.full(problem), problem.starts(len(h)), horizon,
             lambda x, grad=problem.grad: grad(x).square().sum(-1), over="mean",
         )  # fmt: skip
         for k, values in zip(trace.steps, trace.values, strict=True):
@@ -140,7 +140,7 @@ def searched(seed: int, horizon: int) -> pd.DataFrame:
                 for case, ratio, kept in (
                     ("step", a_min / state.lr, comparable),
                     ("any f", squares * c * a_min / Delta, c > 0),
-                    ("convex", gap * 2 * a_min * N / R**2, reliable & (c >= 0.5) & (R < np.inf)),
+                    ("convex", gap * 2 * a_min * N / R**2, reliable & (c >= 0.5) & np.isfinite(R)),
                     ("PL", gap / ((1 - 2 * mu * c * a_min) ** N * Delta), reliable & (mu > 0)),
                 ):
                     seen = {"bound for": case, "problem": name, "N": N, "c": c[kept].tolist()}

@@ -137,7 +137,7 @@ def floors(budget: Budget, steps: tuple[float, ...], batch: int) -> np.ndarray:
     problem = perturbed(quadratic(lam, torch.zeros_like(lam)), 1.0, n=6)
     lr = torch.tensor(steps, dtype=torch.float64).reshape(-1, 1, 1, 1)
     burn_in = int(4 / (min(steps) * min(SPECTRUM)))
-    x0 = problem.start.expand(len(steps), GROUPS, budget.pick(40, 100), 3)
+    x0 = problem.start.expand(len(steps), GROUPS, budget.pick(100, 600), 3)
     oracle = Oracle.minibatch(problem, batch, budget.generator("floor", batch))
     records = np.linspace(burn_in, 2 * burn_in, 50).astype(int).tolist()
     trace = run(GradientDescent(lr), oracle, x0, 2 * burn_in, lambda x: problem.gap(x).mean(-1), at=records)

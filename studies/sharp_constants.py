@@ -91,7 +91,7 @@ def worst_gaps(budget: Budget) -> pd.DataFrame:
     h = torch.linspace(0.05, 1.95, budget.pick(20, 77), dtype=torch.float64).unsqueeze(-1)
     frames = []
     for N in budget.pick((1, 2, 5, 20), (1, 2, 3, 5, 10, 20, 50, 100)):
-        bowl = quadratic(torch.ones(1, dtype=torch.float64), torch.ones(1, dtype=torch.float64))
+        bowl = quadratic([1.0], [1.0])
         gaps = []
         for problem in (huber(1.0, 1 / (2 * N * h + 1), 1.0), bowl):
             x0 = problem.start.expand(len(h), 1)
@@ -122,7 +122,7 @@ def every_constant_step(budget: Budget) -> Verdict:
 @cache
 def measured_best_steps(budget: Budget) -> pd.DataFrame:
     """h where the two measured worst gaps cross, by bisection on runs, beside theory's h*(N)."""
-    bowl = quadratic(torch.ones(1, dtype=torch.float64), torch.ones(1, dtype=torch.float64))
+    bowl = quadratic([1.0], [1.0])
 
     def difference(h, N):
         pair = [huber(1.0, 1 / (2 * N * h + 1), 1.0), bowl]

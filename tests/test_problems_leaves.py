@@ -10,14 +10,14 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from mpmath import iv, mp
-from scipy.optimize import minimize
+from scipy.optimize import minimize, minimize_scalar
 from sklearn.linear_model import LogisticRegression
 
 from problems.catalogue import catalogue
 from problems.data import breast_cancer, diabetes
 from problems.huber import exact_steps, huber_witness
 from problems.least_squares import least_squares, random_least_squares
-from problems.logistic import logistic
+from problems.logistic import _bregman, logistic
 from problems.noisy_quadratics import horizon_parabola, noisy_parabola, two_mode
 from problems.power import power
 from problems.robust_regression import random_robust_regression
@@ -176,6 +176,9 @@ def test_sine_valley_knows_its_nearest_minimizer(x, y):
     nearest = np.sqrt(((s - x) ** 2 + (np.sin(s) - y) ** 2).min())
     assert float(problem.radius) == pytest.approx(nearest, abs=1e-8 + 1e-9 / nearest)
     assert problem.gap(problem.minimizer) <= problem.floor
+    (dx, dy), slope = (problem.start - problem.minimizer).tolist(), math.cos(problem.minimizer[0])
+    if 1 + slope**2 + dy * math.sin(problem.minimizer[0]) > 0.1:  # a well-determined foot of a perpendicular
+        assert dx + slope * dy == pytest.approx(0, abs=1e-9)
 
 
 def test_sine_valley_bounds_the_hessian_closely():
@@ -187,6 +190,13 @@ def test_sine_valley_bounds_the_hessian_closely():
             H = np.array([[np.cos(x) ** 2 + r * np.sin(x), -np.cos(x)], [-np.cos(x), np.ones_like(x)]])
             largest = max(largest, np.abs(np.linalg.eigvalsh(H.transpose(2, 0, 1))).max())
         assert largest <= problem.constants.smoothness <= largest * (1 + 1e-3)
+
+        def eigenvalue(x, rho=rho):
+            top = math.cos(x) ** 2 + rho * math.sin(x)
+            return (top + 1) / 2 + math.sqrt((top - 1) ** 2 / 4 + math.cos(x) ** 2)
+
+        peak = minimize_scalar(lambda x: -eigenvalue(x), bounds=(0, math.pi / 2), method="bounded", options={"xatol": 1e-12})
+        assert -peak.fun < problem.constants.smoothness  # the grid alone stays below the peak
 
 
 # Softplus and power
@@ -323,6 +333,19 @@ def test_logistic_f_star_in_fifty_digits():
             gap = float(problem.gap(at))
             assert gap > problem.floor
             assert abs(gap - float(exact - value)) < 1e-5 * gap + problem.floor
+
+
+@given(m=st.floats(-5, 30), size=st.floats(-9, 3), sign=st.sampled_from([-1, 1]))
+@settings(deadline=None, max_examples=200)
+def test_bregman_keeps_its_relative_accuracy(m, size, sign):
+    """One sample with label 1 and minimizer at margin m: what the gap averages."""
+    mp.dps, delta = 60, sign * 10**size
+    exact = mp.log(1 + mp.exp(-mp.mpf(m) - mp.mpf(delta))) - mp.log(1 + mp.exp(-mp.mpf(m)))
+    exact += mp.mpf(delta) / (1 + mp.exp(mp.mpf(m)))
+    measured = _bregman(torch.tensor(m, dtype=torch.float64), torch.tensor(delta, dtype=torch.float64))
+    # in the middle range the error is 1e-16 |delta|, small against the gap of a sample whose margin moves by delta
+    allowed = 2e-11 * float(exact) + (0 if abs(delta) < 1e-3 else 1e-15 * (abs(m) + abs(delta)))
+    assert float(abs(exact - mp.mpf(float(measured)))) <= allowed
 
 
 def test_logistic_knows_separable_data():

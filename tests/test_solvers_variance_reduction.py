@@ -140,12 +140,14 @@ def test_the_mean_of_the_table_does_not_drift():
 
 def test_saga_refuses_an_oracle_without_single_indices():
     problem = perturbed(quadratic(torch.tensor([1.0, 0.5]), torch.ones(2)), 1.0, n=4)
+    line = quadratic(torch.tensor([1.0]), torch.ones(1))  # where a noise vector has the shape of an index
     generator = torch.Generator().manual_seed(0)
-    x, solver = problem.starts(3), SAGA(0.1)
-    for oracle in (
-        Oracle.full(problem),
-        Oracle.minibatch(problem, 2, generator),
-        Oracle.gaussian(problem, 1.0, generator),
+    for of, oracle in (
+        (problem, Oracle.full(problem)),
+        (problem, Oracle.minibatch(problem, 2, generator)),
+        (problem, Oracle.gaussian(problem, 1.0, generator)),
+        (line, Oracle.gaussian(line, 1.0, generator)),
     ):
+        x, solver = of.starts(3), SAGA(0.1)
         with pytest.raises(ValueError, match="one component index"):
             solver.step(x, solver.init(x), oracle)
