@@ -374,7 +374,7 @@ def zero_chain_is_linear(budget: Budget) -> Verdict:
 def noisy_chain_queries(budget: Budget, only: str = "") -> dict[tuple[str, float], np.ndarray]:
     """Queries times p/T until the chain is discovered, per solver and p: (steps, groups). An unfinished run counts with
     its limit, which only lowers the mean."""
-    T, patience, times = 6, budget.pick(8, 30), {}
+    T, patience, times = 6, budget.pick(8, 12), {}
     lr = 0.02 * torch.tensor([0.25, 1.0, 4.0], dtype=torch.float64).reshape(-1, 1, 1, 1)
     for n in budget.pick((4, 16), (4, 16, 64)):
         problem = zero_chain(T, L=152.0, n=n)
@@ -389,7 +389,7 @@ def noisy_chain_queries(budget: Budget, only: str = "") -> dict[tuple[str, float
         for name, solver in everyone.items():
             if only not in ("", name):
                 continue
-            size = budget.replicates // GROUPS if name == "greedy" else budget.pick(10, 20)
+            size = budget.pick(400, 1_000) if name == "greedy" else budget.pick(10, 20)
             x0 = problem.start.expand(1 if name == "greedy" else len(lr), GROUPS, size, T)
             oracle, limit = Oracle.minibatch(problem, 1, budget.generator("coins", name, n)), patience * T * n
             steps = hitting_times(solver, oracle, x0, limit, lambda x: T - discovered(x), torch.zeros(()))

@@ -76,7 +76,7 @@ def stochastic(method: str, budget: Budget) -> tuple[np.ndarray, np.ndarray]:
 
     Every method meets the same noise, whichever claim asks. The coarsest accuracy is one that SGD reaches after 10 kappa
     (full budget: 20 kappa) steps, when its transient is over; for L-BFGS, without that transient, after 100 (150). A
-    mean over 50 (100) replicates fluctuates, and so is first below eps some percent early: alike for all methods, and
+    mean over 50 (100) replicates fluctuates, and so is first below eps about a tenth early: alike for all methods, and
     harmless in a lower bound on N.
     """
     axes = [1] * 3

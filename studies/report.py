@@ -180,15 +180,15 @@ def _git() -> tuple[str, bool]:
 
 
 def _evidence(verdict: Verdict) -> str:
-    def tidy(value):
-        return None if math.isnan(value) else value if math.isinf(value) else float(f"{value:.6g}")
+    def tidy(value):  # JSON knows neither NaN nor infinity
+        return None if math.isnan(value) else str(value) if math.isinf(value) else float(f"{value:.6g}")
 
     return json.dumps({name: tidy(value) for name, value in verdict.evidence.items()})
 
 
 def _readable(evidence: str) -> str:
     def plain(value):
-        return "nan" if value is None else f"{value:.4g}"
+        return "nan" if value is None else value if isinstance(value, str) else f"{value:.4g}"
 
     return ", ".join(f"{name} {plain(value)}" for name, value in json.loads(evidence).items())
 

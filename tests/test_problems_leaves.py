@@ -20,6 +20,7 @@ from problems.least_squares import least_squares, random_least_squares
 from problems.logistic import _bregman, logistic
 from problems.noisy_quadratics import horizon_parabola, noisy_parabola, two_mode
 from problems.power import power
+from problems.quadratics import log_spaced, quadratic, random_rotation
 from problems.robust_regression import random_robust_regression
 from problems.sawtooth import sawtooth
 from problems.sine import best_pl, critical_amplitude, sine
@@ -88,6 +89,27 @@ def test_sawtooth_is_the_integral_of_its_gradient():
     integral = torch.cumulative_trapezoid(g, x.squeeze(-1))
     torch.testing.assert_close(problem.gap(x)[1:] - problem.gap(x)[0], integral, rtol=0, atol=1e-8)
     assert g[x.squeeze(-1) > 1].min() == pytest.approx(0.5, abs=1e-4)
+
+
+# Quadratics
+
+
+@pytest.mark.parametrize("rotated", [False, True])
+def test_a_flat_quadratic_takes_the_nearest_minimizer(rotated):
+    Q = random_rotation(4, seeded()) if rotated else None
+    axes = torch.eye(4, dtype=torch.float64) if Q is None else Q
+    torch.testing.assert_close(axes @ axes.mT, torch.eye(4, dtype=torch.float64))
+    start = normal(4, seed=1)
+    problem = quadratic(torch.tensor([2.0, 0.5, 0.0, 0.0]), start, Q)
+    torch.testing.assert_close(axes.mT[2:] @ problem.minimizer, axes.mT[2:] @ start)
+    torch.testing.assert_close(axes.mT[:2] @ problem.minimizer, torch.zeros(2, dtype=torch.float64), rtol=0, atol=1e-15)
+
+
+def test_log_spaced_normalizes_distance_or_energy():
+    assert log_spaced(L=3.0, modes=24).radius == pytest.approx(1)
+    assert log_spaced(L=3.0, modes=24, energies="equal energies").initial_gap == pytest.approx(1)
+    with pytest.raises(ValueError, match="'equal distances', 'equal energies'"):
+        log_spaced(energies="equal")
 
 
 # Noisy quadratics
@@ -445,6 +467,9 @@ def test_zero_chain_reveals_one_coordinate_at_a_time():
     assert (hidden == 0).all()
     assert shown[0] == 5 * problem.grad(problem.start)[0] != 0
     assert (shown[1:] == 0).all()
+    for first, known in ((0.2, False), (0.3, True)):  # a coordinate counts as discovered from 1/4 on
+        g = probabilistic.sample_grad(torch.tensor([first] + [0.0] * 8, dtype=torch.float64), torch.tensor([3]))
+        assert bool(g[0] != 0) == known
 
 
 def test_zero_chain_gradient_stays_large_until_the_end():

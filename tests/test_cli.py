@@ -1,0 +1,111 @@
+"""The command line: one clear line and exit status 2 for bad usage, 1 for a broken claim, 0 otherwise."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from studies import __main__ as cli
+from studies.claims import Claim, Verdict
+from studies.runner import Result
+
+ROOT = Path(__file__).parent.parent
+
+
+def call(capsys, *arguments):
+    with pytest.raises(SystemExit) as stop:
+        cli.main(list(map(str, arguments)))
+    captured = capsys.readouterr()
+    return stop.value.code or 0, captured.out, captured.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named", "accepted"),
+    [
+        (["run", "nope"], "'nope'", "complexity_table"),
+        (["run", "--budget", "huge"], "huge", "quick"),
+        (["run", "--jobs", "0"], "--jobs", "1"),
+        (["run", "--jobs", "two"], "--jobs", ""),
+        (["run", "--seed", "-1"], "--seed", "0"),
+        (["run", "--device", "tpu"], "tpu", "cuda"),
+        (["run", "--data", "missing.csv"], "missing.csv", "LIBSVM"),
+        (["run", "--out", "README.md"], "README.md", "folder"),
+        (["run", "--speed", "9"], "--speed", ""),
+        (["walk"], "walk", ""),
+    ],
+)
+def test_bad_usage_is_one_line_and_status_2(capsys, monkeypatch, arguments, named, accepted):
+    monkeypatch.chdir(ROOT)
+    code, out, err = call(capsys, *arguments)
+    assert code == 2
+    assert out == ""
+    assert err.startswith("error: ")
+    assert err.count("\n") == 1
+    assert named in err
+    assert accepted in err
+
+
+def test_bad_data_is_one_line_and_status_2(capsys, tmp_path):
+    table = tmp_path / "table.csv"
+    table.write_text("1,2,1\n3,nan,0\n")
+    code, _, err = call(capsys, "run", "--data", table)
+    assert code == 2
+    assert "line 2" in err
+    assert err.count("\n") == 1
+
+
+def test_list_names_every_study_and_claim(capsys):
+    code, out, _ = call(capsys, "list")
+    assert code == 0
+    for module, claims in cli.catalogue().items():
+        assert module.rpartition(".")[2] in out
+        assert all(claim.id in out for claim in claims)
+
+
+def made_up(name):
+    def check(budget):
+        """S1: Made up."""
+
+    check.__name__, check.__module__ = name, "studies.identities"
+    return Claim("S1: Made up.", "S1; us", "exact", check, {"no": check})
+
+
+@pytest.fixture
+def two_claims(monkeypatch):
+    """A study of two claims whose checks are not run; a function sets their results."""
+    good, bad = made_up("good"), made_up("bad")
+    verdict, no = Verdict("refuted", {"x": 1.0}), {"no": Verdict("refuted", {})}
+    monkeypatch.setattr(cli, "catalogue", lambda: {"studies.identities": [good, bad]})
+
+    def finish(*, broken):
+        second = Result(bad, error="Traceback\nBoom") if broken else Result(bad, 0.5, verdict, no)
+        monkeypatch.setattr(cli, "run_claims", lambda *arguments: iter([Result(good, 0.5, verdict, no), second]))
+
+    return finish
+
+
+def test_a_run_that_judged_everything_exits_0_whatever_the_verdict(capsys, tmp_path, two_claims):
+    two_claims(broken=False)
+    code, out, _ = call(capsys, "run", "--out", tmp_path)
+    assert code == 0
+    assert "[2/2] identities.bad: refuted" in out
+    assert "2 of 2 judged" in out
+    assert (tmp_path / "identities.md").exists()
+
+
+def test_a_broken_claim_exits_1_and_the_others_are_kept(capsys, tmp_path, two_claims):
+    two_claims(broken=True)
+    code, out, err = call(capsys, "run", "--out", tmp_path)
+    assert code == 1
+    assert "1 of 2 judged" in out
+    assert "identities.bad" in err
+    assert "Boom" in err
+    assert "identities.good,refuted" in (tmp_path / "ledger.csv").read_text()
+
+
+def test_a_study_runs_as_a_script(tmp_path):
+    command = [sys.executable, ROOT / "studies/identities.py", "--seed", "-3", "--out", tmp_path]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: Invalid value for '--seed'")
