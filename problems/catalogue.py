@@ -22,8 +22,9 @@ from problems.zero_chain import zero_chain
 
 
 def catalogue(seed: int = 0) -> dict[str, FiniteSum]:
-    """Representative instances by name, each a single instance (no sweep); the random ones from `seed`."""
-    generator = torch.Generator().manual_seed(seed)
+    """Representative instances by name, each a single instance (no sweep); the random ones from `seed` and the default
+    device."""
+    generator = torch.Generator(torch.get_default_device()).manual_seed(seed)
 
     def normal(*shape):
         return torch.randn(*shape, generator=generator, dtype=torch.float64)

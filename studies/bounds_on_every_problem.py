@@ -21,7 +21,7 @@ bounds hold with much to spare: worst cases are rare.
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -53,6 +53,7 @@ from theory import stochastic_gradient as sgd
 STEPS = (0.5, 1.0, 1.5)  # h of the GD rows
 HORIZONS = (10, 100, 1000)  # N of the SGD convex and nonconvex cells
 GROUPS = 10
+SMALLEST = 1e-240  # a linear rate soon leaves the range of float64; records below are left out
 RANDOM = ("quadratic, rotated", "least squares", "logistic", "robust")  # drawn anew for every seed
 REAL = ("diabetes", "breast cancer", "digits", "file")
 
@@ -107,10 +108,10 @@ def descents(cell: str, budget: Budget, actual: float | None = None) -> pd.DataF
         measure, over = (squares(problem), "min") if "nonconvex" in cell else (problem.gap, "last")
         trace = run(GradientDescent(h / L), Oracle.full(problem), problem.starts(len(h)), steps, measure, over=over)
         N, measured = np.array(trace.steps[1:]), trace.values[1:].cpu().numpy().T
-        bound = evaluate(GD[cell], problem, N=N, h=np.array(allowed)[:, None])
+        bound = evaluate(GD[cell], problem, N=N, h=np.array(allowed)[:, None]).clip(SMALLEST)
         for row, values, bounds in zip(allowed, measured, bound, strict=True):
             frame = pd.DataFrame({"problem": name, "h": row, "N": N, "measured": values, "bound": bounds})
-            frames.append(frame.assign(Delta=float(problem.initial_gap))[~(values <= floor)])
+            frames.append(frame.assign(Delta=float(problem.initial_gap))[~(values <= max(floor, SMALLEST))])
     return pd.concat(frames, ignore_index=True)
 
 
@@ -137,7 +138,7 @@ def descent_bounds(cell: str, budget: Budget, factor: float = 1.0, actual: float
     source="S4; Polyak (1963); Abbaszadehpeivasti, de Klerk and Zamani (2023), arXiv:2204.00647; 1-D: theory/",
     planted={
         "Polyak's rate squared": lambda budget: judged(
-            descents("gd_pl", budget).assign(bound=lambda r: (r["bound"] ** 2 / r["Delta"]).clip(1e-300)), "h"
+            descents("gd_pl", budget).assign(bound=lambda r: (r["bound"] ** 2 / r["Delta"]).clip(SMALLEST)), "h"
         ),
         "on the line, half the bound": lambda budget: descent_bounds("gd_pl, line", budget, 2.0),
         "with the step 3/L": lambda budget: descent_bounds("gd_pl", budget, actual=3.0),
@@ -179,51 +180,61 @@ def gd_nonconvex(budget: Budget) -> Verdict:
 
 
 def sizes(problem: FiniteSum, budget: Budget) -> int:
-    """Replicates per group: fewer where x is long."""
-    return max(4, budget.replicates // (GROUPS * problem.shape[0]))
+    """Replicates per group: fewer where x is long or the full gradient, which the measure takes, is dear."""
+    return max(4, budget.replicates // (GROUPS * problem.shape[0] * max(1, problem.n // 200)))
 
 
 @cache
-def sampled(cell: str, budget: Budget, wrong: str = "") -> pd.DataFrame:
+def sampled(cell: str, budget: Budget, steps=InverseTime.for_pl) -> pd.DataFrame:
     """SGD with batch 1 on every problem of an SGD cell, `measured` being the means of independent groups."""
-    rows, witnesses = [], {"unit noisy parabola": noisy_parabola(1.0, 1.0)}
+    witnesses = {"unit noisy parabola": noisy_parabola(1.0, 1.0)}
     if cell == "sgd_convex":
         witnesses |= {f"worst parabola, N = {N}": noisy_parabola(cells.convex_curvature(N), 1.0) for N in HORIZONS}
         witnesses |= {f"Huber of slope 1.5/sqrt {N}": perturbed(huber(1.0, 1.5 / N**0.5, 1.0), 1.0) for N in HORIZONS}
     if cell == "sgd_nonconvex":
         witnesses |= {f"worst modes, N = {N}": two_mode(cells.two_mode_curvature(N), 1.0, 1.0, 1.0) for N in HORIZONS}
+    runner = {"sgd_pl": partial(decreasing, steps), "sgd_convex": averaged, "sgd_nonconvex": random_iterate}[cell]
+    rows = []
     for name, problem in (problems(budget.seed, budget.pick(1, 2), budget.data) | witnesses).items():
         if not meets(cell, problem):
             continue
-        for N in HORIZONS[: budget.pick(2, 3)] if cell != "sgd_pl" else [budget.pick(300, 1000)]:
-            trace, bound = noisy_run(cell, problem, N, budget.generator(cell, name, N), sizes(problem, budget), wrong)
-            counts = [N] if cell != "sgd_pl" else trace.steps[1:]
-            means = trace.values[-len(counts) :].cpu().numpy()
-            rows += [(name, N, k, m, b) for k, m, b in zip(counts, means, np.atleast_1d(bound), strict=True)]
-    return pd.DataFrame(rows, columns=["problem", "horizon", "N", "measured", "bound"])
+        for horizon in [budget.pick(300, 1000)] if cell == "sgd_pl" else HORIZONS[: budget.pick(2, 3)]:
+            oracle = Oracle.minibatch(problem, 1, budget.generator(cell, name, horizon))
+            N, means, bound, noiseless = runner(problem, oracle, problem.starts(GROUPS, sizes(problem, budget)), horizon)
+            rows += [(name, horizon, *row, noiseless) for row in zip(N, means.cpu().numpy(), bound, strict=True)]
+    return pd.DataFrame(rows, columns=["problem", "horizon", "N", "measured", "bound", "noiseless"])
 
 
-def noisy_run(cell: str, problem: FiniteSum, N: int, generator: torch.Generator, size: int, wrong: str):
-    """The run of one cell over N steps and its bound. wrong: the steps of mu x^2/2, or a bound without the noise."""
-    oracle, x0 = Oracle.minibatch(problem, 1, generator), problem.starts(GROUPS, size)
-    c, Delta = problem.constants, float(problem.initial_gap)
-    L, mu, sigma = float(c.smoothness), float(c.pl), float(c.variance) ** 0.5
-    if cell == "sgd_pl":
-        steps = InverseTime(mu) if wrong == "steps" else InverseTime.for_pl(mu, L)
-        trace = run(GradientDescent(steps), oracle, x0, N, lambda x: problem.gap(x).mean(-1))
-        return trace, evaluate(sgd.pl_decreasing, problem, k=np.array(trace.steps[1:]) + 1)
-    if cell == "sgd_convex":
-        solver = PolyakRuppert(GradientDescent(horizon_tuned(L, float(problem.radius), sigma, N)))
-        trace = run(solver, oracle, x0, N, lambda x: problem.gap(x).mean(-1), at=[N])
-        noiseless = L * float(problem.radius) ** 2 / (2 * N)
-        return trace, noiseless if wrong == "bound" else evaluate(sgd.convex_tuned, problem, N=N)
-    solver = GradientDescent(min(1 / L, (2 * Delta / (L * N)) ** 0.5 / sigma))
-    trace = run(solver, oracle, x0, N - 1, lambda x: squares(problem)(x).mean(-1), at=[N - 1], over="mean")
-    return trace, 2 * L * Delta / N if wrong == "bound" else evaluate(sgd.nonconvex_tuned, problem, N=N)
+def decreasing(steps, problem: FiniteSum, oracle: Oracle, x0: torch.Tensor, N: int):
+    """Steps 2/(mu(2 kappa + k)), the start being x_1."""
+    solver = GradientDescent(steps(float(problem.constants.pl), float(problem.constants.smoothness)))
+    trace = run(solver, oracle, x0, N, lambda x: problem.gap(x).mean(-1))
+    k = np.array(trace.steps[1:]) + 1
+    return k, trace.values[1:], evaluate(sgd.pl_decreasing, problem, k=k), np.nan
 
 
-def noisy_bounds(cell: str, budget: Budget, factor: float = 1.0, wrong: str = "") -> Verdict:
-    return judged(sampled(cell, budget, wrong), "horizon", factor)
+def averaged(problem: FiniteSum, oracle: Oracle, x0: torch.Tensor, N: int):
+    """The average of N steps 1/(L + sigma sqrt N/R); also the bound without its noise term."""
+    L, R, sigma = float(problem.constants.smoothness), float(problem.radius), float(problem.constants.variance) ** 0.5
+    solver = PolyakRuppert(GradientDescent(horizon_tuned(L, R, sigma, N)))
+    trace = run(solver, oracle, x0, N, lambda x: problem.gap(x).mean(-1), at=[N])
+    return [N], trace.values, [evaluate(sgd.convex_tuned, problem, N=N)], L * R**2 / (2 * N)
+
+
+def random_iterate(problem: FiniteSum, oracle: Oracle, x0: torch.Tensor, N: int):
+    """The mean of ||grad f||^2 over N steps min{1/L, sqrt(2 Delta/(L N sigma^2))}; also the bound without noise term."""
+    L, Delta, variance = float(problem.constants.smoothness), float(problem.initial_gap), float(problem.constants.variance)
+    solver, measure = GradientDescent(min(1 / L, (2 * Delta / (L * N * variance)) ** 0.5)), squares(problem)
+    trace = run(solver, oracle, x0, N - 1, lambda x: measure(x).mean(-1), at=[N - 1], over="mean")
+    return [N], trace.values, [evaluate(sgd.nonconvex_tuned, problem, N=N)], 2 * L * Delta / N
+
+
+def noisy_bounds(cell: str, budget: Budget, factor: float = 1.0) -> Verdict:
+    return judged(sampled(cell, budget), "horizon", factor)
+
+
+def without_noise(cell: str, budget: Budget) -> Verdict:
+    return judged(sampled(cell, budget).assign(bound=lambda records: records["noiseless"]), "horizon")
 
 
 @claim(
@@ -231,7 +242,9 @@ def noisy_bounds(cell: str, budget: Budget, factor: float = 1.0, wrong: str = ""
     source="S5; Bottou, Curtis and Nocedal (2018), arXiv:1606.04838",
     planted={
         "a quarter of the bound": lambda budget: noisy_bounds("sgd_pl", budget, 4.0),
-        "with the steps 1/(mu(k+1)), which exceed 1/L": lambda budget: noisy_bounds("sgd_pl", budget, wrong="steps"),
+        "with the steps 1/(mu(k+1)), which exceed 1/L": lambda budget: judged(
+            sampled("sgd_pl", budget, lambda mu, L: InverseTime(mu)), "horizon"
+        ),
     },
 )
 def sgd_pl(budget: Budget) -> Verdict:
@@ -245,12 +258,12 @@ def sgd_pl(budget: Budget) -> Verdict:
     source="S7; Lan (2012); Bubeck (2015), arXiv:1405.4980; proof in theory/stochastic_gradient.py",
     planted={
         "half the bound": lambda budget: noisy_bounds("sgd_convex", budget, 2.0),
-        "without the noise term": lambda budget: noisy_bounds("sgd_convex", budget, wrong="bound"),
+        "without the noise term": lambda budget: without_noise("sgd_convex", budget),
     },
 )
 def sgd_convex(budget: Budget) -> Verdict:
     """S7: On every convex problem with a minimizer and noise of certified variance, SGD with step 1/(L + sigma sqrt N/R)
-    and the average of x_1, ..., x_N stays below L R^2/(2N) + sigma R/sqrt N in expectation, N = 10, 100 (full: 1000)."""
+    and the average of x_1, ..., x_N stays below L R^2/(2N) + sigma R/sqrt N in expectation, N = 10, 100 and, full, 1000."""
     return noisy_bounds("sgd_convex", budget)
 
 
@@ -259,13 +272,13 @@ def sgd_convex(budget: Budget) -> Verdict:
     source="S9; Ghadimi and Lan (2013), arXiv:1309.5549",
     planted={
         "a third of the bound": lambda budget: noisy_bounds("sgd_nonconvex", budget, 3.0),
-        "without the noise term": lambda budget: noisy_bounds("sgd_nonconvex", budget, wrong="bound"),
+        "without the noise term": lambda budget: without_noise("sgd_nonconvex", budget),
     },
 )
 def sgd_nonconvex(budget: Budget) -> Verdict:
     """S9: On every problem with noise of certified variance, convex or not, the mean of E ||grad f||^2 over N steps of SGD
     with the step min{1/L, sqrt(2 Delta/(L N sigma^2))} stays below 2 L Delta/N + 2 sigma sqrt(2 L Delta/N), N = 10, 100
-    (full: 1000)."""
+    and, full, 1000."""
     return noisy_bounds("sgd_nonconvex", budget)
 
 
@@ -299,7 +312,7 @@ def _dots(method: str, verdicts: dict[str, Verdict]) -> plt.Figure:
     figure.set_label(
         f"{method.upper()}: measured over bound on every problem of each cell. Points: the largest ratio over steps or "
         f"horizons and records; lines reach down to the least ratio at the end of a run, drawn at {LEAST:g} where smaller. "
-        "At 1 a bound is attained."
+        "At 1 a bound is attained; 99 % intervals of the SGD points are narrower than the markers."
     )
     for j, (kind, table) in enumerate(tables.items()):
         power, last = table["power"].max(), table["last"].min().clip(lower=LEAST)

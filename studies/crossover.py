@@ -41,8 +41,8 @@ def iterations(budget: Budget) -> tuple[np.ndarray, np.ndarray]:
     """Iterations to each accuracy of EPS, of GD (E,) and of SGD (E, groups); the same for every n."""
     f = perturbed(quadratic([MU], [(2 * DELTA / MU) ** 0.5]), 1.0, n=10)
     full = hitting_times(GradientDescent(1 / L), Oracle.full(f), f.start, 1000, f.gap, torch.as_tensor(EPS))
-    oracle, x0 = Oracle.minibatch(f, 1, budget.generator("noise")), f.starts(GROUPS, budget.replicates // GROUPS)
-    finest = EPS[budget.pick(1e-4, 1e-5) <= EPS]
+    oracle, x0 = Oracle.minibatch(f, 1, budget.generator("noise")), f.starts(GROUPS, 400)
+    finest = EPS[budget.pick(1e-4, 2e-5) <= EPS]
     thresholds = torch.as_tensor(finest, device=x0.device).unsqueeze(-1)
     limit = int(4 / (2 * MU * finest[-1]))
     noisy = hitting_times(GradientDescent(InverseTime(MU)), oracle, x0, limit, lambda x: f.gap(x).mean(-1), thresholds)
@@ -50,7 +50,7 @@ def iterations(budget: Budget) -> tuple[np.ndarray, np.ndarray]:
 
 
 def sizes(budget: Budget) -> tuple[int, ...]:
-    return budget.pick((10, 100, 1_000), (10, 100, 1_000, 10_000))
+    return budget.pick((10, 100, 1_000), (10, 100, 1_000, 3_000))
 
 
 def theory(n: int, law=lambda eps: 1 / (2 * MU * eps)) -> float:

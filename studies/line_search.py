@@ -22,6 +22,7 @@ Sources: L. Armijo (1966); B. T. Polyak (1963); elementary, derived above.
 
 from __future__ import annotations
 
+import math
 from functools import cache
 from itertools import product
 
@@ -134,13 +135,13 @@ def searched(seed: int, horizon: int) -> pd.DataFrame:
             comparable = (problem.gap(x) > RELIABLE * problem.floor).unsqueeze(-1)
             squares = squares + problem.grad(x).square().sum(-1, keepdim=True)
             x, state = solver.step(x, state, oracle)
-            if N in (1, 2, 3, 5, 10, 20, 50, 100, 200, 400):
+            if N in (1, 2, 3, 5, 10, 20, 50, 100, 200):
                 gap = problem.gap(x).unsqueeze(-1)
                 reliable = gap > RELIABLE * problem.floor
                 for case, ratio, kept in (
                     ("step", a_min / state.lr, comparable),
                     ("any f", squares * c * a_min / Delta, c > 0),
-                    ("convex", gap * 2 * a_min * N / R**2, reliable & (c >= 0.5) & np.isfinite(R)),
+                    ("convex", gap * 2 * a_min * N / R**2, reliable & (c >= 0.5) & math.isfinite(R)),
                     ("PL", gap / ((1 - 2 * mu * c * a_min) ** N * Delta), reliable & (mu > 0)),
                 ):
                     seen = {"bound for": case, "problem": name, "N": N, "c": c[kept].tolist()}
@@ -149,7 +150,7 @@ def searched(seed: int, horizon: int) -> pd.DataFrame:
 
 
 def line_search(budget: Budget, *cases: str, factor: float = 1.0) -> Verdict:
-    found = searched(budget.seed, budget.pick(20, 400))
+    found = searched(budget.seed, budget.pick(20, 200))
     return all_of({case: judged(found[found["bound for"] == case], factor) for case in cases}).showing(
         judged(found[found["bound for"].isin(cases)]).table
     )

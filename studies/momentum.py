@@ -301,7 +301,7 @@ def tuned(budget: Budget) -> dict[str, np.ndarray]:
         "gradient descent": GradientDescent(grid / L),
         "heavy ball": HeavyBall(grid * fastest.lr, fastest.momentum),
     }
-    x0 = f.start.expand(len(ILL), len(grid), GROUPS, budget.pick(20, 40), MODES)
+    x0 = f.start.expand(len(ILL), len(grid), GROUPS, budget.pick(60, 200), MODES)
     thresholds, times = torch.as_tensor(ACCURACIES).reshape(-1, 1, 1, 1), {}
     for method, solver in solvers.items():
         oracle = Oracle.minibatch(f, 1, budget.generator("noise"))
@@ -381,7 +381,7 @@ def figures(verdicts: dict[str, Verdict]) -> dict[str, plt.Figure]:
         line = anchor * (np.array(ends) / ends[0]) ** power / (1 if power == 1 else 3)
         axes[0].plot(ends, line, color="0.6", lw=0.8, ls=":")
         middle = (100, np.sqrt(line[0] * line[1]))
-        axes[0].annotate(rf"$\kappa^{{{power:g}}}$", middle, (0, -14), textcoords="offset points", color="0.4")
+        axes[0].annotate(rf"$\kappa^{{{power:g}}}$", middle, (0, -16), textcoords="offset points", color="0.4")
     axes[0].set(title="exact gradients", xlabel="condition number", ylabel="steps", xscale="log", yscale="log")
 
     constant, least = sgd_constant(KAPPAS)[-1], information(KAPPAS)[-1]

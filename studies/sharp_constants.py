@@ -95,8 +95,8 @@ def worst_gaps(budget: Budget) -> pd.DataFrame:
         gaps = []
         for problem in (huber(1.0, 1 / (2 * N * h + 1), 1.0), bowl):
             x0 = problem.start.expand(len(h), 1)
-            gaps.append(run(GradientDescent(h), Oracle.full(problem), x0, N, problem.gap, at=[N]).values[0].numpy())
-        steps = h.squeeze(-1).numpy()
+            gaps.append(run(GradientDescent(h), Oracle.full(problem), x0, N, problem.gap, at=[N]).values[0].cpu().numpy())
+        steps = h.squeeze(-1).cpu().numpy()
         bound = gd.convex(L=1, R=1, h=steps, N=N)
         frames.append(pd.DataFrame({"N": N, "h": steps, "huber": gaps[0], "parabola": gaps[1], "bound": bound}))
     return pd.concat(frames, ignore_index=True)

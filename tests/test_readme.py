@@ -1,0 +1,60 @@
+"""The code that README shows runs, and does what README says."""
+
+import re
+from pathlib import Path
+
+import torch
+
+from problems import certify
+from problems.oracle import Oracle
+from problems.problem import Constants, FiniteSum
+from solvers.solver import run
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+BLOCKS = re.findall(r"```python\n(.*?)```", README, re.S)
+
+
+def block(word: str) -> str:
+    (found,) = [text for text in BLOCKS if word in text]
+    return found
+
+
+def test_the_library_example_prints_what_it_promises(capsys):
+    exec(block("trace = run("), {})
+    mean, theory = re.match(r"tensor\(([\d.e-]+), dtype=torch.float64\) ([\d.]+) L: ", capsys.readouterr().out).groups()
+    assert abs(float(mean) / float(theory) - 1) < 0.15  # three standard deviations of the mean of 1000 chi-squares
+
+
+def test_the_problem_example_is_certified():
+    names = {"torch": torch, "FiniteSum": FiniteSum, "Constants": Constants}
+    exec(block("def half_square"), names)
+    assert certify.violations(names["half_square"](), torch.Generator().manual_seed(0)) == []
+
+
+def test_the_solver_example_descends():
+    from dataclasses import dataclass
+
+    from problems.quadratics import quadratic
+
+    names = {"dataclass": dataclass}
+    exec(block("class SignDescent"), names)
+    problem = quadratic([1.0, 1.0], [1.0, -1.0])
+    trace = run(names["SignDescent"](0.25), Oracle.full(problem), problem.start, 4, problem.gap)
+    assert trace.values[-1] == 0
+
+
+def test_the_study_example_is_a_claim():
+    from studies.claims import Budget, Verdict, claim
+    from studies.judges import bound_holds
+
+    names = {"claim": claim, "Budget": Budget, "Verdict": Verdict, "check": lambda b, f: bound_holds([0.9], [f])}
+    exec(block("@claim("), names)
+    made = names["holds_on_huber"]
+    assert made.check(None).outcome == "supported"
+    assert made.planted["bound halved"](None).outcome == "refuted"
+
+
+def test_readme_names_files_that_exist():
+    for name in re.findall(r"\]\(([^)#:]+)\)", README):
+        assert (ROOT / name).exists(), name
