@@ -82,9 +82,10 @@ class Oracle:
         """All n component gradients (the table of SAGA): (*batch, *shape) -> (*batch, n, *shape); costs n."""
         self.calls += 1
         self.component_gradients += self.n
-        at = len(self._batch(x))
-        index = torch.arange(self.n, device=x.device).unsqueeze(-1).expand(*x.shape[:at], self.n, 1)
-        return self._problem.sample_grad(x.unsqueeze(at).expand(*x.shape[:at], self.n, *x.shape[at:]), index)
+        batch = self._batch(x)
+        # the components come first while they are asked, so that parameters of the problem still broadcast against x
+        index = torch.arange(self.n, device=x.device).reshape(-1, *[1] * (len(batch) + 1)).expand(-1, *batch, 1)
+        return self._problem.sample_grad(x.expand(self.n, *x.shape), index).movedim(0, len(batch))
 
     def value(self, x: Tensor) -> Tensor:
         """f(x) up to the constant f*, for line search on the full function: (*batch, *shape) -> (*batch,)."""

@@ -9,6 +9,9 @@ All in units L = R = Delta = sigma = 1 (and mu = 1 in the stochastic PL cell, wh
     GD, nonconvex    sawtooth gradient, number of teeth chosen for eps         step 1/L
     SGD, nonconvex   two-mode quadratic, lam chosen for eps                    step sqrt(2 Delta/(L N sigma^2))
 
+On each the exponent of the class is attained. So is the constant, of the class for GD, and for SGD of the family named
+here: a noisy Huber function is worse for averaged SGD than any parabola (`bounds_on_every_problem`).
+
 "Chosen for eps" is essential: on one fixed function of these classes the exponents are smaller (study
 `fixed_functions`). Accuracy is f - f* in the PL and convex rows and ||grad f||^2 in the nonconvex row; with eps on
 ||grad f|| the exponents of that row double.

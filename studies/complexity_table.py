@@ -5,7 +5,7 @@ r"""How many iterations do GD and SGD need? The six cells of the complexity tabl
     convex              1/eps          1/eps^2
     nonconvex           1/eps          1/eps^2
 
-Each cell is measured on the witness on which its worst case is attained (`studies/cells.py`): hitting times N(eps) at 8
+Each cell is measured on a witness that attains the exponent of its class (`studies/cells.py`): hitting times N(eps) at 8
 or more accuracies, a slope for each independent group of replicates, and the rival laws compared by AICc. These are
 statements about classes of functions; what one *fixed* function does is the question of `fixed_functions`, and whether
 the upper bounds hold on ordinary problems that of `bounds_on_every_problem`.

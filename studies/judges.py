@@ -62,8 +62,9 @@ def bound_holds(measured: ArrayLike, bound: ArrayLike, floor: ArrayLike = 0.0) -
         _, _, high = interval(measured[above])
         _, low, _ = interval(measured[above], 1 - (1 - CONFIDENCE) / above.sum())
     limit = bound[above] * (1 + ROUNDING)
-    evidence["power"] = float((centre[above] / bound[above]).max())
-    evidence["power_upper"] = float((high / bound[above]).max())
+    with np.errstate(divide="ignore"):  # a bound that underflowed to zero has power inf
+        evidence["power"] = float((centre[above] / bound[above]).max())
+        evidence["power_upper"] = float((high / bound[above]).max())
     return Verdict(_decide((high <= limit).all(), (low > limit).any()), evidence)
 
 

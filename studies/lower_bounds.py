@@ -2,21 +2,17 @@ r"""Can any method beat the stochastic rates?
 
     strongly convex    E f - f* >= (mu/2) / (1/R^2 + N mu^2/sigma^2)        Bayes risk, x* ~ N(x_0, R^2); attained by SGD
     convex             E f - f* >= sigma R/(4 sqrt N),  N(eps) >= sigma^2 R^2/(16 eps^2)             Bayes, and Le Cam
-    nonconvex          N >= T queries on a chain of T links, E N >= T/p if a query shows the next link with probability p
 
 Hypotheses: an unbiased oracle of variance sigma^2 whose noise says nothing else (Gaussian, drawn afresh for every
 sample), and instances chosen for N or eps. The prior moves the minimizer, so that a method cannot profit from where its
 author put it. Not proofs but a search for counterexamples: every solver of the package that lives on stochastic
 gradients runs against each bound, on a grid of steps where steps matter, and each bound is also met by a method that
 attains it, or by a power that says how near the solvers came. Line search asks for exact function values, SVRG and SAGA
-for a finite sum: they answer to other oracles, and the last claims show what that is worth.
+for a finite sum: they answer to other oracles, and the last claims show what that is worth. The nonconvex row is the
+subject of `zero_chains`.
 
-N counts samples in the convex rows, where a second gradient on the same sample (L-BFGS) tells only the curvature, which
-the bound lets a method know; in the nonconvex rows it counts gradient queries. With T ~ L Delta/eps and p ~ eps/sigma^2
-the last row is the law 1/eps * 1/eps; the rigorous constant (1e-8, theory/lower_bounds.py) is out of reach of any run.
-
-Sources: Le Cam's method; Carmon, Duchi, Hinder and Sidford (2020), arXiv:1710.11606; Arjevani, Carmon, Duchi, Foster,
-Srebro and Woodworth (2023), arXiv:1912.02365.
+N counts samples; a second gradient on the same sample (L-BFGS) tells only the curvature of a parabola, which the bound
+lets a method know. The constants are proved in `identities`.
 """
 
 from __future__ import annotations
@@ -34,7 +30,6 @@ from problems.huber import huber
 from problems.oracle import Oracle
 from problems.perturbation import perturbed
 from problems.quadratics import quadratic
-from problems.zero_chain import zero_chain
 from solvers.averaging import PolyakRuppert
 from solvers.catalogue import catalogue
 from solvers.gradient_descent import GradientDescent
@@ -42,9 +37,9 @@ from solvers.heavy_ball import HeavyBall
 from solvers.lbfgs import LBFGS
 from solvers.nesterov import Nesterov
 from solvers.schedules import InverseTime
-from solvers.solver import CENSORED, hitting_times, run
+from solvers.solver import run
 from studies.claims import Budget, Verdict, claim
-from studies.judges import agrees, all_of, bound_holds, exceeds, exponent_is, interval, lower_bound_holds, mean_is, proved
+from studies.judges import agrees, all_of, bound_holds, exceeds, interval, lower_bound_holds, mean_is
 from theory import lower_bounds as theory
 from theory.moments import second_moments
 
@@ -248,204 +243,6 @@ def two_points(budget: Budget) -> Verdict:
     return verdict.noting(power_with_exact_tv=verdict.evidence["power"] / (2 * erfc(0.5 / 2**0.5)))
 
 
-@claim(
-    kind="proof",
-    source="S12; theory/lower_bounds.py",
-    planted={
-        "constant 3": lambda budget: proved(lambda: theory.convex_supremum(3) or theory.two_point(3)),
-        "steps one query late": lambda budget: proved(lambda: theory.least_squares_attains(offset=2)),
-    },
-)
-def constants(budget: Budget) -> Verdict:
-    """S12: Symbolically: least squares attains the Bayes risk at every N, its supremum over the curvature is
-    sigma R/(4 sqrt N), and Le Cam's two points with the best slope give the same constant."""
-    proofs = theory.least_squares_attains, theory.convex_supremum, theory.two_point
-    return all_of({proof.__name__: proved(proof) for proof in proofs})
-
-
-@dataclass(frozen=True)
-class Greedy:
-    """Sets every coordinate that it sees for the first time to +-1, downhill: one link of the chain each time."""
-
-    def init(self, x):
-        return None
-
-    def step(self, x, state, oracle):
-        return torch.where(x == 0, -torch.sign(oracle.grad(x)), x), None
-
-
-@dataclass(frozen=True, eq=False)
-class Jittered:
-    """Gradient descent with random kicks. It does not respect zeros: its coordinates move before they are seen."""
-
-    generator: torch.Generator
-
-    def init(self, x):
-        return None
-
-    def step(self, x, state, oracle):
-        kick = torch.randn(x.shape, generator=self.generator, device=x.device, dtype=x.dtype)
-        return x - oracle.grad(x) / 152 + 0.01 * kick, None
-
-
-def discovered(x: torch.Tensor) -> torch.Tensor:
-    """The last coordinate that is not zero: (*batch, T) -> (*batch,)."""
-    return ((x != 0) * torch.arange(1, x.shape[-1] + 1, device=x.device)).amax(-1)
-
-
-@cache
-def chain_queries(name: str, solver, T: int) -> tuple[np.ndarray, float]:
-    """Queries until each of the T links is discovered, and until ||grad F_T|| <= 1; inf where that did not happen."""
-    problem = zero_chain(T, L=152.0)
-    links = torch.arange(1.0, T + 1, dtype=torch.float64)
-
-    def measure(x):  # one number for each threshold: every link, then the gradient
-        return torch.cat([-discovered(x).expand(T).double(), problem.grad(x).norm(dim=-1, keepdim=True)])
-
-    thresholds = torch.cat([-links, torch.ones_like(links[:1])])
-    limit = 2 * T if name == "greedy" else 60 * T
-    times = hitting_times(solver, Oracle.full(problem), problem.start, limit, measure, thresholds).cpu().numpy()
-    queries = np.where(times == CENSORED, np.inf, times * (2 if "lbfgs" in name else 1))
-    return queries[:-1], queries[-1]
-
-
-@cache
-def chain_runs(T: int) -> dict[str, tuple[np.ndarray, float]]:
-    """Every solver for exact gradients, told L = 152 and, as a nonconvex function has no mu, L/100; and the greedy."""
-    everyone = catalogue(152.0, 1.52) | {"greedy": Greedy()}
-    return {name: chain_queries(name, solver, T) for name, solver in everyone.items()}
-
-
-def chain(budget: Budget, per_query: float = 1.0, extra: dict | None = None) -> Verdict:
-    """At most `per_query` links a query, and ||grad F_T|| > 1 for T/per_query queries."""
-    T = budget.pick(40, 200)
-    runs = chain_runs(T) | {name: chain_queries(name, solver, T) for name, solver in (extra or {}).items()}
-    found = np.concatenate([np.arange(1, T + 1) / queries for queries, _ in runs.values()])
-    earliest = np.array([T / until for _, until in runs.values()])
-    verdicts = {"links per query": bound_holds(found, per_query), "gradient": bound_holds(earliest, per_query)}
-    names = [name for name in runs for _ in range(T)]
-    queries = np.concatenate([queries for queries, _ in runs.values()])
-    table = {"solver": names, "link": [*range(1, T + 1)] * len(runs), "queries": queries}
-    return all_of(verdicts).showing(table)
-
-
-@claim(
-    kind="lower bound",
-    source="S12; Carmon, Duchi, Hinder and Sidford (2020), arXiv:1710.11606",
-    planted={
-        "half a link a query": lambda budget: chain(budget, 0.5),
-        "a solver that does not respect zeros": lambda budget: chain(
-            budget, extra={"jittered": Jittered(budget.generator("kicks"))}
-        ),
-    },
-)
-def zero_chain_links(budget: Budget) -> Verdict:
-    """S12: On the zero-chain of T = 40 (full budget: 200) links every solver of the catalogue, fed with exact gradients,
-    discovers at most one coordinate per gradient query, and ||grad F_T|| > 1 for the first T queries. All of them are
-    zero-respecting: a coordinate of x_k is nonzero only if it was so in an earlier gradient."""
-    return chain(budget)
-
-
-def chain_exponent(budget: Budget, exponent: float) -> Verdict:
-    T = budget.pick(40, 200)
-    links = np.unique(np.geomspace(4, T, 10).round().astype(int))
-    decades = budget.pick(1.0, 1.5)
-    names = "gradient descent", "heavy ball", "nesterov", "greedy"
-    return all_of(
-        {name: exponent_is(1 / links, chain_runs(T)[name][0][links - 1], exponent, 0.1, decades) for name in names}
-    )
-
-
-@claim(
-    kind="exponent",
-    source="S12; Carmon, Duchi, Hinder and Sidford (2020), arXiv:1710.11606",
-    planted={
-        "exponent 0.5, an acceleration": lambda budget: chain_exponent(budget, 0.5),
-        "exponent 1.5": lambda budget: chain_exponent(budget, 1.5),
-    },
-)
-def zero_chain_is_linear(budget: Budget) -> Verdict:
-    """S12: The queries to discover T links grow like T^(1 +- 0.1) over one decade (full budget: 1.5 and more) for gradient
-    descent, heavy ball and Nesterov alike, and for the greedy method that needs exactly T: as T ~ L Delta/eps, momentum
-    does not change the exponent of 1/eps, and the dimension grows like 1/eps."""
-    return chain_exponent(budget, 1.0)
-
-
-@cache
-def noisy_chain_queries(budget: Budget, only: str = "") -> dict[tuple[str, float], np.ndarray]:
-    """Queries times p/T until the chain is discovered, per solver and p: (steps, groups). An unfinished run counts with
-    its limit, which only lowers the mean."""
-    T, patience, times = 6, budget.pick(8, 12), {}
-    lr = 0.02 * torch.tensor([0.25, 1.0, 4.0], dtype=torch.float64).reshape(-1, 1, 1, 1)
-    for n in budget.pick((4, 16), (4, 16, 64)):
-        problem = zero_chain(T, L=152.0, n=n)
-        everyone = {
-            "gradient descent": GradientDescent(lr / n),
-            "averaged gradient descent": PolyakRuppert(GradientDescent(lr / n)),
-            "heavy ball": HeavyBall(0.1 * lr / n, 0.9),
-            "nesterov": Nesterov(0.1 * lr / n, 0.9),
-            "lbfgs": LBFGS(0.1, scale=lr / n),
-            "greedy": Greedy(),
-        }
-        for name, solver in everyone.items():
-            if only not in ("", name):
-                continue
-            size = budget.pick(400, 1_000) if name == "greedy" else budget.pick(10, 20)
-            x0 = problem.start.expand(1 if name == "greedy" else len(lr), GROUPS, size, T)
-            oracle, limit = Oracle.minibatch(problem, 1, budget.generator("coins", name, n)), patience * T * n
-            steps = hitting_times(solver, oracle, x0, limit, lambda x: T - discovered(x), torch.zeros(()))
-            steps = torch.where(steps == CENSORED, limit, steps) * (2 if name == "lbfgs" else 1)
-            times[name, 1 / n] = steps.double().mean(-1).cpu().numpy() / (T * n)
-    return times
-
-
-def noisy_chain(budget: Budget, factor: float = 1.0, power: float = 1.0) -> Verdict:
-    """No mean below factor T/p^power."""
-    times = noisy_chain_queries(budget)
-    everything = np.concatenate(list(times.values()))
-    bound = np.concatenate([np.full(len(values), factor * p ** (1 - power)) for (_, p), values in times.items()])
-    rows = []
-    for (name, p), values in times.items():
-        mean, low, high = interval(values[values.mean(-1).argmin()])
-        rows.append({"solver": name, "p": p, "measured": mean, "low": low, "high": high})
-    columns = {key: [row[key] for row in rows] for key in rows[0]}
-    return lower_bound_holds(everything, bound, tolerance(budget)).showing(columns)
-
-
-@claim(
-    kind="lower bound",
-    source="S12; Arjevani et al. (2023), arXiv:1912.02365",
-    planted={
-        "bound doubled": lambda budget: noisy_chain(budget, 2.0),
-        "T/p^2": lambda budget: noisy_chain(budget, power=2.0),
-    },
-)
-def noisy_zero_chain(budget: Budget) -> Verdict:
-    """S12: When a query shows the next link of the chain only with probability p, no solver, at three steps over a
-    factor 16, discovers its T = 6 links in fewer than T/p queries in the mean, for p = 1/4, 1/16 (and 1/64); tolerance
-    10 % (full budget: 5 %). A query discovers at most one link: this is 1/eps links times 1/eps queries for each."""
-    return noisy_chain(budget)
-
-
-def greedy_mean(budget: Budget, factor: float = 1.0) -> Verdict:
-    rows = np.concatenate(list(noisy_chain_queries(budget, only="greedy").values()))
-    return mean_is(rows, np.full(len(rows), factor), tolerance(budget))
-
-
-@claim(
-    kind="exact",
-    source="S12; mean of a negative binomial variable",
-    planted={
-        "half as many": lambda budget: greedy_mean(budget, 0.5),
-        "twice as many": lambda budget: greedy_mean(budget, 2.0),
-    },
-)
-def noisy_chain_attained(budget: Budget) -> Verdict:
-    """S12: The greedy method, which sets each new coordinate to 1 at once, needs T/p queries in the mean, so T/p cannot be
-    raised; within 10 % (full budget: 5 %)."""
-    return greedy_mean(budget)
-
-
 @cache
 def two_component_gaps(budget: Budget, name: str) -> tuple[np.ndarray, np.ndarray]:
     """Bayes risk after as many samples as component gradients were asked for, and mean gap of a solver: (records,) and
@@ -539,9 +336,9 @@ def sample_twice_breaks_it(budget: Budget) -> Verdict:
 
 COLOURS = {
     "gradient descent": "C0", "averaged gradient descent": "C1", "heavy ball": "C2", "nesterov": "C3", "lbfgs": "C4",
-    "armijo": "C7", "least squares": "C5", "greedy": "C5",
+    "least squares": "C5",
 }  # fmt: skip
-MARKERS = dict(zip(COLOURS, "osD^vX**", strict=True))
+MARKERS = dict(zip(COLOURS, "osD^vX", strict=True))
 
 
 def points(ax, part: pd.DataFrame, solver: str, across, unit) -> None:
@@ -571,28 +368,7 @@ def figures(verdicts: dict[str, Verdict]) -> dict[str, plt.Figure]:
     axes[0].set_ylabel("E f - f*, in units of the bound")
     bounds.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4, frameon=False)
 
-    chains, axes = plt.subplots(1, 2, figsize=(8.2, 4.2), layout="constrained")
-    chains.set_label(
-        "The zero-chain. Left: queries of exact gradients until a link is discovered; with gradient descent coincides its "
-        "average. Right: mean queries until T = 6 links are discovered when a query shows the next one with probability "
-        "p, in units of T/p, at the best of three steps, with 99 % intervals. No method can be below the line."
-    )
-    links, noisy = verdicts["zero_chain_links"].table, verdicts["noisy_zero_chain"].table
-    for solver, colour in COLOURS.items():
-        part = links[(links["solver"] == solver) & np.isfinite(links["queries"])]
-        if len(part):
-            axes[0].plot(part["link"], part["queries"], color=colour, lw=1.5, label=solver)
-        part = noisy[noisy["solver"] == solver]
-        if len(part):
-            points(axes[1], part, solver, 1 / part["p"], 1.0)
-    axes[0].plot(links["link"], links["link"], color="0.2", lw=2, ls="--", label="lower bound")
-    axes[1].axhline(1, color="0.2", lw=2, ls="--")
-    axes[0].set(title="exact gradients", xlabel="link", ylabel="gradient queries", xscale="log", yscale="log")
-    axes[1].set(title="next link shown with probability p", xlabel="1/p", ylabel="gradient queries, in units of T/p")
-    axes[1].set_xscale("log", base=4)
-    axes[1].set_ylim(0)
-    chains.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4, frameon=False)
-    return {"bounds": bounds, "chains": chains}
+    return {"bounds": bounds}
 
 
 if __name__ == "__main__":

@@ -109,7 +109,7 @@ def write_study(module: str, results: Sequence[Result], budget: Budget, out: Pat
     rows = ledger_rows(results, budget)
     page = PAGE.render(
         title=title.rstrip("."),
-        text=text.strip(),
+        text=text.strip("\n"),  # the spaces before a formula make it a block
         rows=[row | {"numbers": _readable(row["evidence"])} for row in rows if row["kind"] != "planted"],
         planted=[row for row in rows if row["kind"] == "planted"],
         figures=[(f"{name}-{part}", figure.get_label()) for part, figure in drawn.items()],

@@ -6,8 +6,9 @@ r"""How sharp are the constants of the six cells?
 On the witnesses the iteration counts of GD are these integers, and the leading terms of SGD are these numbers. The
 integers are compared as integers; the leading terms are measured twice, by Monte Carlo hitting times and by the exact
 second-moment recursion of `theory/moments.py`. 0.0872 is not quoted: it is the square of the maximum over c in
-`theory/parabola_family.py`. For every constant step h/L, 0 < h < 2, and not only for h = 1, the convex bound is attained,
-by the Huber function or by L x^2/2 (Kim 2024, arXiv:2412.04427); the best step h*(N) is where the two meet.
+`theory/parabola_family.py`, for the textbook's step and among parabolas, not among all convex functions. For every
+constant step h/L, 0 < h < 2, and not only for h = 1, the convex bound is attained, by the Huber function or by L x^2/2
+(Kim 2024, arXiv:2412.04427); the best step h*(N) is where the two meet.
 """
 
 from __future__ import annotations
@@ -227,8 +228,8 @@ def sgd_pl(budget: Budget) -> Verdict:
     },
 )
 def sgd_convex(budget: Budget) -> Verdict:
-    """S7: On lam x^2/2 +- sigma x with the worst lam, averaged SGD with step R/(sigma sqrt N) needs 0.0872 sigma^2
-    R^2/eps^2 steps, within 3 % (quick: 10 %)."""
+    """S7: On lam x^2/2 +- sigma x with the worst lam for the step R/(sigma sqrt N), averaged SGD with that step needs
+    0.0872 sigma^2 R^2/eps^2 iterations, within 3 % (quick: 10 %)."""
     return leading_term("sgd_convex", budget)
 
 
