@@ -194,6 +194,7 @@ def figures(verdicts: dict[str, Verdict]) -> dict[str, plt.Figure]:
             for rival in (0.5, 1, 1.5, 2):
                 if f"{rival}" not in law and not (rival == 1 and law == r"$1/\varepsilon$"):
                     ax.plot(inverse, table["theory"][0] * (inverse / inverse[0]) ** rival, color="0.75", lw=0.7, zorder=0)
+        ax.xaxis.set_minor_formatter("")  # over less than two decades matplotlib would label every minor tick
         ax.set(title=title, xlabel=f"1 / eps   (eps on {accuracy})", ylabel="iterations N(eps)")
         ax.legend(frameon=False)
     return {"table": figure}

@@ -202,7 +202,7 @@ def sgd_mean_gradient_on_a_parabola(budget: Budget) -> Verdict:
 
 
 def figures(verdicts: dict[str, Verdict]) -> dict[str, plt.Figure]:
-    figure, (left, right) = plt.subplots(1, 2, figsize=(7.2, 3.3), layout="constrained")
+    figure, (left, right) = plt.subplots(1, 2, figsize=(7.2, 4.2), layout="constrained")
     figure.set_label(
         "Iterations on fixed functions. Points: measured; lines: the exponent predicted for the function, through the "
         "last point. Left: GD. Right: quantities whose class-wide exponent is 2."
@@ -224,7 +224,7 @@ def figures(verdicts: dict[str, Verdict]) -> dict[str, plt.Figure]:
             ax.plot(inverse, times, "osD^vP"[colour], ms=3.5, color=f"C{colour}", label=f"{label}: {exponent:g}")
             ax.plot(inverse, times[-1] * (inverse / inverse[-1]) ** exponent, color=f"C{colour}", lw=1)
         ax.set(xscale="log", yscale="log", xlabel="1 / eps", ylabel="iterations N(eps)")
-        ax.legend(frameon=False, fontsize=7, title="function: exponent", title_fontsize=7)
+        ax.legend(frameon=False, fontsize=7, loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=2, title="exponent")
     return {"exponents": figure}
 
 

@@ -46,10 +46,13 @@ def _file(module: str) -> Path | None:
 
 
 def _imports(path: Path) -> list[str]:
-    found = []
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    found, queue = [], [ast.parse(path.read_text(encoding="utf-8"))]
+    while queue:
+        node = queue.pop()
         if isinstance(node, ast.Import):
             found += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module:
             found += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+        if not (isinstance(node, ast.If) and ast.unparse(node.test) == "__name__ == '__main__'"):
+            queue += ast.iter_child_nodes(node)  # what a study imports only to run as a script decides no verdict
     return [name for name in found if name.split(".")[0] in LAYERS]

@@ -109,3 +109,11 @@ def test_a_study_runs_as_a_script(tmp_path):
     done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
     assert done.returncode == 2
     assert done.stderr.startswith("error: Invalid value for '--seed'")
+
+
+@pytest.mark.cuda
+def test_the_table_takes_a_cuda_device(tmp_path):
+    command = [sys.executable, "-m", "studies", "run", "complexity_table", "--device", "cuda", "--jobs", "1"]
+    done = subprocess.run([*command, "--out", tmp_path], capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 0, done.stderr
+    assert "refuted" not in (tmp_path / "ledger.md").read_text().split("planted")[0]

@@ -66,6 +66,16 @@ def test_quick_verdicts_are_never_contrary_to_the_full_report(quick, full):
     assert contrary == {}
 
 
+def test_the_same_seed_gives_the_same_ledger_for_any_number_of_jobs(quick, tmp_path):
+    """noise_floor alone with one job, against the run of everything with all cores."""
+    command = [sys.executable, "-m", "studies", "run", "noise_floor", "--jobs", "1", "--out", str(tmp_path)]
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+    again = (tmp_path / "ledger.csv").read_text().splitlines()
+    before = (ROOT / "reports/quick/ledger.csv").read_text().splitlines()
+    without_seconds = [[line.rpartition(",")[0] for line in lines] for lines in (again, before)]
+    assert without_seconds[0] == [line for line in without_seconds[1] if line.startswith(("claim,", "noise_floor."))]
+
+
 def test_the_full_report_is_not_older_than_its_sources():
     recorded = json.loads((FULL / "provenance.json").read_text())["studies"]
     stale = [m for m in catalogue() if recorded.get(m.rpartition(".")[2], {}).get("sources_sha256") != digest(m)]
