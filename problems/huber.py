@@ -16,7 +16,7 @@ from math import ceil
 import torch
 from torch import Tensor
 
-from problems.problem import Constants, FiniteSum, Number, over_batch
+from problems.problem import FiniteSum, Number, deterministic, over_batch
 
 
 def huber(L: Number, tau: Number, start: Number) -> FiniteSum:
@@ -37,28 +37,17 @@ def huber(L: Number, tau: Number, start: Number) -> FiniteSum:
         return L * x.clamp(-tau, tau)
 
     smoothness = over_batch(L, (1,))
-    return FiniteSum(
+    return deterministic(
         name="Huber",
-        n=1,
         shape=(1,),
         gap=gap,
         grad=grad,
-        sample_grad=lambda x, index: grad(x),
         start=start,
         minimizer=torch.zeros_like(start),
-        constants=Constants(
-            smoothness=smoothness,
-            pl=0.0,
-            strong_convexity=0.0,
-            convex=True,
-            component_smoothness=smoothness,
-            variance=0.0,
-            variance_at_minimizer=0.0,
-            optimum=0.0,
-            optimum_error=0.0,
-            certificate="L: f'' is L or 0, exact; mu: none, the gradient is bounded and f is not; "
-            "sigma2: one component; f*: nonnegative and 0 at 0",
-        ),
+        smoothness=smoothness,
+        convex=True,
+        certificate="L: f'' is L or 0, exact; mu: none, the gradient is bounded and f is not; "
+        "sigma2: one component; f*: nonnegative and 0 at 0",
         # on the linear piece x carries an absolute rounding error of 1e-16 R, which the quadratic piece inherits
         floor=float(1e-30 * (L * start**2).max()),
     )

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import torch
 
-from problems.problem import Constants, FiniteSum, Number, over_batch
+from problems.problem import FiniteSum, Number, deterministic, over_batch
 
 
 def power(p: Number = 4.0, start: Number = 1.0) -> FiniteSum:
@@ -26,28 +26,17 @@ def power(p: Number = 4.0, start: Number = 1.0) -> FiniteSum:
     def grad(x):
         return p * x * x.abs() ** (p - 2)
 
-    return FiniteSum(
+    return deterministic(
         name="power",
-        n=1,
         shape=(1,),
         gap=lambda x: (x.abs() ** p).squeeze(-1),
         grad=grad,
-        sample_grad=lambda x, index: grad(x),
         start=start,
         minimizer=torch.zeros_like(start),
-        constants=Constants(
-            smoothness=L,
-            pl=0.0,
-            strong_convexity=0.0,
-            convex=True,
-            component_smoothness=L,
-            variance=0.0,
-            variance_at_minimizer=0.0,
-            optimum=0.0,
-            optimum_error=0.0,
-            certificate="L: f'' is largest at the edge of the domain, exact; mu: none, f'^2/f -> 0 at 0; "
-            "sigma2: one component; f*: nonnegative and 0 at 0",
-        ),
+        smoothness=L,
+        convex=True,
+        certificate="L: f'' is largest at the edge of the domain, exact; mu: none, f'^2/f -> 0 at 0; "
+        "sigma2: one component; f*: nonnegative and 0 at 0",
         floor=1e-290,
         domain=lambda x: (x.abs() <= R * (1 + 1e-12)).squeeze(-1),
     )

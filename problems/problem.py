@@ -14,6 +14,7 @@ and never against an estimate. `problems/certify.py` tries to break them.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -83,6 +84,49 @@ class FiniteSum:
                 f"need as many trailing axes of length 1, as in (12, 1, 1) against x of shape (12, replicates, d)"
             )
         return self.start.expand(*sweep[:kept], *replicates, *self.shape).clone()
+
+
+def deterministic(
+    *,
+    name: str,
+    shape: tuple[int, ...],
+    gap: Callable[[Tensor], Tensor],
+    grad: Callable[[Tensor], Tensor],
+    start: Tensor,
+    minimizer: Tensor | None,
+    smoothness: Number,
+    convex: bool,
+    certificate: str,
+    floor: Number,
+    pl: Number = 0.0,
+    strong_convexity: Number = 0.0,
+    domain: Callable[[Tensor], Tensor] | None = None,
+) -> FiniteSum:
+    """A function with infimum 0 as a sum of one component, without noise; the arguments as in the two classes above."""
+    return FiniteSum(
+        name=name,
+        n=1,
+        shape=shape,
+        gap=gap,
+        grad=grad,
+        sample_grad=lambda x, index: grad(x),
+        start=start,
+        minimizer=minimizer,
+        constants=Constants(
+            smoothness=smoothness,
+            pl=pl,
+            strong_convexity=strong_convexity,
+            convex=convex,
+            component_smoothness=smoothness,
+            variance=0.0,
+            variance_at_minimizer=math.nan if minimizer is None else 0.0,
+            optimum=0.0,
+            optimum_error=0.0,
+            certificate=certificate,
+        ),
+        floor=floor,
+        domain=domain,
+    )
 
 
 def norm(x: Tensor, shape: tuple[int, ...]) -> Tensor:

@@ -14,7 +14,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from problems.problem import Constants, FiniteSum
+from problems.problem import FiniteSum, deterministic
 
 
 def quadratic(spectrum: Tensor, start: Tensor, rotation: Tensor | None = None) -> FiniteSum:
@@ -41,28 +41,19 @@ def quadratic(spectrum: Tensor, start: Tensor, rotation: Tensor | None = None) -
     null = coordinates(start) * (lam == 0)
     smallest = torch.where(lam > 0, lam, torch.inf).amin(-1)
     L = lam.amax(-1)
-    return FiniteSum(
+    return deterministic(
         name="quadratic" if rotation is None else "rotated quadratic",
-        n=1,
         shape=tuple(start.shape[-1:]),
         gap=gap,
         grad=grad,
-        sample_grad=lambda x, index: grad(x),
         start=start,
         minimizer=null if rotation is None else null @ rotation.mT,
-        constants=Constants(
-            smoothness=L,
-            pl=smallest,
-            strong_convexity=lam.amin(-1),
-            convex=True,
-            component_smoothness=L,
-            variance=0.0,
-            variance_at_minimizer=0.0,
-            optimum=0.0,
-            optimum_error=0.0,
-            certificate="L: largest eigenvalue, exact; mu: smallest nonzero eigenvalue, exact; sigma2: one component; "
-            "f*: a sum of squares that vanishes at the minimizer",
-        ),
+        smoothness=L,
+        pl=smallest,
+        strong_convexity=lam.amin(-1),
+        convex=True,
+        certificate="L: largest eigenvalue, exact; mu: smallest nonzero eigenvalue, exact; sigma2: one component; "
+        "f*: a sum of squares that vanishes at the minimizer",
         # unrotated, every term is a product and keeps full relative accuracy; rotated, x carries rounding errors
         floor=1e-290 if rotation is None else float(1e-30 * (L * (start**2).sum(-1)).max()),
     )

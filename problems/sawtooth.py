@@ -20,7 +20,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from problems.problem import Constants, FiniteSum
+from problems.problem import FiniteSum, deterministic
 
 
 def sawtooth(N: int | Tensor) -> FiniteSum:
@@ -51,27 +51,16 @@ def sawtooth(N: int | Tensor) -> FiniteSum:
         on_tooth = 1 - torch.minimum(t, 1 - t)
         return torch.where(x <= 1, x, torch.where(x >= N + 1, 1.0, on_tooth))
 
-    return FiniteSum(
+    return deterministic(
         name="sawtooth",
-        n=1,
         shape=(1,),
         gap=gap,
         grad=grad,
-        sample_grad=lambda x, index: grad(x),
         start=start,
         minimizer=torch.zeros_like(start),
-        constants=Constants(
-            smoothness=1.0,
-            pl=0.0,
-            strong_convexity=0.0,
-            convex=bool((N == 0).all()),
-            component_smoothness=1.0,
-            variance=0.0,
-            variance_at_minimizer=0.0,
-            optimum=0.0,
-            optimum_error=0.0,
-            certificate="L: f' is piecewise linear with slopes 1, -1 and 0, exact; mu: none, f grows without bound and "
-            "f' does not; sigma2: one component; f*: f' has the sign of x, and f(0) = 0",
-        ),
+        smoothness=1.0,
+        convex=bool((N == 0).all()),
+        certificate="L: f' is piecewise linear with slopes 1, -1 and 0, exact; mu: none, f grows without bound and "
+        "f' does not; sigma2: one component; f*: f' has the sign of x, and f(0) = 0",
         floor=1e-290,  # on the quadratic piece f is a product; from integer points gradient descent reaches 0 exactly
     )

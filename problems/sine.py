@@ -24,7 +24,7 @@ import numpy as np
 import torch
 from scipy.optimize import brentq, minimize_scalar
 
-from problems.problem import Constants, FiniteSum, Number, over_batch
+from problems.problem import FiniteSum, Number, deterministic, over_batch
 
 LOSS = 5e-7  # relative: the certified mu is this much below the best value found
 ROUNDING = 16 * 2.0**-53  # relative to the absolute values of the terms: a dozen operations and a libm sine
@@ -95,27 +95,18 @@ def sine(a: Number = 3.0, start: Number = 3.0) -> FiniteSum:
     def grad(x):
         return 2 * x + a * torch.sin(2 * x)
 
-    return FiniteSum(
+    return deterministic(
         name="x^2 + a sin^2 x",
-        n=1,
         shape=(1,),
         gap=lambda x: (x**2 + a * torch.sin(x) ** 2).squeeze(-1),
         grad=grad,
-        sample_grad=lambda x, index: grad(x),
         start=start,
         minimizer=torch.zeros_like(start),
-        constants=Constants(
-            smoothness=L,
-            pl=mu,
-            strong_convexity=over_batch((2 - 2 * a).clamp(min=0), (1,)),
-            convex=bool((a <= 1).all()),
-            component_smoothness=L,
-            variance=0.0,
-            variance_at_minimizer=0.0,
-            optimum=0.0,
-            optimum_error=0.0,
-            certificate="L: 2 + 2a is |f''| at 0 and its maximum, exact; mu: proved by subdivision, within 1e-6 of the "
-            "best; sigma2: one component; f*: a sum of squares that vanishes at 0",
-        ),
+        smoothness=L,
+        pl=mu,
+        strong_convexity=over_batch((2 - 2 * a).clamp(min=0), (1,)),
+        convex=bool((a <= 1).all()),
+        certificate="L: 2 + 2a is |f''| at 0 and its maximum, exact; mu: proved by subdivision, within 1e-6 of the "
+        "best; sigma2: one component; f*: a sum of squares that vanishes at 0",
         floor=1e-290,
     )

@@ -20,7 +20,7 @@ import math
 import torch
 from torch import Tensor
 
-from problems.problem import Constants, FiniteSum
+from problems.problem import FiniteSum, deterministic
 
 GRID = 20_001
 
@@ -43,28 +43,18 @@ def sine_valley(start: Tensor | tuple[float, float] = (2.0, 3.0)) -> FiniteSum:
         return torch.stack([-r * torch.cos(x[..., 0]), r], -1)
 
     L = _hessian_bound(rho)
-    return FiniteSum(
+    return deterministic(
         name="sine valley",
-        n=1,
         shape=(2,),
         gap=gap,
         grad=grad,
-        sample_grad=lambda x, index: grad(x),
         start=start,
         minimizer=_nearest_on_valley_floor(start, rho),
-        constants=Constants(
-            smoothness=L,
-            pl=1.0,
-            strong_convexity=0.0,
-            convex=False,
-            component_smoothness=L,
-            variance=0.0,
-            variance_at_minimizer=0.0,
-            optimum=0.0,
-            optimum_error=0.0,
-            certificate="L: the Hessian's largest eigenvalue on the start's sublevel set, a grid plus its Lipschitz "
-            "error; mu: 1 + cos^2 x >= 1, exact; sigma2: one component; f*: a square that vanishes on a curve",
-        ),
+        smoothness=L,
+        pl=1.0,
+        convex=False,
+        certificate="L: the Hessian's largest eigenvalue on the start's sublevel set, a grid plus its Lipschitz "
+        "error; mu: 1 + cos^2 x >= 1, exact; sigma2: one component; f*: a square that vanishes on a curve",
         # r is a difference of numbers of order |y| <= 1 + rho, each rounded
         floor=float(((4 * 2.0**-53 * (1 + rho)) ** 2).max()),
         domain=lambda x: _residual(x).abs() <= rho * (1 + 1e-12),

@@ -8,11 +8,9 @@ bound L R^2/(4 N + 2) is void and so is the o(1/k) that a minimizer would grant.
 
 from __future__ import annotations
 
-import math
-
 import torch
 
-from problems.problem import Constants, FiniteSum, Number
+from problems.problem import FiniteSum, Number, deterministic
 
 
 def softplus(start: Number = 0.0) -> FiniteSum:
@@ -24,27 +22,16 @@ def softplus(start: Number = 0.0) -> FiniteSum:
     def grad(x):
         return -torch.sigmoid(-x)
 
-    return FiniteSum(
+    return deterministic(
         name="softplus",
-        n=1,
         shape=(1,),
         gap=gap,
         grad=grad,
-        sample_grad=lambda x, index: grad(x),
         start=torch.atleast_1d(torch.as_tensor(start, dtype=torch.float64)),
         minimizer=None,
-        constants=Constants(
-            smoothness=0.25,
-            pl=0.0,
-            strong_convexity=0.0,
-            convex=True,
-            component_smoothness=0.25,
-            variance=0.0,
-            variance_at_minimizer=math.nan,
-            optimum=0.0,
-            optimum_error=0.0,
-            certificate="L: s(1 - s) <= 1/4, exact at 0; mu: none, f'^2/f -> 0 at infinity; sigma2: one component; "
-            "f*: the limit at infinity, not attained",
-        ),
+        smoothness=0.25,
+        convex=True,
+        certificate="L: s(1 - s) <= 1/4, exact at 0; mu: none, f'^2/f -> 0 at infinity; sigma2: one component; "
+        "f*: the limit at infinity, not attained",
         floor=1e-290,
     )

@@ -7,7 +7,7 @@ import torch
 
 from problems import certify
 from problems.oracle import Oracle
-from problems.problem import Constants, FiniteSum
+from problems.problem import FiniteSum, deterministic
 from solvers.solver import run
 
 ROOT = Path(__file__).parent.parent
@@ -27,7 +27,7 @@ def test_the_library_example_prints_what_it_promises(capsys):
 
 
 def test_the_problem_example_is_certified():
-    names = {"torch": torch, "FiniteSum": FiniteSum, "Constants": Constants}
+    names = {"torch": torch, "FiniteSum": FiniteSum, "deterministic": deterministic}
     exec(block("def half_square"), names)
     assert certify.violations(names["half_square"](), torch.Generator().manual_seed(0)) == []
 
