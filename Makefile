@@ -24,4 +24,4 @@ $(READY): pyproject.toml constraints.txt
 	touch $@
 
 clean:
-	rm -rf .venv reports/quick reports/*/.finished *.egg-info .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv reports/quick *.egg-info .pytest_cache .ruff_cache .hypothesis

@@ -34,11 +34,11 @@ def catalogue(seed: int = 0) -> dict[str, FiniteSum]:
     spectrum = torch.logspace(0, -2, 6, dtype=torch.float64)
     rotated = quadratic(spectrum, normal(6), random_rotation(6, generator))
     return {
-        "parabola": quadratic(torch.tensor([0.1]), torch.tensor([1.0])),
+        "parabola": quadratic([0.1], [1.0]),
         "quadratic, log-spaced": log_spaced(modes=8),
         "quadratic, rotated": rotated,
         "quadratic, rotated, noisy": perturbed(rotated, 0.5, n=12),
-        "quadratic, rank-deficient": quadratic(torch.tensor([1.0, 0.1, 0.0]), torch.ones(3)),
+        "quadratic, rank-deficient": quadratic([1.0, 0.1, 0.0], [1.0, 1.0, 1.0]),
         "noisy parabola": noisy_parabola(0.1, 1.0),
         "horizon parabola": horizon_parabola(1000),
         "two noisy modes": two_mode(0.01, 1.0, 1.0),

@@ -1,5 +1,6 @@
 """Real data: the tables that scikit-learn ships, and anyone's table in LIBSVM or CSV format.
 
+    problem = from_file("my.csv")
     A, y = load_table("my.csv");    problem = logistic(design(A), two_classes(y, "my.csv"), l2=1e-3)
 
 `design` gives every column mean 0 and mean square 1, and appends a column of ones, the intercept; like every other
@@ -24,6 +25,7 @@ from problems.least_squares import least_squares
 from problems.logistic import logistic
 from problems.problem import FiniteSum
 
+DIGITS = 18  # of an index in a LIBSVM file; int() refuses thousands
 LARGEST = 2 * 10**8  # numbers in a table, 1.6 GB as float64
 FORMATS = (
     "accepted are CSV (numbers, the target in the last column, an optional header line) "
@@ -54,6 +56,43 @@ def diabetes() -> FiniteSum:
     """Least squares on the diabetes data, n = 442, d = 11."""
     A, y = load_diabetes(return_X_y=True)
     return least_squares(design(A), torch.as_tensor(y / np.sqrt(np.mean(y**2))), name="diabetes")
+
+
+def from_file(path: str | Path) -> FiniteSum:
+    """The problem of a user's table: logistic regression with l2 = 0.01 where the target has exactly two values, otherwise
+    least squares with the target scaled to mean square 1.
+
+    Raises DataError, with one line, for whatever is no table, and for tables without a problem in them: fewer than two
+    rows, features or a target that do not vary, or a start (at 0) that is the minimizer up to rounding.
+    """
+    A, y = load_table(path)
+    if len(y) < 2:
+        raise DataError(f"{path}: holds one row; accepted are two or more")
+    values = np.unique(y)
+    if len(values) == 1:
+        raise DataError(f"{path}: the target is {values[0]:g} in every row; accepted are targets that vary")
+    rows, name = design(A), Path(path).name
+    if rows.shape[1] == 1:
+        raise DataError(f"{path}: no feature varies over the rows; accepted are tables with one that does, or more")
+    if len(values) == 2:
+        problem = logistic(rows, two_classes(y, str(path)), 0.01, name=name)
+    else:
+        y = y / np.abs(y).max()  # or squares overflow
+        problem = least_squares(rows, torch.as_tensor(y / np.sqrt(np.mean(y**2))), name=name)
+    slope = float(problem.grad(problem.start).norm())
+    # `not >` also refuses nan; of a row the mean square norm is its length
+    if not (slope > 1e-12 * rows.shape[1] ** 0.5 and problem.radius > 0):
+        raise DataError(
+            f"{path}: no feature is correlated with the target and its mean is 0, so that the start 0 is the minimizer; "
+            "accepted are tables from which something can be learned"
+        )
+    least = slope**2 / (2 * problem.constants.smoothness)  # Delta is no less
+    if not least > 1e3 * problem.floor:
+        raise DataError(
+            f"{path}: ||grad f||^2/(2L) = {least:.2g} at the start drowns in rounding errors of {problem.floor:.2g}; "
+            "accepted are features that are exactly linearly dependent or clearly not"
+        )
+    return problem
 
 
 def design(A: np.ndarray) -> Tensor:
@@ -97,7 +136,7 @@ def load_table(path: str | Path) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _csv(path: str | Path, lines: list[tuple[int, str]]) -> tuple[np.ndarray, np.ndarray]:
-    rows = [(number, next(csv.reader([line]))) for number, line in lines]
+    rows = [(number, _cells(path, number, line)) for number, line in lines]
     if not any(_is_number(cell) for cell in rows[0][1]):
         rows = rows[1:]  # a header
     if not rows:
@@ -113,6 +152,13 @@ def _csv(path: str | Path, lines: list[tuple[int, str]]) -> tuple[np.ndarray, np
     return table[:, :-1], table[:, -1]
 
 
+def _cells(path: str | Path, number: int, line: str) -> list[str]:
+    try:
+        return next(csv.reader([line]))
+    except csv.Error as error:
+        raise DataError(f"{path}, line {number}: {error}; {FORMATS}") from None
+
+
 def _libsvm(path: str | Path, lines: list[tuple[int, str]]) -> tuple[np.ndarray, np.ndarray]:
     y, entries = np.empty(len(lines)), []
     for i, (number, line) in enumerate(lines):
@@ -120,8 +166,10 @@ def _libsvm(path: str | Path, lines: list[tuple[int, str]]) -> tuple[np.ndarray,
         y[i], seen = _number(path, number, target), set()
         for pair in pairs:
             index, colon, value = pair.partition(":")
-            if not colon or not (index.isascii() and index.isdigit()) or int(index) < 1:
+            if not colon or not (index.isascii() and index.isdigit()) or not index.strip("0"):
                 raise DataError(f"{path}, line {number}: {pair[:40]!r} is no index:value pair; {FORMATS}")
+            if len(index) > DIGITS:
+                raise DataError(f"{path}, line {number}: an index of {len(index)} digits; accepted are up to {DIGITS}")
             if int(index) in seen:
                 raise DataError(f"{path}, line {number}: index {index} occurs twice; accepted is each index once")
             seen.add(int(index))
@@ -149,5 +197,5 @@ def _number(path: str | Path, line: int, cell: str) -> float:
     if not _is_number(cell):
         raise DataError(f"{path}, line {line}: {cell.strip()[:40]!r} is not a number; {FORMATS}")
     if not math.isfinite(float(cell)):
-        raise DataError(f"{path}, line {line}: {cell.strip()!r}; accepted are finite numbers")
+        raise DataError(f"{path}, line {line}: {cell.strip()[:40]!r}; accepted are finite numbers")
     return float(cell)

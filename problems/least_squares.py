@@ -24,12 +24,14 @@ def least_squares(A: Tensor, b: Tensor, start: Tensor | None = None, name: str =
     """Least squares with rows A (n, d), targets b (n,) and start (d,), by default 0.
 
     A singular value of A below max(n, d) eps times the largest counts as zero; the others are certified up to that
-    same error of computing them. The minimizer is the one nearest to the start. Raises ValueError for A = 0, or for
-    shapes that do not fit.
+    same error of computing them. The minimizer is the one nearest to the start. Raises ValueError for A = 0, for
+    shapes that do not fit, or for rows or targets that are not finite.
     """
     A, b = torch.as_tensor(A, dtype=torch.float64), torch.as_tensor(b, dtype=torch.float64)
     if A.ndim != 2 or b.shape != A.shape[:1]:
         raise ValueError(f"A {tuple(A.shape)} and b {tuple(b.shape)} do not fit; accepted are (n, d) and (n,)")
+    if not (A.isfinite().all() and b.isfinite().all()):
+        raise ValueError("A or b holds inf or nan; accepted are finite numbers")
     n, d = A.shape
     start = torch.zeros(d, dtype=torch.float64, device=A.device) if start is None else start.to(torch.float64)
     U, s, Vt = torch.linalg.svd(A, full_matrices=False)

@@ -33,12 +33,14 @@ UNIT = 2.0**-53
 def logistic(A: Tensor, y: Tensor, l2: float = 0.0, start: Tensor | None = None, name: str = "logistic") -> FiniteSum:
     """Logistic regression with rows A (n, d), labels y (n,) in {-1, 1} and start (d,), by default 0.
 
-    Raises ValueError for other labels, negative l2, shapes that do not fit, or plain data that are separable only with
-    points on the boundary (f* > 0 is then not attained, and nothing here certifies it).
+    Raises ValueError for other labels, negative l2, shapes that do not fit, rows that are not finite, or plain data that
+    are separable only with points on the boundary (f* > 0 is then not attained, and nothing here certifies it).
     """
     A, y = torch.as_tensor(A, dtype=torch.float64), torch.as_tensor(y, dtype=torch.float64)
     if A.ndim != 2 or y.shape != A.shape[:1] or not (y.abs() == 1).all() or not l2 >= 0:
         raise ValueError("logistic needs A (n, d), labels -1 and 1 of shape (n,), and l2 >= 0")
+    if not A.isfinite().all():
+        raise ValueError("A holds inf or nan; accepted are finite numbers")
     n, d = A.shape
     Z = y.unsqueeze(-1) * A
     start = torch.zeros(d, dtype=torch.float64, device=A.device) if start is None else start.to(torch.float64)

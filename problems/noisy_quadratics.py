@@ -17,16 +17,15 @@ from __future__ import annotations
 from dataclasses import replace
 
 import torch
-from torch import Tensor
 
 from problems.perturbation import perturbed
-from problems.problem import FiniteSum, Number, over_batch
+from problems.problem import FiniteSum, Number, against_x, over_batch
 from problems.quadratics import quadratic
 
 
 def noisy_parabola(lam: Number, sigma: Number, start: Number = 1.0) -> FiniteSum:
-    """lam x^2/2 +- sigma x, shape (1,); each parameter is a number or a tensor against x."""
-    lam, sigma, start = _against_x(lam, sigma, start)
+    """lam x^2/2 +- sigma x, shape (1,); each parameter is a number or a tensor (*batch, 1) against x."""
+    lam, sigma, start = against_x(lam=lam, sigma=sigma, start=start)
     parabola = quadratic(lam, start + torch.zeros_like(lam * sigma))
     return replace(perturbed(parabola, over_batch(sigma, (1,))), name="noisy parabola")
 
@@ -36,7 +35,7 @@ def horizon_parabola(N: Number, sigma: Number = 1.0, R: Number = 1.0, c: Number 
 
     c = 1 is the least favourable curvature of the any-method lower bound sigma R/(4 sqrt N).
     """
-    N, sigma, R, c = _against_x(N, sigma, R, c)
+    N, sigma, R, c = against_x(N=N, sigma=sigma, R=R, c=c)
     return noisy_parabola(c * sigma / (R * N.sqrt()), sigma, R)
 
 
@@ -45,15 +44,10 @@ def two_mode(lam: Number, L: Number, sigma: Number, Delta: Number = 1.0) -> Fini
 
     Each parameter is a number or a tensor (*batch, 1) against x. Raises ValueError unless 0 < lam <= L.
     """
-    lam, L, sigma, Delta = torch.broadcast_tensors(*_against_x(lam, L, sigma, Delta))
+    lam, L, sigma, Delta = torch.broadcast_tensors(*against_x(lam=lam, L=L, sigma=sigma, Delta=Delta))
     if not ((lam > 0) & (lam <= L)).all():
         raise ValueError("two_mode needs 0 < lam <= L")
     start = torch.cat([(2 * Delta / lam).sqrt(), torch.zeros_like(lam)], -1)
     along_y = torch.tensor([[0.0, 1.0], [0.0, -1.0]], dtype=torch.float64, device=start.device)
     modes = quadratic(torch.cat([lam, L], -1), start)
     return replace(perturbed(modes, over_batch(sigma, (1,)), directions=along_y), name="two noisy modes")
-
-
-def _against_x(*parameters: Number) -> list[Tensor]:
-    """Float64 tensors with a last axis that broadcasts against the coordinates of x."""
-    return [torch.atleast_1d(torch.as_tensor(p, dtype=torch.float64)) for p in parameters]

@@ -1,7 +1,7 @@
 """The only thing a solver sees of a problem: gradients on demand, each of them counted.
 
 An oracle draws a *sample* (nothing, component indices, or a noise vector) and answers with the gradient on that sample.
-`redraw=False` repeats the last sample, which SAM, extragradient and variance reduction need.
+`redraw=False` repeats the last sample, which variance reduction and curvature pairs need.
 """
 
 from __future__ import annotations
@@ -44,17 +44,22 @@ class Oracle:
         sampling: "with replacement" (independent uniform indices), "without replacement" (a fresh uniform subset each
         time) or "reshuffled" (consecutive blocks of a random permutation, renewed when used up).
         """
-        if batch_size < 1 or (batch_size > problem.n and sampling != "with replacement"):
-            raise ValueError(f"batch_size is {batch_size}; accepted are 1 to n = {problem.n}")
         samplers = {"with replacement": _independent, "without replacement": _subset, "reshuffled": _reshuffled}
         if sampling not in samplers:
             raise ValueError(f"sampling is {sampling!r}; accepted are {', '.join(map(repr, samplers))}")
+        if batch_size < 1 or (batch_size > problem.n and sampling != "with replacement"):
+            accepted = "integers from 1 on" if sampling == "with replacement" else f"1 to n = {problem.n}"
+            raise ValueError(f"batch_size is {batch_size}; accepted are {accepted} for sampling {sampling!r}")
         draw = samplers[sampling](problem.n, batch_size, generator)
         return cls(problem, draw, problem.sample_grad, batch_size)
 
     @classmethod
     def gaussian(cls, problem: FiniteSum, sigma: float | Tensor, generator: Generator) -> Oracle:
-        """grad f + xi with xi ~ N(0, sigma^2/d I), so E||xi||^2 = sigma^2: noise whose sample reveals nothing else."""
+        """grad f + xi with xi ~ N(0, sigma^2/d I), so E||xi||^2 = sigma^2: noise whose sample reveals nothing else.
+
+        A tensor sigma broadcasts against x, as the lr of a solver does: (12, 1, 1) against (12, replicates, d). The sigma
+        of `perturbed` broadcasts against (*batch,) instead: (12, 1).
+        """
         scale = sigma / torch.Size(problem.shape).numel() ** 0.5
 
         def draw(batch):

@@ -35,8 +35,10 @@ def perturbed(problem: FiniteSum, sigma: Number, n: int = 2, directions: Tensor 
         d = torch.Size(problem.shape).numel()
         axes = torch.eye(d, dtype=torch.float64, device=problem.start.device)[torch.arange(n // 2) % d]
         directions = torch.cat([axes, -axes]).reshape(n, *problem.shape)
+    directions = directions.to(torch.float64)
     e = directions - directions.mean(0)
     e = e / (e**2).sum() ** 0.5 * n**0.5
+    sigma = sigma.to(torch.float64) if isinstance(sigma, Tensor) else sigma
     # sigma broadcasts against the batch; the noise needs it to broadcast against x
     sigma_x = sigma.reshape(*sigma.shape, *[1] * len(problem.shape)) if isinstance(sigma, Tensor) else sigma
 

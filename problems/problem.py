@@ -18,6 +18,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 Number = float | Tensor
@@ -58,6 +59,14 @@ class FiniteSum:
     constants: Constants
     floor: Number  # below this gap float64 rounding speaks, not the algorithm
     domain: Callable[[Tensor], Tensor] | None = None  # x -> bool (*batch,): where the constants hold; None: everywhere
+
+    def __post_init__(self):
+        for what, point in (("start", self.start), ("minimizer", self.minimizer)):
+            if point is not None and tuple(point.shape[-len(self.shape) :]) != tuple(self.shape):
+                raise ValueError(
+                    f"{what} of {self.name} has shape {tuple(point.shape)}; accepted are (*sweep, "
+                    f"{', '.join(map(str, self.shape))}): a parameter of a sweep of 12 has shape (12, 1), not (12,)"
+                )
 
     @property
     def radius(self) -> Tensor:
@@ -132,6 +141,18 @@ def deterministic(
 def norm(x: Tensor, shape: tuple[int, ...]) -> Tensor:
     """Euclidean norm over the trailing axes `shape`: (*batch, *shape) -> (*batch,)."""
     return x.flatten(-len(shape)).norm(dim=-1)
+
+
+def against_x(**parameters: Number) -> list[Tensor]:
+    """Parameters by name as float64 tensors (*batch, 1) that broadcast against x; a number becomes (1,).
+
+    Raises ValueError for a tensor whose last axis is longer: it would be read as coordinates of x.
+    """
+    found = {name: torch.atleast_1d(torch.as_tensor(p, dtype=torch.float64)) for name, p in parameters.items()}
+    for name, tensor in found.items():
+        if tensor.shape[-1] != 1:
+            raise ValueError(f"{name} has shape {tuple(tensor.shape)}; accepted are numbers and tensors (*batch, 1)")
+    return list(found.values())
 
 
 def over_batch(parameter: Number, shape: tuple[int, ...]) -> Number:

@@ -24,7 +24,7 @@ import math
 import torch
 from torch import Tensor
 
-from problems.problem import Constants, FiniteSum, Number, over_batch
+from problems.problem import Constants, FiniteSum, Number, against_x, over_batch
 
 LIPSCHITZ = 152.0
 CEILING = math.sqrt(2 * math.pi * math.e)  # Phi(inf)
@@ -37,6 +37,7 @@ def zero_chain(T: int, L: Number = 1.0, scale: Number = 1.0, n: int = 1) -> Fini
     """
     if T < 1 or n < 1:
         raise ValueError(f"T = {T} and n = {n} must be at least 1")
+    L, scale = against_x(L=L, scale=scale)
     height, slope = L * scale**2 / LIPSCHITZ, L * scale / LIPSCHITZ
 
     def gap(x):
@@ -64,7 +65,7 @@ def zero_chain(T: int, L: Number = 1.0, scale: Number = 1.0, n: int = 1) -> Fini
 
     smoothness = over_batch(L, (T,))
     variance = (n - 1) * math.e ** (3 if T > 1 else 1) * over_batch(slope, (T,)) ** 2
-    start = torch.zeros(T, dtype=torch.float64) + torch.zeros_like(torch.as_tensor(height, dtype=torch.float64))
+    start = torch.zeros(T, dtype=torch.float64, device=height.device) + torch.zeros_like(height)
     return FiniteSum(
         name="zero-chain",
         n=n,

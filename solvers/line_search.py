@@ -16,6 +16,9 @@ bound on a_k.
 Each replicate backtracks on its own. One that finds no step within `trials` trials (NaN, a sampled direction
 that ascends, a decrease below rounding) stays where it is; a zero gradient passes the first trial.
 
+A step costs one gradient and one value per trial; the first step also asks for f(x_0). The value at x_k for
+k >= 1 is that of the last accepted trial, which the state holds: x must be the point that the step before gave.
+
 L. Armijo (1966).
 """
 
@@ -32,6 +35,7 @@ from solvers.solver import dot
 
 class Accepted(NamedTuple):
     lr: Tensor  # (*batch, 1, ..., 1), the last accepted step
+    value: Tensor | None  # (*batch, 1, ..., 1), f at the current point; None before the first step
     values: Tensor  # (*batch, 1, ..., 1), function values needed; the oracle counts the slowest replicate
 
 
@@ -49,20 +53,24 @@ class Armijo:
     def init(self, x: Tensor) -> Accepted:
         one = torch.ones_like(x[(..., *[slice(1)] * self.ndim)])
         first = self.initial if self.growth is None else self.initial / self.growth
-        return Accepted(first * one, torch.zeros_like(one, dtype=torch.int64))
+        return Accepted(first * one, None, torch.zeros_like(one, dtype=torch.int64))
 
     def step(self, x: Tensor, state: Accepted, oracle) -> tuple[Tensor, Accepted]:
         def value(at):
             return oracle.value(at).reshape(state.lr.shape)
 
-        g, f = oracle.grad(x), value(x)
+        g, asked = oracle.grad(x), state.values
+        if (f := state.value) is None:
+            f, asked = value(x), asked + 1
         decrease = self.c * dot(g, g, self.ndim)
         a = self.initial + torch.zeros_like(f) if self.growth is None else self.growth * state.lr
-        found, asked = torch.zeros_like(f, dtype=torch.bool), state.values + 1
+        found = torch.zeros_like(f, dtype=torch.bool)
         for _ in range(self.trials):
             asked = asked + ~found
-            found = value(x - a * g) <= f - a * decrease  # stays true: a found step is kept
+            tried = value(x - a * g)
+            found = tried <= f - a * decrease  # stays true: a found step is kept
             if found.all():
                 break
             a = torch.where(found, a, a * self.shrink)
-        return torch.where(found, x - a * g, x), Accepted(torch.where(found, a, state.lr), asked)
+        lr, f = torch.where(found, a, state.lr), torch.where(found, tried, f)
+        return torch.where(found, x - a * g, x), Accepted(lr, f, asked)

@@ -26,10 +26,20 @@ from rich.table import Column, Table
 from typer.exceptions import TyperException
 
 import studies
-from problems.data import DataError, load_table
-from studies.claims import FULL, QUICK, Claim
-from studies.report import ledger_rows, read_ledger, write_ledger, write_study
-from studies.runner import Result, run_claims
+from problems.data import DataError, from_file
+from studies.claims import FULL, QUICK, Budget, Claim
+from studies.report import (
+    ledger_rows,
+    origin,
+    read_ledger,
+    remove_study,
+    study_of,
+    write_ledger,
+    write_provenance,
+    write_study,
+)
+from studies.runner import Result, run_claims, write_atomically
+from studies.sources import digest
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, no_args_is_help=True)
 console = Console(width=None if sys.stdout.isatty() else 120)
@@ -60,26 +70,26 @@ def list_claims() -> None:
 def run_studies(
     names: Annotated[list[str] | None, typer.Argument(metavar="[NAME ...]", help="Studies; all by default.")] = None,
     budget: Annotated[BudgetName, typer.Option(help="quick: a first look; full: for reports.")] = BudgetName.quick,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of every random stream.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=2**62, help="Seed of every random stream.")] = 0,
     device: Annotated[Device, typer.Option(help="Where tensors live.")] = Device.cpu,
-    jobs: Annotated[int, typer.Option(min=1, help="Parallel processes; all cores by default.")] = os.cpu_count() or 1,
+    jobs: Annotated[int | None, typer.Option(min=1, help="Parallel processes; default: all cores, 1 on cuda.")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder to write; reports/BUDGET by default.")] = None,
-    data: Annotated[Path | None, typer.Option(help="A LIBSVM or CSV file to include as real data.")] = None,
+    data: Annotated[Path | None, typer.Option(help="A LIBSVM or CSV file for bounds_on_every_problem.")] = None,
 ) -> None:
     """Check the claims of the studies and write the report. Finished claims are not done again."""
     known = catalogue()
     by_name = {module.rpartition(".")[2]: module for module in known}
     for name in names or []:
         if name not in by_name:
-            raise typer.BadParameter(f"no study is called {name!r}; accepted are {', '.join(by_name)}")
+            raise typer.BadParameter(f"no study is called {name!r}; accepted are {', '.join(by_name)}", param_hint="NAME")
     if device == Device.cuda and not torch.cuda.is_available():
-        raise typer.BadParameter("device is 'cuda' but torch finds no CUDA device here; accepted is cpu")
+        raise typer.BadParameter("torch finds no CUDA device here; accepted is cpu", param_hint="--device")
     if data:
         try:
-            load_table(data)
+            from_file(data)
         except DataError as error:
-            raise typer.BadParameter(str(error)) from None
-    chosen = {by_name[name]: known[by_name[name]] for name in (names or by_name)}
+            raise typer.BadParameter(str(error), param_hint="--data") from None
+    chosen = {name: known[by_name[name]] for name in (names or by_name)}
     spending = replace(
         QUICK if budget == BudgetName.quick else FULL,
         seed=seed,
@@ -87,40 +97,56 @@ def run_studies(
         data=str(data.resolve()) if data else None,
     )
     out = out or Path("reports") / str(budget)
-    if out.exists() and not out.is_dir():
-        raise typer.BadParameter(f"--out {out} is a file; accepted is a folder, which is made if there is none")
+    probe = out / ".finished/.writable"
+    try:
+        write_atomically(probe, "")
+        probe.unlink()
+    except OSError as error:
+        reason = f"cannot write to {out}: {error.strerror}; accepted is a folder"
+        raise typer.BadParameter(reason, param_hint="--out") from None
+    jobs = jobs or (1 if device == Device.cuda else os.cpu_count() or 1)  # processes would share one GPU
 
-    begin, broken = time.perf_counter(), {}
-    waiting = {module: {claim.id for claim in claims} for module, claims in chosen.items()}
-    results: dict[str, Result] = {}
-    total = sum(map(len, chosen.values()))
+    begin, origins, broken = time.perf_counter(), origin([by_name[name] for name in chosen], spending), {}
+    results: dict[str, dict[str, Result]] = {name: {} for name in chosen}
+    total, done = sum(map(len, chosen.values())), 0
     with _progress() as progress:
         task = progress.add_task("checking", total=total)
         for result in run_claims([c for claims in chosen.values() for c in claims], spending, out, jobs):
-            claim = result.claim
-            results[claim.id] = result
-            waiting[claim.module].discard(claim.id)
-            progress.update(task, advance=1, description=claim.id.partition(".")[0])
+            name, _, claim_name = result.claim.id.partition(".")
+            results[name][claim_name], done = result, done + 1
+            progress.update(task, advance=1, description=name)
             if result.error:
-                broken[claim.id] = result.error
+                broken[result.claim.id] = result.error
             if not sys.stdout.isatty():
                 word = result.verdict.outcome if result.verdict else "BROKEN"
-                print(f"[{len(results)}/{total}] {claim.id}: {word} ({result.seconds:.1f} s)", flush=True)
-            if not waiting[claim.module]:
-                judged = [results[c.id] for c in chosen[claim.module] if results[c.id].verdict]
+                print(f"[{done}/{total}] {result.claim.id}: {word} ({result.seconds:.1f} s)", flush=True)
+            if len(results[name]) == len(chosen[name]):
+                ordered = [results[name][claim.name] for claim in chosen[name]]
                 try:
-                    write_ledger(ledger_rows(judged, spending), [claim.module], spending, out)
-                    if len(judged) == len(chosen[claim.module]):
-                        write_study(claim.module, judged, spending, out)
+                    _write(name, by_name[name], ordered, spending, origins[name], out)
                 except Exception as error:  # a page that cannot be written must not lose the other studies
-                    broken[f"the page of {claim.module}"] = f"{type(error).__name__}: {error}"
-    ledger = read_ledger(out / "ledger.csv")
-    _print_ledger(ledger[ledger["claim"].str.partition(".")[0].isin(names or list(by_name))])
-    console.print(f"{total - len(broken)} of {total} judged in {time.perf_counter() - begin:.0f} s; report in {out}")
-    for name, error in broken.items():
-        print(f"error: {name} broke:\n{error}", file=sys.stderr)
+                    broken[f"the report of {name}"] = f"{type(error).__name__}: {error}"
+    judged = sum(result.verdict is not None for found in results.values() for result in found.values())
+    for what, error in broken.items():
+        print(f"error: {what} broke:\n{error}", file=sys.stderr)
+    if (out / "ledger.csv").exists():
+        ledger = read_ledger(out / "ledger.csv")
+        _print_ledger(ledger[study_of(ledger).isin(chosen)])
+    console.print(f"{judged} of {total} judged in {time.perf_counter() - begin:.0f} s; report in {out}")
     if broken:
         raise typer.Exit(1)
+
+
+def _write(name: str, module: str, results: list[Result], budget: Budget, origin: dict, out: Path) -> None:
+    """Ledger, page and provenance of one study whose claims are all done."""
+    if digest(module) != origin["sources_sha256"]:
+        raise RuntimeError("its sources changed during the run; run it again")
+    judged = [result for result in results if result.verdict]
+    write_ledger(ledger_rows(judged, budget), name, out)
+    write_provenance(name, origin, out)
+    remove_study(name, out)
+    if len(judged) == len(results):
+        write_study(module, judged, budget, out)
 
 
 def catalogue() -> dict[str, list[Claim]]:
@@ -147,6 +173,9 @@ def main(arguments: list[str] | None = None) -> None:
         if message := " ".join(error.format_message().split()):  # empty when the help was printed instead
             print(f"error: {message}", file=sys.stderr)
         sys.exit(2)
+    except (KeyboardInterrupt, typer.Abort):
+        print("interrupted; the same command goes on where this one stopped", file=sys.stderr)
+        sys.exit(130)
 
 
 def _progress() -> Progress:

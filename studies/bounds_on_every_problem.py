@@ -11,6 +11,9 @@ Hypotheses and sources stand with each bound in `theory/`. A problem takes part 
 *certifies* meet them: mu > 0; convex with a minimizer; anything smooth; in the SGD rows a finite certified variance,
 which excludes least squares. Certified constants are one-sided, so a bound may look loose because a constant is.
 
+The user's own table, `--data FILE`, is one more problem, "file ...": with two target values a logistic regression with
+l2 = 0.01, in all six cells; otherwise least squares, in the GD cells only, since its noise has no uniform variance.
+
 The power of a check is the largest measured/bound over its records. It is 1 for the GD convex and nonconvex bounds
 (Huber, sawtooth) and on the line for PL; Polyak's rate and the step ranges have no attaining instance for mu < L. Nor
 have the SGD bounds at finite N: the PL one is 3 times too large on the noisy parabola as k grows, the nonconvex one twice
@@ -30,10 +33,8 @@ import pandas as pd
 import torch
 
 from problems.catalogue import catalogue
-from problems.data import design, load_table, two_classes
+from problems.data import from_file
 from problems.huber import huber
-from problems.least_squares import least_squares
-from problems.logistic import logistic
 from problems.noisy_quadratics import noisy_parabola, two_mode
 from problems.oracle import Oracle
 from problems.perturbation import perturbed
@@ -59,19 +60,41 @@ REAL = ("diabetes", "breast cancer", "digits", "file")
 
 
 @cache
-def problems(seed: int, seeds: int, data: str | None) -> dict[str, FiniteSum]:
+def problems(seed: int, seeds: int, data: str | None, device: str) -> dict[str, FiniteSum]:
     """The catalogue with more draws of its random members, the user's own data, and the witnesses of the GD cells."""
-    found = catalogue(seed)
-    for extra in range(seed + 1, seed + seeds):
-        more = {name: problem for name, problem in catalogue(extra).items() if name.startswith(RANDOM)}
-        found |= {f"{name} ({extra})": problem for name, problem in more.items()}
-    if data:
-        A, y = load_table(data)
-        binary = len(np.unique(y)) == 2
-        own = logistic(design(A), two_classes(y), 0.01) if binary else least_squares(design(A), torch.as_tensor(y))
-        found[f"file {Path(data).name}"] = own
-    found |= {f"worst Huber, h = {h}": huber(1.0, 1 / (20 * h + 1), 1.0) for h in STEPS}
-    return found | {"unit parabola": quadratic(torch.ones(1), torch.ones(1)), "worst sawtooth": sawtooth(20)}
+    with torch.device(device):
+        found = catalogue(seed)
+        for extra in range(seed + 1, seed + seeds):
+            more = {name: problem for name, problem in catalogue(extra).items() if name.startswith(RANDOM)}
+            found |= {f"{name} ({extra})": problem for name, problem in more.items()}
+        if data:
+            found[f"file {Path(data).name}"] = from_file(data)
+        found |= {f"worst Huber, h = {h}": huber(1.0, 1 / (20 * h + 1), 1.0) for h in STEPS}
+        found |= {"unit parabola": quadratic(torch.ones(1), torch.ones(1)), "worst sawtooth": sawtooth(20)}
+    for name, problem in found.items():
+        check_numbers(name, problem)
+    return found
+
+
+def check_numbers(name: str, problem: FiniteSum) -> None:
+    """Raise ValueError for numbers with which `meets` or the floor would drop a problem unseen: nan, inf, Delta = 0."""
+    c = problem.constants
+    numbers = {"L": c.smoothness, "mu": c.pl, "Delta": problem.initial_gap, "floor": problem.floor}
+    for symbol, number in numbers.items():
+        if not np.isfinite(float(number)):
+            raise ValueError(f"{name}: {symbol} = {float(number)}; accepted are finite numbers")
+    if np.isnan(float(c.variance)) or not float(problem.initial_gap) > float(problem.floor):
+        raise ValueError(
+            f"{name}: sigma^2 = {float(c.variance)}, Delta = {float(problem.initial_gap)}; accepted are no nan and a Delta "
+            f"above the floor {float(problem.floor):.2g}"
+        )
+
+
+def recorded(records: pd.DataFrame, members: list[str]) -> pd.DataFrame:
+    """The records, if every member of the cell has some."""
+    if missing := set(members) - set(records["problem"]):
+        raise RuntimeError(f"no record above the floor of {', '.join(sorted(missing))}")
+    return records
 
 
 def meets(cell: str, problem: FiniteSum) -> bool:
@@ -97,11 +120,12 @@ GD |= {"gd_convex": gd.convex, "gd_nonconvex": gd.nonconvex}
 def descents(cell: str, budget: Budget, actual: float | None = None) -> pd.DataFrame:
     """GD with steps h/L (or `actual`/L while the bound is told h) on every problem of a cell, one row a record above the
     floor."""
-    frames, steps = [], budget.pick(300, 3000) if actual is None else 60
+    frames, members, steps = [], [], budget.pick(300, 3000) if actual is None else 60
     allowed = [h for h in STEPS if "line" not in cell or h <= 1]
-    for name, problem in problems(budget.seed, budget.pick(1, 4), budget.data).items():
+    for name, problem in problems(budget.seed, budget.pick(1, 4), budget.data, budget.device).items():
         if not meets(cell, problem):
             continue
+        members.append(name)
         L = float(problem.constants.smoothness)
         floor = float(problem.floor) * (2 * L if "nonconvex" in cell else 1)  # ||grad f||^2 <= 2 L (f - f*)
         h = problem.start.new_tensor(allowed if actual is None else [actual] * len(allowed)).unsqueeze(-1)
@@ -112,7 +136,8 @@ def descents(cell: str, budget: Budget, actual: float | None = None) -> pd.DataF
         for row, values, bounds in zip(allowed, measured, bound, strict=True):
             frame = pd.DataFrame({"problem": name, "h": row, "N": N, "measured": values, "bound": bounds})
             frames.append(frame.assign(Delta=float(problem.initial_gap))[~(values <= max(floor, SMALLEST))])
-    return pd.concat(frames, ignore_index=True)
+    # with the wrong step a problem may well end below the floor at once: |x|^4 from 1 does with 3/L
+    return recorded(pd.concat(frames, ignore_index=True), members if actual is None else [])
 
 
 def squares(problem: FiniteSum):
@@ -194,15 +219,17 @@ def sampled(cell: str, budget: Budget, steps=InverseTime.for_pl) -> pd.DataFrame
     if cell == "sgd_nonconvex":
         witnesses |= {f"worst modes, N = {N}": two_mode(cells.two_mode_curvature(N), 1.0, 1.0, 1.0) for N in HORIZONS}
     runner = {"sgd_pl": partial(decreasing, steps), "sgd_convex": averaged, "sgd_nonconvex": random_iterate}[cell]
-    rows = []
-    for name, problem in (problems(budget.seed, budget.pick(1, 2), budget.data) | witnesses).items():
+    rows, members = [], []
+    for name, problem in (problems(budget.seed, budget.pick(1, 2), budget.data, budget.device) | witnesses).items():
         if not meets(cell, problem):
             continue
+        members.append(name)
         for horizon in [budget.pick(300, 1000)] if cell == "sgd_pl" else HORIZONS[: budget.pick(2, 3)]:
             oracle = Oracle.minibatch(problem, 1, budget.generator(cell, name, horizon))
             N, means, bound, noiseless = runner(problem, oracle, problem.starts(GROUPS, sizes(problem, budget)), horizon)
             rows += [(name, horizon, *row, noiseless) for row in zip(N, means.cpu().numpy(), bound, strict=True)]
-    return pd.DataFrame(rows, columns=["problem", "horizon", "N", "measured", "bound", "noiseless"])
+    columns = ["problem", "horizon", "N", "measured", "bound", "noiseless"]
+    return recorded(pd.DataFrame(rows, columns=columns), members)
 
 
 def decreasing(steps, problem: FiniteSum, oracle: Oracle, x0: torch.Tensor, N: int):

@@ -47,6 +47,10 @@ class Budget:
         words = hashlib.sha256(key.encode()).digest()
         return torch.Generator(self.device).manual_seed(int.from_bytes(words[:8], "little") >> 1)
 
+    def shared(self, name: str) -> Budget:
+        """The budget for data that several claims share: its streams depend on `name` and not on the claim."""
+        return replace(self, scope=name)
+
 
 QUICK = Budget("quick", replicates=4_000)
 FULL = Budget("full", replicates=40_000)

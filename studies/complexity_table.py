@@ -6,9 +6,9 @@ r"""How many iterations do GD and SGD need? The six cells of the complexity tabl
     nonconvex           1/eps          1/eps^2
 
 Each cell is measured on a witness that attains the exponent of its class (`studies/cells.py`): hitting times N(eps) at 8
-or more accuracies, a slope for each independent group of replicates, and the rival laws compared by AICc. These are
-statements about classes of functions; what one *fixed* function does is the question of `fixed_functions`, and whether
-the upper bounds hold on ordinary problems that of `bounds_on_every_problem`.
+or more accuracies, a slope for each independent group of replicates, and the rival laws compared by AICc. So the classes
+need no fewer steps than this; that they need no more is what the upper bounds of `bounds_on_every_problem` say, and what
+one *fixed* function needs is the question of `fixed_functions`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import pandas as pd
 
 from studies import cells
 from studies.claims import Budget, Verdict, claim
-from studies.judges import exponent_is, interval, law_is
+from studies.judges import exponent_is, interval, is_logarithmic
 
 GROUPS = 10
 
@@ -64,14 +64,15 @@ def shown(verdict: Verdict, cell: str, eps: np.ndarray, times: np.ndarray) -> Ve
     kind="law",
     source="S4; Polyak (1963); witness mu x^2/2",
     planted={
-        "1/eps instead": lambda budget: law_is(*measured("gd_pl", budget), "1/eps"),
-        "1/eps^2 instead": lambda budget: law_is(*measured("gd_pl", budget), "1/eps^2"),
+        "exponent 1": lambda budget: judged("gd_pl", 1.0, budget),
+        "exponent 0.5": lambda budget: judged("gd_pl", 0.5, budget),
     },
 )
 def gd_pl(budget: Budget) -> Verdict:
-    """S4: GD with step 1/L on L-smooth mu-PL functions needs a number of steps proportional to log(1/eps)."""
+    """S4: On its witness mu x^2/2, kappa = 100, GD with step 1/L needs a number of steps linear in log(1/eps): as many per
+    decade in the finer half of the accuracies as in the coarser, within 10 %."""
     eps, times = measured("gd_pl", budget)
-    return shown(law_is(eps, times, "log(1/eps)"), "gd_pl", eps, times)
+    return shown(is_logarithmic(eps, times, 0.1), "gd_pl", eps, times)
 
 
 @claim(
@@ -83,7 +84,7 @@ def gd_pl(budget: Budget) -> Verdict:
     },
 )
 def sgd_pl(budget: Budget) -> Verdict:
-    """S5: SGD on L-smooth mu-PL functions with noise of bounded variance needs 1/eps steps."""
+    """S5: On its witness mu x^2/2 +- sigma x SGD with steps 1/(mu(k+1)) needs 1/eps steps."""
     return judged("sgd_pl", 1.0, budget)
 
 
@@ -96,7 +97,7 @@ def sgd_pl(budget: Budget) -> Verdict:
     },
 )
 def gd_convex(budget: Budget) -> Verdict:
-    """S6: GD with step 1/L on L-smooth convex functions needs 1/eps steps, if eps is known before the function is."""
+    """S6: On its witness, the Huber function chosen for eps, GD with step 1/L needs 1/eps steps."""
     return judged("gd_convex", 1.0, budget)
 
 
@@ -109,7 +110,8 @@ def gd_convex(budget: Budget) -> Verdict:
     },
 )
 def sgd_convex(budget: Budget) -> Verdict:
-    """S7: SGD with averaging and a step tuned to the horizon needs 1/eps^2 steps on L-smooth convex functions."""
+    """S7: On its witness, the noisy parabola chosen for eps, SGD with averaging and the step R/(sigma sqrt N) needs 1/eps^2
+    steps."""
     return judged("sgd_convex", 2.0, budget)
 
 
@@ -122,7 +124,8 @@ def sgd_convex(budget: Budget) -> Verdict:
     },
 )
 def gd_nonconvex(budget: Budget) -> Verdict:
-    """S8: GD with step 1/L on L-smooth functions needs 1/eps steps until ||grad f||^2 <= eps."""
+    """S8: On its witness, the sawtooth gradient chosen for eps, GD with step 1/L needs 1/eps steps until ||grad f||^2 <=
+    eps."""
     return judged("gd_nonconvex", 1.0, budget)
 
 
@@ -135,8 +138,8 @@ def gd_nonconvex(budget: Budget) -> Verdict:
     },
 )
 def sgd_nonconvex(budget: Budget) -> Verdict:
-    """S9: SGD with a constant step tuned to the horizon needs 1/eps^2 steps on L-smooth functions until the mean of
-    ||grad f(x_k)||^2 over the run, its value at a random iterate, is at most eps."""
+    """S9: On its witness, the two-mode quadratic chosen for eps, SGD with the constant step tuned to the horizon needs
+    1/eps^2 steps until the mean of ||grad f(x_k)||^2 over the run, its expectation at a random iterate, is at most eps."""
     return judged("sgd_nonconvex", 2.0, budget)
 
 
@@ -180,7 +183,7 @@ def figures(verdicts: dict[str, Verdict]) -> dict[str, plt.Figure]:
     figure, axes = plt.subplots(3, 2, figsize=(7.2, 8.2), layout="constrained")
     figure.set_label(
         "Iterations N(eps) on the witness of each cell. Line: theory. Points: measured, with 99 % intervals over "
-        "groups of replicates (GD is deterministic). Grey: the rival exponents through the first point."
+        "groups of replicates (GD is deterministic). Grey: exponents 0.5, 1, 1.5 and 2 through the first point."
     )
     for (name, (title, law, _, accuracy)), ax in zip(CELLS.items(), axes.flat, strict=True):
         table = verdicts[name].table
@@ -191,9 +194,8 @@ def figures(verdicts: dict[str, Verdict]) -> dict[str, plt.Figure]:
         ax.set_xscale("log")
         if name != "gd_pl":  # the logarithmic law is a straight line on a linear axis
             ax.set_yscale("log")
-            for rival in (0.5, 1, 1.5, 2):
-                if f"{rival}" not in law and not (rival == 1 and law == r"$1/\varepsilon$"):
-                    ax.plot(inverse, table["theory"][0] * (inverse / inverse[0]) ** rival, color="0.75", lw=0.7, zorder=0)
+            for rival in {0.5, 1, 1.5, 2} - {2 if "^2" in law else 1}:
+                ax.plot(inverse, table["theory"][0] * (inverse / inverse[0]) ** rival, color="0.75", lw=0.7, zorder=0)
         ax.xaxis.set_minor_formatter("")  # over less than two decades matplotlib would label every minor tick
         ax.set(title=title, xlabel=f"1 / eps   (eps on {accuracy})", ylabel="iterations N(eps)")
         ax.legend(frameon=False)

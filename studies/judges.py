@@ -10,7 +10,7 @@ evidence holds the numbers that decided it.
     agrees           numbers equal numbers up to a relative tolerance, without sampling error
     mean_is          an interval of measured/predicted inside 1 +- tolerance (an equivalence test)
     exponent_is      an interval of the log-log slope inside exponent +- tolerance, and the power law beats its rivals
-    law_is           one of the laws log(1/eps), 1/eps, 1/eps^2 beats the others by an information criterion
+    is_logarithmic   equally many steps per decade, early and late, and the logarithm beats the powers
     exceeds          an interval of an effect above a threshold that was stated before the run
     proved           a symbolic proof
     all_of           every one of several verdicts
@@ -53,9 +53,11 @@ def bound_holds(measured: ArrayLike, bound: ArrayLike, floor: ArrayLike = 0.0) -
     stochastic = measured.ndim == 2
     centre = measured.mean(-1) if stochastic else measured
     bound, floor = np.broadcast_to(bound, centre.shape), np.broadcast_to(floor, centre.shape)
-    above = ~(centre <= floor)  # NaN stays in and spoils the verdict
+    above = centre > floor
     evidence = {"records": float(above.sum()), "censored_by_floor": float((~above).sum())}
-    if not above.any() or not np.isfinite(centre[above]).all() or not np.isfinite(bound[above]).all():
+    # looked at before the floor, which would otherwise take an infinite record or floor out of sight
+    spoiled = not np.isfinite(centre).all() or not np.isfinite(floor).all() or not np.isfinite(bound[above]).all()
+    if spoiled or not above.any():
         return Verdict("inconclusive", {**evidence, "power": np.nan})
     low = high = centre[above]
     if stochastic:
@@ -143,25 +145,36 @@ def exponent_is(
         order, half = np.argsort(x), len(x) // 2
         parts = [np.polyfit(x[part], y[part], 1)[0, 0] for part in (order[:half], order[half:])]
         slope, low, high = slopes[0], min(slopes[0], *parts), max(slopes[0], *parts)
-    margin = rivals_rejected(eps, times, f"eps^-{exponent:g}", {f"eps^-{exponent:g}": _power(exponent), **LAWS})
+    scale, power = (eps, exponent) if exponent > 0 else (1 / eps, -exponent)  # rivals go the same way as the law
+    margin = rivals_rejected(scale, times, "law", {"law": _power(power), **LAWS})
     evidence |= {"slope": slope, "low": low, "high": high, "curvature": curvature.mean(), "rival_margin": margin}
     inside = low >= exponent - tolerance and high <= exponent + tolerance
     outside = low > exponent + tolerance or high < exponent - tolerance
     return Verdict(_decide(inside and margin >= MARGIN, outside), {k: float(v) for k, v in evidence.items()})
 
 
-def law_is(eps: ArrayLike, times: ArrayLike, law: str, decades: float = 2.0, points: int = 8) -> Verdict:
-    """times follow `law` (a key of LAWS) rather than any of its rivals, by MARGIN in AICc."""
-    if law not in LAWS:
-        raise ValueError(f"law is {law!r}; accepted are {', '.join(LAWS)}")
+def is_logarithmic(eps: ArrayLike, times: ArrayLike, tolerance: float, decades: float = 2.0, points: int = 8) -> Verdict:
+    """times ~ a + b log(1/eps), from hitting times as in `exponent_is`.
+
+    A group's late slope, over the finer half of the accuracies, divided by its early slope (in steps per decade) must
+    have its interval inside 1 +- tolerance: for (log 1/eps)^2 or a small power the late slope is larger. The logarithm
+    must also beat the powers of LAWS by MARGIN. Refuted if the interval lies outside, or a power beats the logarithm.
+    """
     eps, times = np.asarray(eps, dtype=float), np.asarray(times, dtype=float)
     times = times.reshape(len(eps), -1)
     usable = np.isfinite(times) & (times > 0)
     evidence = {"points": float(len(eps)), "censored": float((~usable).sum())}
     if len(eps) < points or not usable.all() or np.ptp(np.log10(eps)) < decades * (1 - ROUNDING):
-        return Verdict("inconclusive", {**evidence, "rival_margin": np.nan})
-    margin = rivals_rejected(eps, times, law, LAWS)
-    return Verdict(_decide(margin >= MARGIN, margin <= -MARGIN), {**evidence, "rival_margin": margin})
+        return Verdict("inconclusive", {**evidence, "late_over_early": np.nan})
+    order, half = np.argsort(-eps), len(eps) // 2
+    early, late = (np.polyfit(np.log(1 / eps[part]), times[part], 1)[0] for part in (order[: half + 1], order[half:]))
+    ratio = late / early
+    mean, low, high = interval(ratio) if len(ratio) > 1 else (ratio[0],) * 3
+    margin = rivals_rejected(eps, times, "log(1/eps)", LAWS)
+    evidence |= {"late_over_early": float(mean), "low": float(low), "high": float(high), "rival_margin": margin}
+    inside = low >= 1 - tolerance and high <= 1 + tolerance
+    outside = low > 1 + tolerance or high < 1 - tolerance
+    return Verdict(_decide(inside and margin >= MARGIN, outside or margin <= -MARGIN), evidence)
 
 
 def _power(exponent: float) -> Callable:

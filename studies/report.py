@@ -3,7 +3,7 @@
     ledger.csv, ledger.md      every claim and every planted variant, one row each
     <study>.md                 the study's page, with its figures and tables
     figures/<study>-*.svg/.pdf, tables/<study>-*.csv/.tex
-    provenance.json            command, commit, versions, seed, device, digest of the sources of each study
+    provenance.json            for each study command, commit, versions, budget, seed, device, data, digest of its sources
 
 A study may define `figures(verdicts) -> {name: Figure}` and `tables(verdicts) -> {name: DataFrame}`, where `verdicts`
 maps the names of its claims to their verdicts. Tables of single claims are written in any case.
@@ -11,6 +11,7 @@ maps the names of its claims to their verdicts. Tables of single claims are writ
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import math
@@ -34,7 +35,16 @@ from studies.sources import digest
 COLUMNS = ["claim", "outcome", "kind", "statement", "source", "evidence", "budget", "seed", "device", "seconds"]
 ROOT = Path(__file__).parent.parent
 LONGEST_TEX = 60  # rows: a longer table is data for a plot, not for a page
-PAGE = jinja2.Template(
+
+
+def plain(text: str) -> str:
+    """Text for a cell of a Markdown table: its bars and stars are mathematics."""
+    return text.replace("|", "\\|").replace("*", "\\*")
+
+
+PAGES = jinja2.Environment(keep_trailing_newline=True, autoescape=False)
+PAGES.filters["plain"] = plain
+PAGE = PAGES.from_string(
     """\
 # {{ title }}
 
@@ -43,7 +53,7 @@ PAGE = jinja2.Template(
 | claim | verdict | statement | evidence |
 |---|---|---|---|
 {% for row in rows -%}
-| {{ row.claim }} | **{{ row.outcome }}** | {{ row.statement }} *({{ row.source }})* | {{ row.numbers }} |
+| {{ row.claim }} | **{{ row.outcome }}** | {{ row.statement | plain }} *({{ row.source | plain }})* | {{ row.numbers }} |
 {% endfor %}
 {% for row in planted -%}
 {% if loop.first %}Planted false variants, none of which may be supported:
@@ -51,7 +61,7 @@ PAGE = jinja2.Template(
 | variant | verdict |
 |---|---|
 {% endif -%}
-| {{ row.claim }} | {{ row.outcome }} |
+| {{ row.claim | plain }} | {{ row.outcome }} |
 {% endfor %}
 {% for name, caption in figures %}
 ![{{ name }}](figures/{{ name }}.svg)
@@ -62,9 +72,7 @@ PAGE = jinja2.Template(
 ### {{ name }}
 
 {{ table }}
-{% endfor %}""",
-    trim_blocks=False,
-    keep_trailing_newline=True,
+{% endfor %}"""
 )
 
 
@@ -118,25 +126,34 @@ def write_study(module: str, results: Sequence[Result], budget: Budget, out: Pat
     write_atomically(out / f"{name}.md", page)
 
 
-def write_ledger(rows: Sequence[Mapping], modules: Sequence[str], budget: Budget, out: Path) -> pd.DataFrame:
-    """Merge the rows of the studies `modules` into the ledger and the provenance of `out`; the ledger is returned."""
+def study_of(ledger: pd.DataFrame) -> pd.Series:
+    """The study of each row."""
+    return ledger["claim"].str.split(".").str[0]
+
+
+def write_ledger(rows: Sequence[Mapping], name: str, out: Path) -> None:
+    """Put the rows of the study `name` into the ledger of `out`, in place of those it had."""
     new = pd.DataFrame(rows, columns=COLUMNS, dtype=str)
-    names = {module.rpartition(".")[2] for module in modules}
     path = out / "ledger.csv"
     if path.exists():
         old = read_ledger(path)
-        kept = old[~old["claim"].str.partition(".")[0].isin(names)]
-        new = pd.concat([kept, new]).sort_values("claim", key=lambda c: c.str.partition(".")[0], kind="stable")
+        new = pd.concat([old[study_of(old) != name], new])
+        new = new.iloc[study_of(new).argsort(kind="stable")]
     write_atomically(path, new.to_csv(index=False, lineterminator="\n"))
     lines = [
-        f"| {row.claim} | {row.outcome} | {row.kind} | {row.statement} *({row.source})* | {_readable(row.evidence)} |"
+        f"| {plain(row.claim)} | {row.outcome} | {row.kind} | {plain(row.statement)} *({plain(row.source)})* "
+        f"| {_readable(row.evidence)} | {row.budget}, {row.seed}, {row.device} |"
         for row in new.itertuples()
     ]
-    head = "# Ledger\n\nWhat the words mean: [reports/README.md](../README.md).\n\n"
-    head += "| claim | verdict | kind | statement | evidence |\n|---|---|---|---|---|\n"
+    head = "# Ledger\n\nWhat the words mean stands in reports/README.md.\n\n"
+    head += "| claim | verdict | kind | statement | evidence | budget, seed, device |\n|---|---|---|---|---|---|\n"
     write_atomically(out / "ledger.md", head + "\n".join(lines) + "\n")
-    _write_provenance(modules, budget, out)
-    return new
+
+
+def remove_study(name: str, out: Path) -> None:
+    """Remove the page, figures and tables of a study, which a broken claim has made out of date."""
+    for path in [out / f"{name}.md", *out.glob(f"figures/{name}-*"), *out.glob(f"tables/{name}-*")]:
+        path.unlink(missing_ok=True)
 
 
 def read_ledger(path: Path) -> pd.DataFrame:
@@ -144,27 +161,30 @@ def read_ledger(path: Path) -> pd.DataFrame:
     return pd.read_csv(path, dtype=str, keep_default_na=False)
 
 
-def _write_provenance(modules: Sequence[str], budget: Budget, out: Path) -> None:
-    path = out / "provenance.json"
-    studies = json.loads(path.read_text())["studies"] if path.exists() else {}
+def origin(modules: Sequence[str], budget: Budget) -> dict[str, dict]:
+    """Where the verdicts of a run that begins now come from, by study."""
     commit, dirty = _git()
-    for module in modules:
-        studies[module.rpartition(".")[2]] = {
-            "sources_sha256": digest(module),
-            "budget": budget.name,
-            "seed": budget.seed,
-            "device": budget.device,
-            "commit": commit,
-            "dirty": dirty,
-        }
     packages = ["numpy", "scipy", "sympy", "torch", "pandas", "scikit-learn", "matplotlib", "seaborn", "joblib"]
-    record = {
+    shared = {
         "command": " ".join(["python -m studies", *sys.argv[1:]]),
+        "commit": commit,
+        "dirty": dirty,
+        "budget": budget.name,
+        "seed": budget.seed,
+        "device": budget.device,
+        "data_sha256": hashlib.sha256(Path(budget.data).read_bytes()).hexdigest() if budget.data else None,
         "python": platform.python_version(),
         "machine": f"{platform.system()} {platform.machine()}",
         "versions": {package: metadata.version(package) for package in packages},
-        "studies": dict(sorted(studies.items())),
     }
+    return {module.rpartition(".")[2]: {"sources_sha256": digest(module), **shared} for module in modules}
+
+
+def write_provenance(name: str, entry: Mapping, out: Path) -> None:
+    """Put the origin of one study into the provenance of `out`."""
+    path = out / "provenance.json"
+    studies = json.loads(path.read_text())["studies"] if path.exists() else {}
+    record = {"studies": dict(sorted({**studies, name: entry}.items()))}
     write_atomically(path, json.dumps(record, indent=2) + "\n")
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from studies import __main__ as cli
 from studies.claims import Claim, Verdict
+from studies.report import read_ledger
 from studies.runner import Result
 
 ROOT = Path(__file__).parent.parent
@@ -31,6 +32,8 @@ def call(capsys, *arguments):
         (["run", "--device", "tpu"], "tpu", "cuda"),
         (["run", "--data", "missing.csv"], "missing.csv", "LIBSVM"),
         (["run", "--out", "README.md"], "README.md", "folder"),
+        (["run", "--out", "README.md/deeper"], "README.md", "folder"),
+        (["run", "--seed", str(2**64)], "--seed", ""),
         (["run", "--speed", "9"], "--speed", ""),
         (["walk"], "walk", ""),
     ],
@@ -48,7 +51,7 @@ def test_bad_usage_is_one_line_and_status_2(capsys, monkeypatch, arguments, name
 
 def test_bad_data_is_one_line_and_status_2(capsys, tmp_path):
     table = tmp_path / "table.csv"
-    table.write_text("1,2,1\n3,nan,0\n")
+    table.write_text("1,2,1\n3,nan,0\n4,5,1\n")
     code, _, err = call(capsys, "run", "--data", table)
     assert code == 2
     assert "line 2" in err
@@ -74,19 +77,19 @@ def made_up(name):
 @pytest.fixture
 def two_claims(monkeypatch):
     """A study of two claims whose checks are not run; a function sets their results."""
-    good, bad = made_up("good"), made_up("bad")
+    both = made_up("good"), made_up("bad")
     verdict, no = Verdict("refuted", {"x": 1.0}), {"no": Verdict("refuted", {})}
-    monkeypatch.setattr(cli, "catalogue", lambda: {"studies.identities": [good, bad]})
+    monkeypatch.setattr(cli, "catalogue", lambda: {"studies.identities": both})
 
-    def finish(*, broken):
-        second = Result(bad, error="Traceback\nBoom") if broken else Result(bad, 0.5, verdict, no)
-        monkeypatch.setattr(cli, "run_claims", lambda *arguments: iter([Result(good, 0.5, verdict, no), second]))
+    def finish(*broken):
+        results = [Result(c, error="Traceback\nBoom") if c.name in broken else Result(c, 0.5, verdict, no) for c in both]
+        monkeypatch.setattr(cli, "run_claims", lambda *arguments: iter(results))
 
     return finish
 
 
 def test_a_run_that_judged_everything_exits_0_whatever_the_verdict(capsys, tmp_path, two_claims):
-    two_claims(broken=False)
+    two_claims()
     code, out, _ = call(capsys, "run", "--out", tmp_path)
     assert code == 0
     assert "[2/2] identities.bad: refuted" in out
@@ -95,13 +98,39 @@ def test_a_run_that_judged_everything_exits_0_whatever_the_verdict(capsys, tmp_p
 
 
 def test_a_broken_claim_exits_1_and_the_others_are_kept(capsys, tmp_path, two_claims):
-    two_claims(broken=True)
+    two_claims("bad")
     code, out, err = call(capsys, "run", "--out", tmp_path)
     assert code == 1
     assert "1 of 2 judged" in out
     assert "identities.bad" in err
     assert "Boom" in err
     assert "identities.good,refuted" in (tmp_path / "ledger.csv").read_text()
+
+
+def test_a_study_whose_claims_all_break_says_so_and_does_not_spoil_the_folder(capsys, tmp_path, two_claims):
+    two_claims("good", "bad")
+    code, out, err = call(capsys, "run", "--out", tmp_path)
+    assert code == 1
+    assert "0 of 2 judged" in out
+    assert err.count("Boom") == 2
+    two_claims()
+    assert call(capsys, "run", "--out", tmp_path)[0] == 0
+
+
+def test_a_broken_claim_removes_the_page_that_it_made_out_of_date(capsys, tmp_path, two_claims):
+    two_claims()
+    call(capsys, "run", "--out", tmp_path)
+    two_claims("bad")
+    call(capsys, "run", "--out", tmp_path)
+    assert not (tmp_path / "identities.md").exists()
+
+
+def test_sources_that_change_during_a_run_spoil_its_report(capsys, tmp_path, two_claims, monkeypatch):
+    two_claims()
+    monkeypatch.setattr(cli, "digest", lambda module: "another")
+    code, _, err = call(capsys, "run", "--out", tmp_path)
+    assert code == 1
+    assert "sources changed" in err
 
 
 def test_a_study_runs_as_a_script(tmp_path):
@@ -116,4 +145,5 @@ def test_the_table_takes_a_cuda_device(tmp_path):
     command = [sys.executable, "-m", "studies", "run", "complexity_table", "--device", "cuda", "--jobs", "1"]
     done = subprocess.run([*command, "--out", tmp_path], capture_output=True, text=True, cwd=ROOT)
     assert done.returncode == 0, done.stderr
-    assert "refuted" not in (tmp_path / "ledger.md").read_text().split("planted")[0]
+    ledger = read_ledger(tmp_path / "ledger.csv")
+    assert set(ledger.loc[ledger["kind"] != "planted", "outcome"]) == {"supported"}

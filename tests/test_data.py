@@ -1,6 +1,9 @@
 """Tables from files, and the data sets that come with scikit-learn."""
 
+from dataclasses import replace
+
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from hypothesis import given, settings
@@ -9,8 +12,9 @@ from hypothesis.extra.numpy import arrays
 from sklearn.datasets import dump_svmlight_file, load_digits, load_svmlight_file
 from sklearn.linear_model import LogisticRegression
 
-from problems.data import DataError, breast_cancer, design, diabetes, digits, load_table, two_classes
+from problems.data import DataError, breast_cancer, design, diabetes, digits, from_file, load_table, two_classes
 from problems.logistic import logistic
+from studies import bounds_on_every_problem as study
 
 finite = st.floats(-1e6, 1e6, allow_subnormal=False).map(lambda v: round(v, 6))
 tables = arrays(np.float64, st.tuples(st.integers(1, 8), st.integers(2, 5)), elements=finite)
@@ -71,6 +75,10 @@ def test_libsvm_agrees_with_scikit_learn(folder, table, one_based):
         ("a.txt", "1 2\n", "line 1: '2' is no index:value pair"),
         ("a.txt", "1\n0\n", "no features"),
         ("a.txt", "1 1:1 # a comment\n# another\n\n0 1:2:3\n", "line 4: '2:3' is not a number"),
+        ("a.csv", f"{'1' * 140_000},0\n", "line 1: field larger than field limit"),
+        ("a.csv", f"{'9' * 5_000},0\n", "accepted are finite"),
+        ("a.txt", f"1 {'9' * 5_000}:1\n", "line 1: an index of 5000 digits; accepted are up to 18"),
+        ("a.txt", "1 000:1\n", "line 1: '000:1' is no index:value pair"),
         ("a.txt", "1 999999999:1\n0 1:1\n", "2 rows of 999999999 features"),
     ],
 )
@@ -83,6 +91,7 @@ def test_what_is_no_table_is_named(tmp_path, name, text, message):
     assert message in said
     assert str(path) in said
     assert "\n" not in said
+    assert len(said) < 500
     assert "accepted" in said or "columns where" in said
 
 
@@ -157,3 +166,94 @@ def test_a_file_becomes_a_problem(tmp_path):
     problem = logistic(design(rows), two_classes(target), l2=0.1)
     theirs = LogisticRegression(C=1 / (0.1 * 80), fit_intercept=False, tol=1e-10).fit(design(A).numpy(), y)
     np.testing.assert_allclose(problem.minimizer.numpy(), theirs.coef_[0], atol=1e-6)
+
+
+def test_from_file_builds_the_problem_of_the_target(tmp_path):
+    generator = np.random.default_rng(0)
+    A = generator.normal(size=(40, 3))
+    y = A[:, 0] + generator.normal(size=40)
+    np.savetxt(tmp_path / "labels.csv", np.column_stack([A, y > 0]), delimiter=",")
+    np.savetxt(tmp_path / "values.csv", np.column_stack([A, 1000 * y]), delimiter=",")
+    labels, values = from_file(tmp_path / "labels.csv"), from_file(str(tmp_path / "values.csv"))
+    assert (labels.name, labels.n, labels.shape, labels.constants.pl) == ("labels.csv", 40, (4,), 0.01)
+    assert (values.name, values.n, values.shape, values.constants.variance) == ("values.csv", 40, (4,), np.inf)
+    assert float(values.initial_gap) + values.constants.optimum == pytest.approx(1 / 2)  # mean square 1
+    assert labels.constants.variance < np.inf
+
+
+@pytest.mark.parametrize("targets", [(0, 1, 1, 1), (1, 2, 3, -1), (1e300, -3e299, 1e300, 1e299), (1e-300, 2e-300, 0, 0)])
+@pytest.mark.parametrize("scale", [1e300, 1.0, 1e-300])
+def test_from_file_stands_extreme_scales(tmp_path, targets, scale):
+    A = scale * np.array([[1, 0.1], [0.2, 1], [-1, 0.3], [0.5, -1.0]])
+    np.savetxt(tmp_path / "a.csv", np.column_stack([A, targets]), delimiter=",")
+    problem = from_file(tmp_path / "a.csv")
+    c = problem.constants
+    numbers = [c.smoothness, c.pl, c.component_smoothness, c.optimum, c.optimum_error, problem.radius, problem.initial_gap]
+    assert np.isfinite([float(number) for number in numbers]).all()
+    assert c.pl > 0
+    assert problem.initial_gap > 1e3 * problem.floor
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("1,2,0\n", "holds one row; accepted are two or more"),
+        ("1,2,0\n1,2,1\n1,2,1\n", "no feature varies"),
+        ("1,2,3\n4,5,3\n1,0,3\n", "the target is 3 in every row"),
+        ("1,2,0\n4,5,0\n1,0,0\n", "the target is 0 in every row"),
+        ("1,0\n-1,0\n1,1\n-1,1\n", "the start 0 is the minimizer"),  # the classes have the same mean
+        ("1,1\n1,-1\n-1,2\n-1,-2\n", "the start 0 is the minimizer"),
+        ("0.1,0.1\n0.1,-0.1\n0.3,0.7\n0.3,-0.7\n", "the start 0 is the minimizer"),  # up to rounding
+        ("1,red\n", "'red' is not a number"),
+    ],
+)
+def test_from_file_refuses_tables_without_a_problem(tmp_path, text, message):
+    path = tmp_path / "a.csv"
+    path.write_text(text)
+    with pytest.raises(DataError) as caught:
+        from_file(path)
+    said = str(caught.value)
+    assert message in said
+    assert said.startswith(str(path))
+    assert "accepted" in said
+    assert "\n" not in said
+
+
+def test_from_file_refuses_what_float64_cannot_resolve(tmp_path):
+    """Columns that differ in the last digits: an eigenvalue just above the error of computing it."""
+    generator = np.random.default_rng(0)
+    first, y = generator.normal(size=(2, 30))
+    refusals = []
+    for tilt in np.logspace(-15, -12, 25):
+        table = np.column_stack([first, first + tilt * generator.normal(size=30), y])
+        np.savetxt(tmp_path / "a.csv", table, delimiter=",")
+        try:
+            problem = from_file(tmp_path / "a.csv")
+        except DataError as error:
+            refusals.append(str(error))
+        else:
+            assert problem.initial_gap > 1e3 * problem.floor
+    assert refusals
+    assert all("drowns in rounding errors" in said for said in refusals)
+
+
+def test_the_study_takes_the_file_and_loses_no_problem(tmp_path):
+    generator = np.random.default_rng(0)
+    A = generator.normal(size=(30, 2))
+    np.savetxt(tmp_path / "labels.csv", np.column_stack([A, A[:, 0] + generator.normal(size=30) > 0]), delimiter=",")
+    found = study.problems(0, 1, str(tmp_path / "labels.csv"), "cpu")
+    own = found["file labels.csv"]
+    cells = ("gd_pl", "gd_convex", "gd_nonconvex", "sgd_pl", "sgd_convex", "sgd_nonconvex")
+    assert all(study.meets(cell, own) for cell in cells)
+    assert found is not study.problems(0, 1, None, "cpu")
+    assert found is not study.problems(0, 1, str(tmp_path / "labels.csv"), "cpu:0")
+    for change in ({"smoothness": np.inf}, {"pl": np.nan}, {"variance": np.nan}):
+        with pytest.raises(ValueError, match=r"own: .*accepted are"):
+            study.check_numbers("own", replace(own, constants=replace(own.constants, **change)))
+    for change in ({"start": own.minimizer}, {"floor": np.nan}, {"floor": np.inf}):
+        with pytest.raises(ValueError, match=r"own: .*accepted are"):
+            study.check_numbers("own", replace(own, **change))
+    records = pd.DataFrame({"problem": ["a", "a"]})
+    assert study.recorded(records, ["a"]) is records
+    with pytest.raises(RuntimeError, match="no record above the floor of b"):
+        study.recorded(records, ["a", "b"])

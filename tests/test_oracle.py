@@ -167,7 +167,9 @@ def test_full_and_value_are_those_of_the_problem():
 
 
 def test_bad_arguments_are_refused(problem):
-    for b, sampling in [(0, "with replacement"), (-1, "reshuffled"), (7, "without replacement"), (7, "reshuffled")]:
+    with pytest.raises(ValueError, match="batch_size is 0; accepted are integers from 1 on for sampling 'with replacement'"):
+        Oracle.minibatch(problem, 0, seeded())
+    for b, sampling in [(0, "without replacement"), (-1, "reshuffled"), (7, "without replacement"), (7, "reshuffled")]:
         with pytest.raises(ValueError, match="1 to n = 6"):
             Oracle.minibatch(problem, b, seeded(), sampling)
     with pytest.raises(ValueError, match="'with replacement', 'without replacement', 'reshuffled'"):
@@ -180,3 +182,13 @@ def test_noise_of_a_sweep_is_independent_over_replicates():
     signs = (Oracle.minibatch(problem, 1, seeded()).grad(x) - problem.grad(x)).squeeze(-1)
     assert set(signs.tolist()) == {-1.0, 1.0}
     assert abs(float(signs.mean())) < 4.5 / 3000**0.5
+
+
+def test_gaussian_sigma_broadcasts_against_x():
+    sigma = torch.tensor([0.0, 5.0], dtype=torch.float64).reshape(2, 1, 1)
+    problem = quadratic(torch.ones(2, 1, 3), torch.ones(2, 1, 3))
+    x = problem.starts(4000)
+    noise = Oracle.gaussian(problem, sigma, seeded()).grad(x) - problem.grad(x)
+    measured = norm(noise, (3,)).square().mean(-1)
+    assert measured[0] == 0
+    assert measured[1] == pytest.approx(25, rel=0.1)

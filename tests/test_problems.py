@@ -1,6 +1,7 @@
 """Laws that every problem of the catalogue obeys."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -193,6 +194,64 @@ def test_over_batch_drops_the_axes_of_a_point():
     assert over_batch(2.0, (1,)) == 2.0
     assert over_batch(torch.ones(12, 1, 1), (5,)).shape == (12, 1)
     assert over_batch(torch.ones(12, 1, 1, 1), (5, 4)).shape == (12, 1)
+
+
+@pytest.mark.parametrize(
+    "build",
+    [
+        lambda t: huber_witness(t),
+        lambda t: huber(t, 0.1, 1.0),
+        lambda t: sine(0.1 * t),
+        lambda t: power(t + 2),
+        lambda t: sawtooth(t),
+        lambda t: softplus(t),
+    ],
+)
+def test_a_sweep_without_the_axis_of_x_is_refused(build):
+    sweep = torch.arange(1.0, 13.0)
+    with pytest.raises(ValueError, match=r"start of .* has shape \(12,\); accepted are \(\*sweep, 1\)"):
+        build(sweep)
+    assert build(sweep.unsqueeze(-1)).start.shape == (12, 1)
+
+
+def test_a_minimizer_of_another_shape_is_refused():
+    with pytest.raises(ValueError, match=r"minimizer of softplus has shape \(2,\)"):
+        replace(softplus(), minimizer=torch.zeros(2))
+
+
+@pytest.mark.parametrize(
+    ("build", "names"),
+    [
+        (noisy_parabola, {"lam": 1.0, "sigma": 1.0, "start": 1.0}),
+        (horizon_parabola, {"N": 10, "sigma": 1.0, "R": 1.0, "c": 1.0}),
+        (two_mode, {"lam": 0.1, "L": 1.0, "sigma": 1.0, "Delta": 1.0}),
+        (lambda **parameters: zero_chain(12, **parameters), {"L": 1.0, "scale": 1.0}),
+    ],
+)
+def test_parameters_of_a_sweep_keep_the_axis_of_x(build, names):
+    for name, value in names.items():
+        with pytest.raises(ValueError, match=rf"^{name} has shape \(12,\); accepted are numbers and tensors"):
+            build(**names | {name: torch.full((12,), float(value))})
+        assert build(**names | {name: torch.full((12, 1), float(value))}).starts().shape[0] == 12
+        assert build(**names | {name: torch.tensor(float(value))}).start.ndim == 1
+
+
+def test_float32_parameters_become_float64():
+    L, scale = torch.full((1,), 0.1, dtype=torch.float32), torch.full((1,), 0.3, dtype=torch.float32)
+    problem, same = zero_chain(4, L, scale, n=3), zero_chain(4, float(L), float(scale), n=3)
+    x = problem.starts(2) + 0.1
+    assert torch.equal(problem.grad(x), same.grad(x))
+    assert float(problem.constants.variance) == float(same.constants.variance)
+    assert problem.constants.smoothness.dtype == problem.constants.optimum.dtype == torch.float64
+
+    sigma = torch.full((1,), 0.1, dtype=torch.float32)
+    base = quadratic(torch.ones(3), torch.ones(3))
+    noisy, exact = perturbed(base, sigma, n=6), perturbed(base, float(sigma), n=6)
+    assert noisy.constants.variance.dtype == torch.float64
+    assert float(noisy.constants.variance) == float(exact.constants.variance)
+    three = perturbed(base, 1.0, n=3, directions=torch.randn(3, 3, generator=torch.Generator().manual_seed(0)))
+    noise = three.sample_grad(three.starts(3), torch.arange(3).unsqueeze(-1)) - three.grad(three.start)
+    assert noise.mean(0).norm() < 1e-15
 
 
 @given(

@@ -291,6 +291,21 @@ def test_least_squares_refuses_what_does_not_fit():
         random_least_squares(3, 5, seeded(), rank=4)
 
 
+@pytest.mark.parametrize("bad", [math.inf, -math.inf, math.nan])
+def test_data_that_are_not_finite_are_refused(bad):
+    A, b = normal(6, 2), torch.ones(6, dtype=torch.float64)
+    b[0] = -1
+    spoiled, target = A.clone(), b.clone()
+    spoiled[3, 1] = target[2] = bad
+    for build in (least_squares, lambda A, b: logistic(A, b, 0.1)):
+        with pytest.raises(ValueError, match=r"A .*holds inf or nan"):
+            build(spoiled, b)
+    with pytest.raises(ValueError, match="b holds inf or nan"):
+        least_squares(A, target)
+    with pytest.raises(ValueError, match="labels -1 and 1"):
+        logistic(A, target, 0.1)
+
+
 def test_diabetes_against_numpy():
     problem = diabetes()
     result = minimize(

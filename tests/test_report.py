@@ -2,8 +2,10 @@
 
 import json
 import math
+import re
 import sys
 import types
+from dataclasses import replace
 
 import matplotlib.pyplot as plt
 import pandas as pd
@@ -11,7 +13,7 @@ import pytest
 
 from studies import report
 from studies.claims import QUICK, Claim, Verdict
-from studies.report import COLUMNS, ledger_rows, read_ledger, write_ledger, write_study
+from studies.report import COLUMNS, ledger_rows, origin, read_ledger, write_ledger, write_provenance, write_study
 from studies.runner import Result
 
 
@@ -42,16 +44,16 @@ def study(monkeypatch):
 
 
 def test_the_ledger_has_a_row_for_the_claim_and_one_for_its_false_variant(study, tmp_path):
-    ledger = write_ledger(ledger_rows(study, QUICK), ["studies.made_up"], QUICK, tmp_path)
+    write_ledger(ledger_rows(study, QUICK), "made_up", tmp_path)
+    ledger = read_ledger(tmp_path / "ledger.csv")
     assert list(ledger.columns) == COLUMNS
     assert ledger["claim"].tolist() == ["made_up.so", "made_up.so!not_so"]
     assert ledger["kind"].tolist() == ["exact", "planted"]
     assert ledger["statement"][1].startswith("False on purpose, not so:")
-    pd.testing.assert_frame_equal(read_ledger(tmp_path / "ledger.csv"), ledger)
 
 
 def test_evidence_is_strict_json(study, tmp_path):
-    write_ledger(ledger_rows(study, QUICK), ["studies.made_up"], QUICK, tmp_path)
+    write_ledger(ledger_rows(study, QUICK), "made_up", tmp_path)
 
     def refuse(constant):
         raise AssertionError(f"{constant} is not JSON")
@@ -61,12 +63,27 @@ def test_evidence_is_strict_json(study, tmp_path):
 
 
 def test_a_second_study_is_merged_and_the_first_replaced(study, tmp_path):
-    write_ledger(ledger_rows(study, QUICK), ["studies.made_up"], QUICK, tmp_path)
-    rows = [row | {"claim": "another.claim"} for row in ledger_rows(study, QUICK)[:1]]
-    write_ledger(rows, ["studies.another"], QUICK, tmp_path)
-    ledger = write_ledger(ledger_rows(study, QUICK), ["studies.made_up"], QUICK, tmp_path)
-    assert ledger["claim"].tolist() == ["another.claim", "made_up.so", "made_up.so!not_so"]
-    assert sorted(json.loads((tmp_path / "provenance.json").read_text())["studies"]) == ["another", "made_up"]
+    write_ledger(ledger_rows(study, QUICK), "made_up", tmp_path)
+    write_ledger([row | {"claim": "another.claim"} for row in ledger_rows(study, QUICK)[:1]], "another", tmp_path)
+    write_ledger(ledger_rows(study, QUICK), "made_up", tmp_path)
+    assert read_ledger(tmp_path / "ledger.csv")["claim"].tolist() == ["another.claim", "made_up.so", "made_up.so!not_so"]
+
+
+def test_an_empty_ledger_can_be_merged_into(study, tmp_path):
+    write_ledger([], "made_up", tmp_path)
+    write_ledger(ledger_rows(study, QUICK), "made_up", tmp_path)
+    assert len(read_ledger(tmp_path / "ledger.csv")) == 2
+
+
+def test_the_bars_of_a_norm_do_not_split_a_table(study, tmp_path):
+    norm = "S1: ||grad f||^2 <= eps at x*, 2 * 3."
+    study[0] = replace(study[0], claim=replace(study[0].claim, statement=norm))
+    write_ledger(ledger_rows(study, QUICK), "made_up", tmp_path)
+    write_study("studies.made_up", study, QUICK, tmp_path)
+    for page in ("ledger.md", "made_up.md"):
+        tables = re.findall(r"(?:^\|.*\n)+", (tmp_path / page).read_text(), re.M)
+        for table in tables:
+            assert len({len(re.findall(r"(?<!\\)\|", line)) for line in table.splitlines()}) == 1, page
 
 
 def test_a_study_writes_page_figures_and_tables(study, tmp_path):
@@ -88,10 +105,12 @@ def test_the_same_verdicts_give_the_same_bytes(study, tmp_path):
         assert path.read_bytes() == (tmp_path / "b" / path.relative_to(tmp_path / "a")).read_bytes(), path.name
 
 
-def test_provenance_says_where_the_report_comes_from(study, tmp_path):
-    write_ledger(ledger_rows(study, QUICK), ["studies.made_up"], QUICK, tmp_path)
-    record = json.loads((tmp_path / "provenance.json").read_text())
-    assert {"command", "python", "machine", "versions", "studies"} <= record.keys()
-    assert record["versions"]["torch"]
-    entry = record["studies"]["made_up"]
-    assert entry.keys() == {"sources_sha256", "budget", "seed", "device", "commit", "dirty"}
+def test_provenance_says_where_each_study_comes_from(study, tmp_path):
+    for name, seed in (("made_up", 0), ("another", 5), ("made_up", 1)):
+        write_provenance(name, origin(["studies.made_up"], replace(QUICK, seed=seed))["made_up"], tmp_path)
+    record = json.loads((tmp_path / "provenance.json").read_text())["studies"]
+    assert {name: entry["seed"] for name, entry in record.items()} == {"another": 5, "made_up": 1}
+    assert record["made_up"]["sources_sha256"] == "0" * 64
+    wanted = {"command", "commit", "dirty", "budget", "device", "data_sha256", "python", "machine", "versions"}
+    assert wanted <= record["made_up"].keys()
+    assert record["made_up"]["versions"]["torch"]

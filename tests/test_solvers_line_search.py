@@ -37,7 +37,7 @@ def test_each_accepted_step_is_the_first_that_decreases_enough(c, shrink, growth
     x = torch.tensor([[3.0, 3.0], [0.1, 0.1], [6.0, -2.0]], dtype=torch.float64)
     solver = Armijo(2.0, c, shrink, growth)
     state = solver.init(x)
-    for _ in range(15):
+    for k in range(15):
         for i in range(3):  # the same search, written as a loop over one point
             f, g = torch.cosh(scale * x[i]).sum(), scale * torch.sinh(scale * x[i])
             a = 2.0 if growth is None else float(growth * state.lr[i])
@@ -52,9 +52,10 @@ def test_each_accepted_step_is_the_first_that_decreases_enough(c, shrink, growth
         for i, (point, a, trials) in enumerate(expected):
             torch.testing.assert_close(x[i], point, rtol=1e-12, atol=1e-15)
             assert float(state.lr[i]) == pytest.approx(a, rel=1e-12)
-            assert int(state.values[i] - before[i]) == 1 + trials
-        # one value at x, and one query per trial of the replicate that needs most
-        assert oracle.values - counted == 1 + max(trials for *_, trials in expected)
+            assert int(state.values[i] - before[i]) == (k == 0) + trials
+        assert torch.equal(state.value.squeeze(-1), torch.cosh(scale * x).sum(-1))
+        # one query per trial of the replicate that needs most, and f(x_0)
+        assert oracle.values - counted == (k == 0) + max(trials for *_, trials in expected)
 
 
 @pytest.mark.parametrize("growth", [None, 1.0, 3.0])
@@ -121,6 +122,72 @@ def test_nan_and_ascent_end_at_the_cap_and_leave_the_others_alone():
     assert oracle.values == 21
     assert state.values.flatten().tolist() == [2, 21, 21]
     assert state.lr.flatten().tolist() == [0.5, 0.5, 0.5]
+    assert state.value.flatten().tolist() == [0.25, 1.0, 1.0]  # of the points kept, not of the trials refused
+    x, state = solver.step(x, state, oracle)
+    assert torch.equal(x, torch.tensor([[0.25], [1.0], [1.0]], dtype=torch.float64).expand(3, 2))
+    assert oracle.values == 41
+    assert state.values.flatten().tolist() == [3, 41, 41]
+    assert state.value.flatten().tolist() == [0.0625, 1.0, 1.0]
+
+
+def test_a_search_that_gave_up_goes_on_from_the_value_it_kept():
+    """Two trials are too few from x = 5; the shorter step that the state then asks for is judged against f(5) = 12.5."""
+    oracle = Given(lambda x: (x**2).sum(-1) / 2, lambda x: x)
+    x0 = torch.tensor([[5.0]], dtype=torch.float64)
+    solver = Armijo(8.0, c=0.25, trials=2)
+    x, state = solver.step(x0, solver.init(x0), oracle)
+    assert torch.equal(x, x0)
+    assert state.value.tolist() == [[12.5]]
+    assert oracle.values == 3
+    x, state = Armijo(1.0, c=0.25).step(x, state, oracle)
+    assert x.tolist() == [[0.0]]
+    assert state.value.tolist() == [[0.0]]
+    assert oracle.values == 4
+
+
+def test_the_first_step_asks_for_the_start_and_no_other_does():
+    """Where f is asked: at x_0 once, then at trials only; a step made twice from one state asks the same twice."""
+    asked = []
+
+    def value(x):
+        asked.append(x.clone())
+        return (x**2).sum(-1) / 2
+
+    x = torch.tensor([[4.0], [1.0]], dtype=torch.float64)
+    solver = Armijo(0.5, c=0.25)  # f falls by 3/8 x^2 along x/2: every first trial is accepted
+    state, points = solver.init(x), [x]
+    for _ in range(4):
+        held = state
+        x, state = solver.step(x, held, Given(value, lambda x: x))
+        points.append(x)
+    assert torch.equal(torch.stack(asked), torch.stack(points))
+    again, other = solver.step(points[-2], held, Given(value, lambda x: x))
+    assert torch.equal(again, x)
+    assert torch.equal(other.value, state.value)
+    assert torch.equal(other.values, state.values)
+    assert len(asked) == len(points) + 1
+
+
+@pytest.mark.parametrize("growth", [None, 2.0])
+def test_a_replicate_needs_in_a_batch_what_it_needs_alone(growth):
+    scale = torch.tensor([1.0, 0.3], dtype=torch.float64)
+    x = torch.tensor([[3.0, 3.0], [0.1, 0.1], [6.0, -2.0]], dtype=torch.float64)
+    solver = Armijo(2.0, growth=growth, trials=4)  # so few that the third gives up
+
+    def after(x, steps=8):
+        oracle, state = cosh(scale), solver.init(x)
+        for _ in range(steps):
+            x, state = solver.step(x, state, oracle)
+        return x, state, oracle.values
+
+    together, state, queries = after(x)
+    assert torch.equal(together[2], x[2])
+    assert state.values[2] > state.values[1]
+    for i in range(3):
+        alone, single, count = after(x[i : i + 1])
+        assert torch.equal(alone[0], together[i])
+        assert all(torch.equal(part[0], whole[i]) for part, whole in zip(single, state, strict=True))
+        assert count == single.values.item() <= queries
 
 
 def test_an_overflowing_trial_is_shortened():
@@ -135,4 +202,4 @@ def test_an_overflowing_trial_is_shortened():
 def test_values_reach_the_trace():
     problem = quadratic(torch.tensor([1.0, 0.1]), torch.ones(2))
     trace = run(Armijo(1.0), Oracle.full(problem), problem.start, 5, problem.gap, at=range(6))
-    assert trace.value_queries == [2 * k for k in range(6)]
+    assert trace.value_queries == [0] + [1 + k for k in range(1, 6)]

@@ -39,7 +39,7 @@ pl_decreasing = Bound(
 )
 pl_constant = Bound(
     "pl_constant", "E f(x_k) - f*", (1 - mu * a) ** k * Delta + a * L * sigma**2 / (2 * mu), "upper",
-    f"f is L-smooth and mu-PL; {_NOISE}; a <= 1/L; about 2 kappa too large on every quadratic",
+    f"f is L-smooth and mu-PL; {_NOISE}; a <= 1/L; kappa to 2 kappa times the floor of the parabola with curvature L",
     "SGD, constant step a", "Bottou, Curtis and Nocedal (2018); proof above", domain=(mu <= L) & (a * L <= 1),
 )
 pl_second_moment = Bound(
@@ -60,7 +60,7 @@ quadratic_floor = Bound(
 )
 pl_floor = Bound(
     "pl_floor", "limsup E f(x_k) - f*", a * L * sigma**2 / (2 * mu), "upper",
-    f"f is L-smooth and mu-PL; {_NOISE}; a <= 1/L; about 2 kappa too large on every quadratic",
+    f"f is L-smooth and mu-PL; {_NOISE}; a <= 1/L; kappa to 2 kappa times the floor of the parabola with curvature L",
     "SGD, constant step a", "pl_constant, k to infinity", domain=(mu <= L) & (a * L <= 1),
 )
 convex_tuned = Bound(
