@@ -144,10 +144,10 @@ def sgd_nonconvex(budget: Budget) -> Verdict:
 
 
 CELLS = {  # title, law, N(eps) in full units, accuracy
-    "gd_pl": ("GD, PL", r"$\log(1/\varepsilon)$", r"$\lceil \ln(\Delta/\varepsilon)/(-2\ln(1-\mu/L)) \rceil$", "f - f*"),
-    "sgd_pl": ("SGD, PL", r"$1/\varepsilon$", r"$\sigma^2/(2\mu\varepsilon)$", "f - f*"),
-    "gd_convex": ("GD, convex", r"$1/\varepsilon$", r"$\lceil (LR^2/\varepsilon - 2)/4 \rceil$", "f - f*"),
-    "sgd_convex": ("SGD, convex", r"$1/\varepsilon^2$", r"$0.0872\,\sigma^2R^2/\varepsilon^2$", "f - f*"),
+    "gd_pl": ("GD, PL", r"$\log(1/\varepsilon)$", r"$\lceil \ln(\Delta/\varepsilon)/(-2\ln(1-\mu/L)) \rceil$", r"$f - f^*$"),
+    "sgd_pl": ("SGD, PL", r"$1/\varepsilon$", r"$\sigma^2/(2\mu\varepsilon)$", r"$f - f^*$"),
+    "gd_convex": ("GD, convex", r"$1/\varepsilon$", r"$\lceil (LR^2/\varepsilon - 2)/4 \rceil$", r"$f - f^*$"),
+    "sgd_convex": ("SGD, convex", r"$1/\varepsilon^2$", r"$0.0872\,\sigma^2R^2/\varepsilon^2$", r"$f - f^*$"),
     "gd_nonconvex": (
         "GD, nonconvex", r"$1/\varepsilon$", r"$\lceil (4L\Delta/\varepsilon - 2)/3 \rceil$", r"$\|\nabla f\|^2$"
     ),
@@ -159,8 +159,9 @@ def tables(verdicts: dict[str, Verdict]) -> dict[str, pd.DataFrame]:
     rows = []
     for name, (title, law, count, accuracy) in CELLS.items():
         evidence, table = verdicts[name].evidence, verdicts[name].table
-        slope = f"{evidence['slope']:.3f}" if "slope" in evidence else "(log law)"
-        limits = f"[{evidence['low']:.3f}, {evidence['high']:.3f}]" if "low" in evidence else "--"
+        power = "slope" in evidence  # the logarithmic law has no exponent
+        slope = f"{evidence['slope']:.3f}" if power else "0, a logarithm"
+        limits = f"[{evidence['low']:.3f}, {evidence['high']:.3f}]" if power else "--"
         rows.append(
             {
                 "cell": title,

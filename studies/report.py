@@ -16,6 +16,7 @@ import io
 import json
 import math
 import platform
+import re
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -106,9 +107,7 @@ def write_study(module: str, results: Sequence[Result], budget: Budget, out: Pat
     for part, table in (tables | presented).items():
         write_atomically(out / f"tables/{name}-{part}.csv", table.to_csv(index=False, lineterminator="\n"))
         if len(table) <= LONGEST_TEX:
-            # a presented table holds its mathematics between dollar signs, a measured one plain column names
-            tex = table.to_latex(index=False, escape=part not in presented, float_format="%.4g")
-            write_atomically(out / f"tables/{name}-{part}.tex", tex)
+            write_atomically(out / f"tables/{name}-{part}.tex", _latex(table))
     drawn = _draw(study, verdicts) if hasattr(study, "figures") else {}
     for part, figure in drawn.items():
         for kind in ("svg", "pdf"):
@@ -211,6 +210,19 @@ def _readable(evidence: str) -> str:
         return "nan" if value is None else value if isinstance(value, str) else f"{value:.4g}"
 
     return ", ".join(f"{name} {plain(value)}" for name, value in json.loads(evidence).items())
+
+
+def _latex(table: pd.DataFrame) -> str:
+    """A booktabs table; what stands between dollar signs is mathematics already."""
+
+    def escape(text):
+        if not isinstance(text, str):
+            return text
+        parts = text.split("$")
+        parts[::2] = [re.sub(r"([%&#_{}])", r"\\\1", part).replace("^", r"\^{}") for part in parts[::2]]
+        return "$".join(parts)
+
+    return table.map(escape).rename(columns=escape).to_latex(index=False, escape=False, float_format="%.4g")
 
 
 def _draw(study, verdicts: Mapping[str, Verdict]) -> dict[str, Figure]:

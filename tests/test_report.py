@@ -33,7 +33,7 @@ def study(monkeypatch):
         """S1: It is so."""
 
     so.__module__ = "studies.made_up"
-    module.figures, module.tables = figures, lambda verdicts: {"short": pd.DataFrame({"$x$": [1.5]})}
+    module.figures, module.tables = figures, lambda verdicts: {"short": pd.DataFrame({"$x_0^2$, 99 %": ["at_50 %"]})}
     monkeypatch.setitem(sys.modules, "studies.made_up", module)
     monkeypatch.setattr(report, "digest", lambda name: "0" * 64)
     verdict = Verdict("supported", {"power": 0.123456789, "none": math.nan, "wide": math.inf})
@@ -95,7 +95,10 @@ def test_a_study_writes_page_figures_and_tables(study, tmp_path):
     page = (tmp_path / "made_up.md").read_text()
     for part in ("# Is it so?", "Text of the page.", "**supported**", "A caption.", "figures/made_up-line.svg", "not_so"):
         assert part in page
-    assert r"\toprule" in (tmp_path / "tables/made_up-short.tex").read_text()
+    tex = (tmp_path / "tables/made_up-short.tex").read_text()
+    assert r"\toprule" in tex
+    assert r"$x_0^2$, 99 \%" in tex
+    assert r"at\_50 \%" in tex
 
 
 def test_the_same_verdicts_give_the_same_bytes(study, tmp_path):
