@@ -206,10 +206,10 @@ def _evidence(verdict: Verdict) -> str:
 
 
 def _readable(evidence: str) -> str:
-    def plain(value):
+    def short(value):
         return "nan" if value is None else value if isinstance(value, str) else f"{value:.4g}"
 
-    return ", ".join(f"{name} {plain(value)}" for name, value in json.loads(evidence).items())
+    return ", ".join(f"{name} {short(value)}" for name, value in json.loads(evidence).items())
 
 
 def _latex(table: pd.DataFrame) -> str:

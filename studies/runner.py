@@ -50,7 +50,7 @@ def run_claims(claims: Sequence[Claim], budget: Budget, out: Path, jobs: int) ->
     A worker that dies (out of memory, killed) takes unfinished claims of its pool along: these are tried again, and
     then each alone, so that only a claim that kills its own worker is reported as broken.
     """
-    keys = {claim.id: _key(claim, budget) for claim in claims}
+    keys = _keys(claims, budget)
     waiting = {claim.id: claim for claim in claims}
     for claim in claims:
         if result := _read(claim, keys[claim.id], out):
@@ -116,11 +116,16 @@ def write_atomically(path: Path, content: str | bytes) -> None:
         raise
 
 
-def _key(claim: Claim, budget: Budget) -> str:
+def _keys(claims: Sequence[Claim], budget: Budget) -> dict[str, str]:
+    """What each claim's result depends on, by id; one digest of sources serves all claims of a module."""
     data = hashlib.sha256(Path(budget.data).read_bytes()).hexdigest() if budget.data else ""
     versions = [package.__version__ for package in (numpy, scipy, sympy, torch, pd)]
-    parts = [digest(claim.module), *map(str, {**asdict(budget), "data": data}.values()), *versions]
-    return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()
+    shared = [*map(str, {**asdict(budget), "data": data}.values()), *versions]
+    keys = {
+        module: hashlib.sha256("\x1f".join([digest(module), *shared]).encode()).hexdigest()
+        for module in {claim.module for claim in claims}
+    }
+    return {claim.id: keys[claim.module] for claim in claims}
 
 
 def _path(claim: Claim, out: Path) -> Path:
