@@ -21,6 +21,7 @@ import pandas as pd
 
 from studies import cells
 from studies.claims import Budget, Verdict, claim
+from studies.drawing import whiskers
 from studies.judges import exponent_is, interval, is_logarithmic
 
 GROUPS = 10
@@ -189,9 +190,8 @@ def figures(verdicts: dict[str, Verdict]) -> dict[str, plt.Figure]:
     for (name, (title, law, _, accuracy)), ax in zip(CELLS.items(), axes.flat, strict=True):
         table = verdicts[name].table
         inverse = 1 / table["eps"]
-        whiskers = np.stack([table["measured"] - table["low"], table["high"] - table["measured"]])
         ax.plot(inverse, table["theory"], color="C0", lw=1.5, label=f"theory, {law}")
-        ax.errorbar(inverse, table["measured"], whiskers.clip(0), fmt="o", ms=4, color="C1", label="measured")
+        ax.errorbar(inverse, table["measured"], whiskers(table), fmt="o", ms=4, color="C1", label="measured")
         ax.set_xscale("log")
         if name != "gd_pl":  # the logarithmic law is a straight line on a linear axis
             ax.set_yscale("log")

@@ -29,6 +29,7 @@ from solvers.gradient_descent import GradientDescent
 from solvers.schedules import InverseTime
 from solvers.solver import CENSORED, hitting_times, log_spaced, run
 from studies.claims import Budget, Verdict, claim
+from studies.drawing import whiskers
 from studies.judges import all_of, exceeds, interval, mean_is
 from theory import gradient_descent as gd
 from theory.moments import second_moments
@@ -212,8 +213,7 @@ def figures(verdicts: dict[str, Verdict]) -> dict[str, plt.Figure]:
 
 
 def _errorbar(ax, x, table: pd.DataFrame, column: str, label: str) -> None:
-    whiskers = np.stack([table[column] - table["low"], table["high"] - table[column]])
-    ax.errorbar(x, table[column], whiskers, fmt="o", ms=3, color="C1", label=label)
+    ax.errorbar(x, table[column], whiskers(table, column), fmt="o", ms=3, color="C1", label=label)
 
 
 if __name__ == "__main__":

@@ -39,6 +39,7 @@ from solvers.nesterov import Nesterov
 from solvers.schedules import InverseTime
 from solvers.solver import run
 from studies.claims import Budget, Verdict, claim
+from studies.drawing import whiskers
 from studies.judges import agrees, all_of, bound_holds, exceeds, interval, lower_bound_holds, mean_is
 from theory import lower_bounds as theory
 from theory.moments import second_moments
@@ -343,9 +344,8 @@ MARKERS = dict(zip(COLOURS, "osD^vX", strict=True))
 
 def points(ax, part: pd.DataFrame, solver: str, across, unit) -> None:
     """Measured means in units of `unit`, with their intervals."""
-    whiskers = np.stack([part["measured"] - part["low"], part["high"] - part["measured"]]) / np.asarray(unit)
     style = {"color": COLOURS[solver], "marker": MARKERS[solver], "ms": 4, "lw": 0.8, "label": solver}
-    ax.errorbar(across, part["measured"] / unit, whiskers, **style)
+    ax.errorbar(across, part["measured"] / unit, whiskers(part, unit=unit), **style)
 
 
 def figures(verdicts: dict[str, Verdict]) -> dict[str, plt.Figure]:

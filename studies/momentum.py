@@ -39,6 +39,7 @@ from solvers.gradient_descent import GradientDescent
 from solvers.heavy_ball import HeavyBall
 from solvers.solver import CENSORED, hitting_times
 from studies.claims import Budget, Verdict, claim
+from studies.drawing import whiskers
 from studies.judges import all_of, bound_holds, exceeds, exponent_is, interval, lower_bound_holds, mean_is
 from theory.lower_bounds import pl_any_method
 
@@ -429,9 +430,8 @@ def figures(verdicts: dict[str, Verdict]) -> dict[str, plt.Figure]:
 def points(ax, part: pd.DataFrame, colour: str, constant: float | None = None, shift: float = 1.0) -> None:
     """N(eps) with its interval against 1/eps (times `shift`); with `constant`, N(eps) eps in units of it."""
     unit = 1.0 if constant is None else constant / part["eps"]
-    whiskers = np.stack([part["measured"] - part["low"], part["high"] - part["measured"]]) / np.asarray(unit)
     style = {"color": colour, "marker": "o", "ms": 4, "ls": "none", "lw": 0.8}
-    ax.errorbar(shift / part["eps"], part["measured"] / unit, whiskers, **style)
+    ax.errorbar(shift / part["eps"], part["measured"] / unit, whiskers(part, unit=unit), **style)
 
 
 def tables(verdicts: dict[str, Verdict]) -> dict[str, pd.DataFrame]:

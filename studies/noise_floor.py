@@ -29,6 +29,7 @@ from problems.sine import sine
 from solvers.gradient_descent import GradientDescent
 from solvers.solver import iterates, log_spaced, run
 from studies.claims import Budget, Verdict, claim
+from studies.drawing import whiskers
 from studies.judges import all_of, bound_holds, exceeds, exponent_is, interval, mean_is
 from theory import stochastic_gradient as sgd
 from theory.moments import least_squares_moments
@@ -287,8 +288,7 @@ def figures(verdicts: dict[str, Verdict]) -> dict[str, plt.Figure]:
 
 
 def _points(ax, x, table: pd.DataFrame, column: str) -> None:
-    whiskers = np.stack([table[column] - table["low"], table["high"] - table[column]])
-    ax.errorbar(x, table[column], whiskers, fmt="o", ms=3.5, color="C1", label="measured")
+    ax.errorbar(x, table[column], whiskers(table, column), fmt="o", ms=3.5, color="C1", label="measured")
 
 
 if __name__ == "__main__":

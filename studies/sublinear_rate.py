@@ -27,6 +27,7 @@ from solvers.schedules import InverseTime
 from solvers.solver import CENSORED, hitting_times, run
 from solvers.svrg import SVRG
 from studies.claims import Budget, Verdict, claim
+from studies.drawing import whiskers
 from studies.judges import all_of, bound_holds, exponent_is, interval, is_logarithmic
 from theory import variance_reduction
 from theory.moments import least_squares_moments
@@ -241,15 +242,13 @@ def figures(verdicts: dict[str, Verdict]) -> dict[str, plt.Figure]:
         **{n.upper() + ", noisy": both.rename(columns=lambda c, n=n: c.removeprefix(f"{n}_")) for n in ("saga", "svrg")},
     }
     for colour, (label, table) in enumerate(curves.items()):
-        whiskers = np.stack([table["measured"] - table["low"], table["high"] - table["measured"]])
         style = {"fmt": "osD^"[colour] + "-", "ms": 3, "lw": 0.8, "label": label}
-        left.errorbar(1 / table["eps"], table["measured"], whiskers, **style)
+        left.errorbar(1 / table["eps"], table["measured"], whiskers(table), **style)
     left.set(xscale="log", ylim=(0, 5000), xlabel="initial gap / gap", ylabel="iterations N(eps)")
     table = verdicts["floor_vanishes_with_the_noise"].table
     sigma, floor = table["sigma_star"], table["measured"]
     right.plot(sigma, floor.iloc[-1] * (sigma / sigma.iloc[-1]) ** 2, color="C0", label="slope 2")
-    right.errorbar(sigma, floor, np.stack([floor - table["low"], table["high"] - floor]), fmt="o", ms=3.5, color="C1",
-                   label="measured")  # fmt: skip
+    right.errorbar(sigma, floor, whiskers(table), fmt="o", ms=3.5, color="C1", label="measured")
     right.set(xscale="log", yscale="log", xlabel="sigma*  (noise at the minimizer)", ylabel="floor of E f(x_k) - f*")
     for ax in (left, right):
         ax.legend(frameon=False, fontsize=7)

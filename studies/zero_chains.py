@@ -33,6 +33,7 @@ from solvers.lbfgs import LBFGS
 from solvers.nesterov import Nesterov
 from solvers.solver import CENSORED, hitting_times
 from studies.claims import Budget, Verdict, claim
+from studies.drawing import whiskers
 from studies.judges import all_of, bound_holds, exponent_is, interval, lower_bound_holds, mean_is
 
 GROUPS = 10
@@ -244,8 +245,7 @@ def figures(verdicts: dict[str, Verdict]) -> dict[str, plt.Figure]:
         part = links[(links["solver"] == solver) & np.isfinite(links["queries"])]
         exact.plot(part["link"], part["queries"], color=style[:2], lw=1.5, label=solver)
         part = coins[coins["solver"] == solver]
-        whiskers = np.stack([part["measured"] - part["low"], part["high"] - part["measured"]])
-        noisy.errorbar(1 / part["p"], part["measured"], whiskers, color=style[:2], marker=style[2], ms=4, lw=0.8)
+        noisy.errorbar(1 / part["p"], part["measured"], whiskers(part), color=style[:2], marker=style[2], ms=4, lw=0.8)
     exact.plot(links["link"], links["link"], color="0.2", lw=2, ls="--", label="lower bound")
     noisy.axhline(1, color="0.2", lw=2, ls="--")
     exact.set(title="exact gradients", xlabel="link", ylabel="gradient queries", xscale="log", yscale="log")
