@@ -10,9 +10,6 @@ Y. Drori and M. Teboulle (2014), Theorem 3.1, for h <= 1.
 
 from __future__ import annotations
 
-from fractions import Fraction
-from math import ceil
-
 import torch
 from torch import Tensor
 
@@ -53,19 +50,11 @@ def huber(L: Number, tau: Number, start: Number) -> FiniteSum:
     )
 
 
-def exact_steps(eps: float, L: float = 1.0, R: float = 1.0) -> int:
-    """The worst number of steps 1/L to accuracy eps, ceil((L R^2/eps - 2)/4), in exact arithmetic on these floats.
-
-    It jumps where L R^2/eps = 4 T + 2; eps = L R^2/(4 T) lies in the middle of the interval on which it is T.
-    """
-    return max(0, ceil((Fraction(L) * Fraction(R) ** 2 / Fraction(eps) - 2) / 4))
-
-
 def huber_witness(steps: int | Tensor, L: float = 1.0, R: float = 1.0) -> FiniteSum:
     """The Huber function on which gradient descent with step 1/L needs exactly `steps` >= 1 steps to accuracy eps.
 
-    This holds for every eps with `exact_steps(eps, L, R)` = steps. Since tau = R/(2 steps - 1), the gap after steps - 1
-    steps is still L R^2/(4 steps - 2) > eps. steps may be a tensor against x: one witness per accuracy.
+    This holds for every eps from L R^2/(4 steps + 2) to below L R^2/(4 steps - 2): since tau = R/(2 steps - 1), the gap
+    after steps - 1 steps is still L R^2/(4 steps - 2). steps may be a tensor against x: one witness per accuracy.
     """
     steps = torch.as_tensor(steps, dtype=torch.float64)
     if not ((steps >= 1) & (steps % 1 == 0)).all():

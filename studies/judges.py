@@ -130,11 +130,9 @@ def exponent_is(
     law must beat its rivals (the other laws of `LAWS`) by MARGIN. A deterministic record has no sampling error: its
     interval is the slope itself, widened by how much the local slopes of its two halves differ.
     """
-    eps, times = np.asarray(eps, dtype=float), np.asarray(times, dtype=float)
-    times = times.reshape(len(eps), -1)
-    usable = np.isfinite(times) & (times > 0)
-    evidence = {"points": float(len(eps)), "censored": float((~usable).sum()), "expected": float(exponent)}
-    if len(eps) < points or not usable.all() or np.ptp(np.log10(eps)) < decades * (1 - ROUNDING):
+    eps, times, evidence = _hitting_times(eps, times)
+    evidence["expected"] = float(exponent)
+    if not _enough(eps, evidence, decades, points):
         return Verdict("inconclusive", {**evidence, "slope": np.nan})
     x, y = np.log(1 / eps), np.log(times)
     slopes = np.polyfit(x, y, 1)[0]
@@ -160,11 +158,8 @@ def is_logarithmic(eps: ArrayLike, times: ArrayLike, tolerance: float, decades: 
     have its interval inside 1 +- tolerance: for (log 1/eps)^2 or a small power the late slope is larger. The logarithm
     must also beat the powers of LAWS by MARGIN. Refuted if the interval lies outside, or a power beats the logarithm.
     """
-    eps, times = np.asarray(eps, dtype=float), np.asarray(times, dtype=float)
-    times = times.reshape(len(eps), -1)
-    usable = np.isfinite(times) & (times > 0)
-    evidence = {"points": float(len(eps)), "censored": float((~usable).sum())}
-    if len(eps) < points or not usable.all() or np.ptp(np.log10(eps)) < decades * (1 - ROUNDING):
+    eps, times, evidence = _hitting_times(eps, times)
+    if not _enough(eps, evidence, decades, points):
         return Verdict("inconclusive", {**evidence, "late_over_early": np.nan})
     order, half = np.argsort(-eps), len(eps) // 2
     early, late = (np.polyfit(np.log(1 / eps[part]), times[part], 1)[0] for part in (order[: half + 1], order[half:]))
@@ -175,6 +170,19 @@ def is_logarithmic(eps: ArrayLike, times: ArrayLike, tolerance: float, decades: 
     inside = low >= 1 - tolerance and high <= 1 + tolerance
     outside = low > 1 + tolerance or high < 1 - tolerance
     return Verdict(_decide(inside and margin >= MARGIN, outside or margin <= -MARGIN), evidence)
+
+
+def _hitting_times(eps: ArrayLike, times: ArrayLike) -> tuple[np.ndarray, np.ndarray, dict[str, float]]:
+    """Accuracies (E,), times (E, groups) and how many of these are missing."""
+    eps = np.asarray(eps, dtype=float)
+    times = np.asarray(times, dtype=float).reshape(len(eps), -1)
+    missing = ~(np.isfinite(times) & (times > 0))
+    return eps, times, {"points": float(len(eps)), "censored": float(missing.sum())}
+
+
+def _enough(eps: np.ndarray, evidence: Mapping[str, float], decades: float, points: int) -> bool:
+    """Whether a law can be read off: no censored time, and accuracies that are many and wide enough."""
+    return evidence["censored"] == 0 and len(eps) >= points and np.ptp(np.log10(eps)) >= decades * (1 - ROUNDING)
 
 
 def _power(exponent: float) -> Callable:

@@ -1,7 +1,6 @@
 """Each leaf against what is known of it, and against oracles that share no code with it."""
 
 import math
-from fractions import Fraction
 from itertools import pairwise
 
 import numpy as np
@@ -15,7 +14,7 @@ from sklearn.linear_model import LogisticRegression
 
 from problems.catalogue import catalogue
 from problems.data import breast_cancer, diabetes
-from problems.huber import exact_steps, huber_witness
+from problems.huber import huber_witness
 from problems.least_squares import least_squares, random_least_squares
 from problems.logistic import _bregman, logistic
 from problems.noisy_quadratics import horizon_parabola, noisy_parabola, two_mode
@@ -52,21 +51,10 @@ def descend(problem, steps, h=1.0):
 @settings(deadline=None, max_examples=60)
 def test_huber_witness_attains_the_bound_and_the_count(T, L, R):
     eps = L * R**2 / (4 * T)
-    assert exact_steps(eps, L, R) == T
     problem = huber_witness(T, L, R)
     gaps = problem.gap(descend(problem, T))
     assert gaps[T - 1] == pytest.approx(L * R**2 / (4 * T - 2), rel=1e-12)
     assert gaps[T - 1] > eps >= gaps[T]
-
-
-def test_exact_steps_is_exact_at_its_jumps():
-    for T in range(1, 200):
-        edge = Fraction(1, 4 * T + 2)
-        below = float(edge) if Fraction(float(edge)) < edge else np.nextafter(float(edge), 0)
-        above = np.nextafter(below, 1)
-        above = above if Fraction(above) >= edge else np.nextafter(above, 1)
-        assert (exact_steps(float(above)), exact_steps(float(below))) == (T, T + 1)
-    assert exact_steps(0.5) == exact_steps(3.0) == 0
 
 
 # Sawtooth
