@@ -19,6 +19,7 @@ from typing import Annotated
 import pandas as pd
 import torch
 import typer
+from filelock import FileLock, Timeout
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -68,6 +69,7 @@ def list_claims() -> None:
 
 @app.command("run")
 def run_studies(
+    context: typer.Context,
     names: Annotated[list[str] | None, typer.Argument(metavar="[NAME ...]", help="Studies; all by default.")] = None,
     budget: Annotated[BudgetName, typer.Option(help="quick: a first look; full: for reports.")] = BudgetName.quick,
     seed: Annotated[int, typer.Option(min=0, max=2**62, help="Seed of every random stream.")] = 0,
@@ -101,6 +103,10 @@ def run_studies(
     try:
         write_atomically(probe, "")
         probe.unlink()
+        context.with_resource(FileLock(out / ".finished/.lock", blocking=False))  # two runs would lose ledger rows
+    except Timeout:
+        reason = f"another run is writing to {out}; accepted is a folder of its own for each run"
+        raise typer.BadParameter(reason, param_hint="--out") from None
     except OSError as error:
         reason = f"cannot write to {out}: {error.strerror}; accepted is a folder"
         raise typer.BadParameter(reason, param_hint="--out") from None

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from studies import __main__ as cli
 from studies.claims import Claim, Verdict
@@ -95,6 +96,17 @@ def test_a_run_that_judged_everything_exits_0_whatever_the_verdict(capsys, tmp_p
     assert "[2/2] identities.bad: refuted" in out
     assert "2 of 2 judged" in out
     assert (tmp_path / "identities.md").exists()
+
+
+def test_two_runs_into_one_folder_are_refused(capsys, tmp_path, two_claims):
+    two_claims()
+    with FileLock(tmp_path / ".finished/.lock"):
+        code, _, err = call(capsys, "run", "--out", tmp_path)
+    assert code == 2
+    assert "another run" in err
+    assert str(tmp_path) in err
+    assert err.count("\n") == 1
+    assert call(capsys, "run", "--out", tmp_path)[0] == call(capsys, "run", "--out", tmp_path)[0] == 0
 
 
 def test_a_broken_claim_exits_1_and_the_others_are_kept(capsys, tmp_path, two_claims):
