@@ -8,6 +8,7 @@ from problems import data
 from problems.huber import huber, huber_witness
 from problems.least_squares import random_least_squares
 from problems.logistic import logistic
+from problems.matrix_regression import random_matrix_regression
 from problems.noisy_quadratics import horizon_parabola, noisy_parabola, two_mode
 from problems.perturbation import perturbed
 from problems.power import power
@@ -17,6 +18,8 @@ from problems.robust_regression import random_robust_regression
 from problems.sawtooth import sawtooth
 from problems.sine import sine
 from problems.sine_valley import sine_valley
+from problems.smooth_max import smooth_max
+from problems.softmax import random_softmax
 from problems.softplus import softplus
 from problems.zero_chain import zero_chain
 
@@ -67,4 +70,7 @@ def catalogue(seed: int = 0) -> dict[str, FiniteSum]:
         "digits 3/8, l2": data.digits(l2=0.01),
         "digits 3/8, separable": data.digits(),
         "digits odd/even, l2": data.digits(l2=0.01, classes=None),
+        "smooth max": smooth_max(6, 0.5),
+        "softmax, l2": random_softmax(100, 4, 3, generator, l2=0.01),
+        "matrix regression": random_matrix_regression(4, 3, 3.0, generator),
     }

@@ -32,7 +32,7 @@ def violations(problem: FiniteSum, generator: Generator, points: int = 48, climb
 
 def ratios(problem: FiniteSum, generator: Generator, points: int = 48, climbs: int = 40) -> dict[str, float]:
     """The worst measured/certified ratio of each check: above 1 is false, near 1 says that the constant is sharp."""
-    problem = _with_vectors(problem)
+    shape, problem = problem.shape, _with_vectors(problem)
     c = problem.constants
     near = sampled(problem, generator, points)
     x = torch.cat([near, *descended(problem, near), *spokes(problem)], -2)
@@ -53,6 +53,8 @@ def ratios(problem: FiniteSum, generator: Generator, points: int = 48, climbs: i
         "variance": worst(lambda x: _noise(problem, x)[0] / c.variance, few) if not _zero(c.variance) else 0.0,
         **_exact_properties(problem, x, few),
     }
+    for name, L in c.smoothness_in.items():
+        found[f"smoothness in {name}"] = _smoothness_in(_furthest(name, shape), L, problem, curved, largest, worst)
     if c.convex or not _zero(c.strong_convexity):
         found["convexity"] = worst(
             lambda x: 1 + (c.strong_convexity - (lowest * along(lowest, x)).sum(-1)) / c.smoothness,
@@ -120,6 +122,45 @@ def _component_smoothness(problem: FiniteSum, x: Tensor, generator: Generator, w
         u = change / norm(change, (1,)).clamp(min=1e-300).unsqueeze(-1)
     u = torch.where(u.square().sum(-1, keepdim=True) > 0.5, u, directions(x.shape, generator))
     return worst(lambda x: norm(secant(each, problem, x, u), (1,)) / problem.constants.component_smoothness, x)
+
+
+def _smoothness_in(furthest: Callable, L: Number, problem: FiniteSum, x: Tensor, largest: Tensor, worst: Callable) -> float:
+    """max ||H u||_* / L over the unit ball, by u <- argmax of <H u, v> over v in it, which climbs; from the largest
+    eigenvector, from (1, ..., 1) and from the axes in turn."""
+
+    def dual(g):
+        return (furthest(g).detach() * g).sum(-1)  # the gradient of a maximum is that of the piece that attains it
+
+    turns = torch.eye(x.shape[-1], dtype=x.dtype, device=x.device)[torch.arange(x.shape[-2]) % x.shape[-1]]
+    found = []
+    for first in (largest, torch.ones_like(x), turns.expand_as(x)):
+        u = furthest(first)
+        for _ in range(15):
+            u = furthest(secant(problem.grad, problem, x, u))
+        found.append(worst(lambda x, u=u: dual(secant(problem.grad, problem, x, u)) / L, x))
+    return max(found)
+
+
+def _furthest(name: str, shape: tuple[int, ...]) -> Callable:
+    """g -> argmax of <g, u> over the unit ball of the norm, for vectors and flattened matrices: (*batch, d) -> same."""
+
+    def corner(g):
+        return torch.nn.functional.one_hot(g.abs().argmax(-1), g.shape[-1]) * g.sign()
+
+    def singular(choose):
+        def furthest(g):
+            U, S, Vh = torch.linalg.svd(g.unflatten(-1, shape), full_matrices=False)
+            return (U * choose(S).unsqueeze(-2) @ Vh).flatten(-2)
+
+        return furthest
+
+    known = {"linf": torch.sign, "l1": corner}
+    if len(shape) == 2:
+        known |= {"spectral": singular(torch.ones_like), "nuclear": singular(lambda S: corner(S + 1e-300))}
+    if name not in known:
+        accepted = ", ".join(map(repr, known))
+        raise ValueError(f"smoothness_in names {name!r}; certified for points of shape {tuple(shape)} are {accepted}")
+    return known[name]
 
 
 def _for_each_component(problem: FiniteSum, x: Tensor) -> tuple[Tensor, Tensor]:

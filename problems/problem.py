@@ -15,8 +15,8 @@ and never against an estimate. `problems/certify.py` tries to break them.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -30,6 +30,8 @@ class Constants:
 
     They hold on the whole space or, where the problem has a `domain`, on that set (smoothness and convexity: for pairs
     whose segment stays in it). `certificate` gives one reason for each, as "L: ...; mu: ...; sigma2: ...; f*: ...".
+    `smoothness_in` gives L in other norms by name, of which `problems/certify.py` lists those that it can check, and
+    `certificate` the reasons in the same place as for L.
     """
 
     smoothness: Number  # L in l2, an upper bound; inf where the gradient is not Lipschitz
@@ -42,6 +44,7 @@ class Constants:
     optimum: Number  # f*, the infimum of f
     optimum_error: Number  # |f* - optimum| is at most this
     certificate: str
+    smoothness_in: Mapping[str, Number] = field(default_factory=dict)  # by norm: ||grad f(x) - grad f(y)||_* <= L ||x - y||
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,6 +112,7 @@ def deterministic(
     floor: Number,
     pl: Number = 0.0,
     strong_convexity: Number = 0.0,
+    smoothness_in: Mapping[str, Number] | None = None,
     domain: Callable[[Tensor], Tensor] | None = None,
 ) -> FiniteSum:
     """A function with infimum 0 as a sum of one component, without noise; the arguments as in the two classes above."""
@@ -132,6 +136,7 @@ def deterministic(
             optimum=0.0,
             optimum_error=0.0,
             certificate=certificate,
+            smoothness_in=smoothness_in or {},
         ),
         floor=floor,
         domain=domain,

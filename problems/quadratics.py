@@ -51,6 +51,7 @@ def quadratic(spectrum: Tensor, start: Tensor, rotation: Tensor | None = None) -
         smoothness=L,
         pl=smallest,
         strong_convexity=lam.amin(-1),
+        smoothness_in={"linf": lam.sum(-1), "l1": L} if rotation is None else {},  # max of |H| over signs, over entries
         convex=True,
         certificate="L: largest eigenvalue, exact; mu: smallest nonzero eigenvalue, exact; sigma2: one component; "
         "f*: a sum of squares that vanishes at the minimizer",

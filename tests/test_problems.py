@@ -13,7 +13,7 @@ from problems.huber import huber, huber_witness
 from problems.noisy_quadratics import horizon_parabola, noisy_parabola, two_mode
 from problems.perturbation import perturbed
 from problems.power import power
-from problems.problem import over_batch
+from problems.problem import norm, over_batch
 from problems.quadratics import quadratic
 from problems.sawtooth import sawtooth
 from problems.sine import sine
@@ -107,7 +107,7 @@ def test_gradient_descent_with_step_1_over_L_descends_in_the_domain(problem):
     for _ in range(20):
         g = problem.grad(x)
         after = x - g / problem.constants.smoothness
-        fall = g.square().sum(-1) / (2 * problem.constants.smoothness)
+        fall = norm(g, problem.shape).square() / (2 * problem.constants.smoothness)
         assert (problem.gap(after) <= problem.gap(x) - fall + 1e-9 * problem.gap(x) + problem.floor).all()
         assert problem.domain is None or problem.domain(after).all()
         x = after
