@@ -1,8 +1,10 @@
 """The code that README shows runs, and does what README says."""
 
 import re
+import traceback
 from pathlib import Path
 
+import pytest
 import torch
 
 from problems import certify
@@ -42,6 +44,23 @@ def test_the_solver_example_descends():
     problem = quadratic([1.0, 1.0], [1.0, -1.0])
     trace = run(names["SignDescent"](0.25), Oracle.full(problem), problem.start, 4, problem.gap)
     assert trace.values[-1] == 0
+
+
+def test_the_lmo_example_passes_and_catches_the_slips_it_names():
+    text = block("def my_lmo(g)")
+    names = {}
+    exec(text, names)
+    names["test_my_lmo"]()
+    for slip in ("return u @ vh", "u, _, vh = np.linalg.svd(g)\n    return -u @ vh", "return (-u @ vh).T"):
+        wrong = re.sub(r"return -u @ vh", slip, text) if slip.startswith("return") else re.sub(
+            r"u, _, vh = .*\n    return -u @ vh", slip, text
+        )
+        assert wrong != text
+        names = {}
+        exec(wrong, names)
+        with pytest.raises((AssertionError, ValueError, ExceptionGroup)) as failed:
+            names["test_my_lmo"]()
+        assert "g = array" in "".join(traceback.format_exception(failed.value)), slip
 
 
 def test_the_study_example_is_a_claim():

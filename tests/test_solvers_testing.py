@@ -1,0 +1,334 @@
+"""The kit for LMOs: it accepts right ones, catches wrong ones with their counterexample, and covers the hard inputs."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import HealthCheck, Phase, find, given, settings
+
+from solvers.testing import assert_lmo, matrices, vectors
+
+torch.set_num_threads(1)
+
+generated = settings(
+    max_examples=40, phases=[Phase.generate], derandomize=True, database=None, deadline=None,
+    suppress_health_check=list(HealthCheck), report_multiple_bugs=False,
+)  # fmt: skip
+
+
+def largest(g):
+    return max(abs(g).max(), 5e-324)
+
+
+def spectral(g):
+    u, _, vh = np.linalg.svd(g / largest(g), full_matrices=False)
+    return -u @ vh
+
+
+def nuclear(g):
+    u, _, vh = np.linalg.svd(g / largest(g), full_matrices=False)
+    return -np.outer(u[:, 0], vh[0])
+
+
+def row(g):
+    g = g / np.maximum(abs(g).max(axis=1, keepdims=True), 5e-324)
+    lengths = np.linalg.norm(g, axis=1, keepdims=True)
+    return -g / np.where(lengths > 0, lengths, 1)
+
+
+def lp(p, q=None):
+    """The LMO of l_p; q: the exponent it takes for the dual one."""
+    q = q or p / (p - 1)
+
+    def lmo(g):
+        w = (abs(g) / largest(g)) ** (q - 1) * (g != 0)
+        return -np.sign(g) * w / (np.linalg.norm(w, p) or 1)
+
+    return lmo
+
+
+def greedy(g):
+    x = np.zeros(len(g))
+    i = abs(g).argmax()
+    x[i] = -np.sign(g[i])
+    return x
+
+
+def full_svd(g):
+    u, _, vh = np.linalg.svd(g / largest(g), full_matrices=True)
+    return -u @ vh
+
+
+def full_svd_of_square(g):
+    """U V^T of the full SVD, squeezed into the shape of g: the wrong null vectors, too short rows."""
+    u, _, vh = np.linalg.svd(g @ g.T / largest(g) ** 2 if largest(g) < 1e100 else np.eye(len(g)))
+    return np.resize(-u @ vh, g.shape)
+
+
+def zeroed_ties(g):
+    x, a = np.zeros(len(g)), abs(g)
+    if (a == a.max()).sum() == 1:
+        x[a.argmax()] = -np.sign(g[a.argmax()])
+    return x
+
+
+def null_directions_dropped_by_an_absolute_tolerance(g):
+    u, s, vh = np.linalg.svd(g, full_matrices=False)
+    return -(u * (s > 1e-10)) @ vh
+
+
+def without_scaling(g):
+    return -g / (np.linalg.norm(g) or 1)
+
+
+RIGHT = {
+    "spectral": (spectral, matrices()),
+    "nuclear": (nuclear, matrices()),
+    "row": (row, matrices()),
+    "column": (lambda g: row(g.T).T, matrices()),
+    "l3": (lp(3), vectors()),
+    "l1.5": (lp(1.5), vectors()),
+    "l1": (greedy, vectors()),
+    "linf": (lambda g: -np.sign(g), vectors()),
+    "max_abs": (lambda g: -np.sign(g), matrices()),
+}
+
+WRONG = {
+    "argmax instead of argmin": ("spectral", lambda g: -spectral(g), matrices()),
+    "argmax instead of argmin, vectors": ("linf", np.sign, vectors()),
+    "argmax instead of argmin, greedy": ("l1", lambda g: -greedy(g), vectors()),
+    "U V^T of the full SVD": ("spectral", full_svd, matrices()),
+    "U V^T of the full SVD, resized": ("spectral", full_svd_of_square, matrices()),
+    "columns instead of rows": ("row", lambda g: row(g.T).T, matrices()),
+    "rows instead of columns": ("column", row, matrices()),
+    "column-major order": ("row", lambda g: row(g.ravel().reshape(g.shape, order="F")), matrices()),
+    "transposed result": ("spectral", lambda g: spectral(g).T, matrices()),
+    "transposed result of square matrices": ("row", lambda g: row(g).T if g.shape[0] == g.shape[1] else row(g), matrices()),
+    "exponent p instead of q": ("l3", lp(3, 3), vectors()),
+    "exponent q + 1": ("l1.5", lp(1.5, 4), vectors()),
+    "exponent slightly off": ("l3", lp(3, 1.501), vectors()),
+    "LMO of the dual norm": ("l3", lp(1.5), vectors()),
+    "nuclear instead of spectral": ("spectral", nuclear, matrices()),
+    "spectral instead of nuclear": ("nuclear", spectral, matrices()),
+    "no normalization": ("l2", lambda g: -g, vectors()),
+    "normalized twice": ("l2", lambda g: without_scaling(g) / 2, vectors()),
+    "scale of the RMS norm forgotten": ("rms_to_rms", spectral, matrices()),
+    "scale of the RMS norm upside down": ("rms_to_rms", lambda g: spectral(g) * (len(g.T) / len(g)) ** 0.5, matrices()),
+    "zeroed ties": ("l1", zeroed_ties, vectors()),
+    "absolute tolerance": ("spectral", null_directions_dropped_by_an_absolute_tolerance, matrices()),
+    "overflow": ("frobenius", without_scaling, matrices()),
+    "NaN for zeros": ("linf", lambda g: -g / np.where(g != 0, abs(g), np.nan), vectors()),
+    "always zero": ("nuclear", np.zeros_like, matrices()),
+}
+
+
+@pytest.mark.parametrize("name", RIGHT)
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_right_lmos_pass(name):
+    lmo, points = RIGHT[name]
+
+    @settings(generated, max_examples=25)
+    @given(points)
+    def law(g):
+        assert_lmo(lmo, name, g)
+
+    law()
+
+
+@pytest.mark.parametrize("slip", WRONG)
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_wrong_lmos_are_caught(slip):
+    name, lmo, points = WRONG[slip]
+
+    @generated
+    @given(points)
+    def law(g):
+        assert_lmo(lmo, name, g)
+
+    with pytest.raises(AssertionError, match=rf"norm: {name}\ng = array\(") as raised:
+        law()
+    message = str(raised.value)
+    assert "lmo(g)" in message or "lmo raised" in message
+
+
+NORMS = {  # functions without a dual: only the points tried can tell
+    "spectral": lambda x: np.linalg.norm(x, 2),
+    "nuclear": lambda x: np.linalg.norm(x, "nuc"),
+    "row": lambda x: np.linalg.norm(x, axis=1).max(),
+    "column": lambda x: np.linalg.norm(x, axis=0).max(),
+    "l3": lambda x: np.linalg.norm(x, 3),
+    "l1.5": lambda x: np.linalg.norm(x, 1.5),
+    "l1": lambda x: np.linalg.norm(x, 1),
+    "l2": np.linalg.norm,
+    "linf": lambda x: abs(x).max(),
+    "max_abs": lambda x: abs(x).max(),
+    "frobenius": np.linalg.norm,
+    "rms_to_rms": lambda x: np.linalg.norm(x, 2) * (x.shape[1] / x.shape[0]) ** 0.5,
+}
+
+
+@pytest.mark.parametrize("slip", WRONG)
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_wrong_lmos_are_caught_without_a_dual(slip):
+    name, lmo, points = WRONG[slip]
+
+    @settings(generated, max_examples=40)
+    @given(points)
+    def law(g):
+        assert_lmo(lmo, NORMS[name], g)
+
+    with pytest.raises(AssertionError, match="g = array"):
+        law()
+
+
+def test_the_local_search_finds_what_no_formula_gives():
+    """A norm whose minimizer is none of the points built from g: ||A x||_2 with LMO -(A^T A)^{-1} g / ||A^{-T} g||."""
+    A = np.random.default_rng(0).standard_normal((4, 4)) + 2 * np.eye(4)
+    g = np.array([1.0, -2.0, 0.5, 3.0])
+
+    def norm(x):
+        return float(np.linalg.norm(A @ x))
+
+    best = -np.linalg.solve(A.T @ A, g) / np.linalg.norm(np.linalg.solve(A.T, g))
+    assert_lmo(lambda g: best, norm, g)
+    for turn in np.random.default_rng(1).standard_normal((20, 4)):
+        wrong = best + 1e-2 * turn
+        with pytest.raises(AssertionError, match="y is feasible"):
+            assert_lmo(lambda g, wrong=wrong: wrong / norm(wrong), norm, g)
+
+
+def test_the_message_shows_the_counterexample():
+    g = np.array([[3.0, 0.0], [0.0, -6.0]])
+    with pytest.raises(AssertionError, match="norm: spectral") as raised:
+        assert_lmo(nuclear, "spectral", g)
+    assert str(raised.value).splitlines() == [
+        "lmo(g) is not a minimizer: y is feasible, ||y|| = 1, and <g, y> is smaller",
+        "norm: spectral",
+        "g = array([[ 3.,  0.],",
+        "       [ 0., -6.]])",
+        "lmo(g) = array([[0., 0.],",
+        "       [0., 1.]])",
+        "<g, lmo(g)> = -6",
+        "y = array([[-1.,  0.],",
+        "       [ 0.,  1.]])",
+        "<g, y> = -9",
+    ]
+    for lmo, what in (
+        (lambda g: -g, r"outside the ball: \|\|lmo\(g\)\|\| = 6 > 1"),
+        (lambda g: np.zeros(3), r"lmo\(g\) has shape \(3,\), g has \(2, 2\)"),
+        (lambda g: g / 0.0 * 0.0, r"lmo\(g\) is not finite"),
+        (lambda g: g @ np.ones(3), "lmo raised ValueError: matmul"),
+    ):
+        with np.errstate(all="ignore"), pytest.raises(AssertionError, match=what):
+            assert_lmo(lmo, "spectral", g)
+
+
+@pytest.mark.parametrize(("factor", "what"), [(1 + 1e-6, "outside the ball"), (1 - 1e-6, "not a minimizer")])
+def test_the_tolerance_is_tight(factor, what):
+    g = np.array([3.0, -4.0])
+    assert_lmo(lambda g: -np.sign(g) * (1 + (factor - 1) * 1e-6), "linf", g)
+    with pytest.raises(AssertionError, match=what):
+        assert_lmo(lambda g: -np.sign(g) * factor, "linf", g)
+
+
+def test_a_wrong_dual_is_told_from_a_wrong_lmo():
+    g = np.array([3.0, 4.0])
+    assert_lmo(without_scaling, np.linalg.norm, g, dual=np.linalg.norm)
+    with pytest.raises(AssertionError, match=r"does not attain the dual value: \|\|g\|\|_\* = 7"):
+        assert_lmo(without_scaling, np.linalg.norm, g, dual=lambda g: abs(g).sum())
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_functions_see_the_type_of_g_and_cannot_change_it(dtype):
+    g = torch.tensor([[1.0, 2], [3, 4]], dtype=dtype)
+
+    def spoils(x):
+        assert isinstance(x, torch.Tensor)
+        assert x.dtype == dtype
+        answer = -torch.sign(x)
+        x.zero_()
+        return answer
+
+    assert_lmo(spoils, lambda x: x.abs().max(), g, dual=lambda g: g.abs().sum())
+    assert g.tolist() == [[1, 2], [3, 4]]
+
+
+def test_the_tolerance_is_that_of_the_type():
+    g = torch.tensor([[1.0, 2], [3, 4]])
+    with pytest.raises(AssertionError, match="y is feasible"):  # 2 % is rounding in bfloat16 and none in float32
+        assert_lmo(lambda g: -torch.sign(g) * 0.98, "max_abs", g)
+    assert_lmo(lambda g: -torch.sign(g) * 0.98, "max_abs", g.bfloat16())
+    assert_lmo(lambda g: -torch.sign(g) * 0.98, "max_abs", g, tolerance=0.1)
+
+
+def test_the_same_g_gives_the_same_answer():
+    g, seen = np.array([1.0, 2.0, 2.0]), []
+
+    def norm(x):
+        seen.append(x.copy())
+        return float(np.linalg.norm(x))
+
+    assert_lmo(without_scaling, norm, g)
+    half = len(seen)
+    assert_lmo(without_scaling, norm, g)
+    assert len(seen) == 2 * half
+    assert all((a == b).all() for a, b in zip(seen[:half], seen[half:], strict=True))
+
+
+def singular_values(g):
+    s = np.linalg.svd(g / largest(g), compute_uv=False)
+    return s[s > 1e-12]
+
+
+HARD = {
+    "ties": (vectors(), lambda g: len(g) > 2 and len(set(abs(g))) == 1 and g[0] != 0),
+    "zero": (matrices(), lambda g: g.size > 3 and not g.any()),
+    "some zeros": (vectors(), lambda g: (g == 0).any() and g.any()),
+    "zero row": (matrices(), lambda g: len(g) > 1 and (abs(g).sum(1) == 0).any() and g.any()),
+    "rank deficient without zeros": (matrices(), lambda g: (g != 0).all() and 0 < len(singular_values(g)) < min(g.shape)),
+    "repeated singular values": (
+        matrices(3, 4), lambda g: len(singular_values(g)) > 2 and np.ptp(singular_values(g)) < 1e-9 and (g != 0).all()
+    ),
+    "1 x n": (matrices(), lambda g: g.shape[0] == 1 and g.shape[1] > 2),
+    "n x 1": (matrices(), lambda g: g.shape[1] == 1 and g.shape[0] > 2),
+    "huge": (matrices(), lambda g: largest(g) > 1e299),
+    "tiny": (vectors(), lambda g: 1e-301 < largest(g) < 1e-298),
+    "denormals": (matrices(), lambda g: 5e-324 < largest(g) < 1e-307),
+    "very different sizes": (vectors(), lambda g: (g != 0).all() and abs(g).min() < 1e-30 * largest(g)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", HARD)
+def test_the_strategies_reach_the_hard_cases(case):
+    points, is_hard = HARD[case]
+    find(points, is_hard, settings=settings(generated, max_examples=400))
+
+
+@pytest.mark.parametrize(("strategy", "ndim", "limit"), [(vectors, 1, 10), (matrices, 2, 50)])
+def test_the_options_of_the_strategies(strategy, ndim, limit):
+    @generated
+    @given(strategy(2, 3, extreme=False, torch=True))
+    def law(g):
+        assert isinstance(g, torch.Tensor)
+        assert g.dtype == torch.float64
+        assert g.ndim == ndim
+        assert all(2 <= side <= 3 for side in g.shape)
+        assert g.abs().max() <= limit
+
+    law()
+
+
+@pytest.mark.parametrize(
+    ("norm", "g", "message"),
+    [
+        ("manhattan", np.ones(3), "norm is 'manhattan'; accepted are functions and names such as l1, .*spectral"),
+        ("l0.5", np.ones(3), "norm is 'l0.5'; accepted"),
+        ("spectral", np.ones(3), r"g has shape \(3,\); the norm 'spectral' takes matrices \(m, n\)"),
+        ("l2", np.ones((3, 2)), r"g has shape \(3, 2\); the norm 'l2' takes vectors \(d,\)"),
+        ("l2", np.array([1, np.nan]), "g is array.*; accepted is one vector"),
+        ("l2", np.ones((2, 2, 2)), "g is array.*; accepted is one vector"),
+        ("l2", np.ones(0), "g is array.*; accepted is one vector"),
+    ],
+)
+def test_bad_input(norm, g, message):
+    with pytest.raises(ValueError, match=message.replace("array", r"array(?s:.*)")):
+        assert_lmo(lambda g: -g, norm, g)
