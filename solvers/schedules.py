@@ -3,11 +3,12 @@
     constant            a_k = a
     InverseTime         a_k = scale / (mu (k + shift))
     InversePower        a_k = scale / (k + 1)^power
+    Trapezoid           a_k = peak min(1, (k + 1)/warm_up, (steps - k)/decay)
     horizon_tuned       a   = 1 / (L + sigma sqrt(N) / R)      for N steps, smooth convex
 
 scale 1, shift 1 is the classical 1/(mu (k+1)); `InverseTime.for_pl` is 2/(mu (2 kappa + k)) counted from k =
 1, which never exceeds 1/L. InversePower with a power between 1/2 and 1 is the long step that iterate
-averaging asks for.
+averaging asks for. Trapezoid is the schedule of networks: a linear warm-up, a plateau, a linear decay.
 """
 
 from __future__ import annotations
@@ -51,6 +52,30 @@ class InversePower:
 
     def __call__(self, k: int) -> float | Tensor:
         return self.scale / (k + 1) ** self.power
+
+
+@dataclass(frozen=True, eq=False)
+class Trapezoid:
+    """Up to `peak` over the first `warm_up` of exactly `steps` steps, and down over the last `decay`; 0 after them.
+
+    Raises ValueError for numbers of steps below 0, or a warm-up and a decay that overlap.
+    """
+
+    peak: float | Tensor
+    steps: int
+    warm_up: int = 0
+    decay: int = 0
+
+    def __post_init__(self):
+        if not (min(self.warm_up, self.decay) >= 0 and self.warm_up + self.decay <= self.steps):
+            raise ValueError(
+                f"warm_up is {self.warm_up} and decay {self.decay}; accepted are integers from 0 on that together do not "
+                f"exceed the {self.steps} steps"
+            )
+
+    def __call__(self, k: int) -> float | Tensor:
+        left = max(self.steps - k, 0)
+        return self.peak * min(1.0, (k + 1) / max(self.warm_up, 1), left / max(self.decay, 1))
 
 
 def horizon_tuned(L: float | Tensor, R: float | Tensor, sigma: float | Tensor, N: int) -> float | Tensor:

@@ -8,15 +8,20 @@ import torch
 from problems.oracle import Oracle
 from problems.perturbation import perturbed
 from problems.quadratics import quadratic
+from solvers.adagrad import AdaGrad, FullAdaGrad
+from solvers.adam import Adam, AdamW
 from solvers.averaging import PolyakRuppert, RandomIterate
 from solvers.catalogue import catalogue
 from solvers.gradient_descent import GradientDescent
 from solvers.heavy_ball import HeavyBall
 from solvers.lbfgs import LBFGS
 from solvers.line_search import Armijo
+from solvers.lmo import FROBENIUS, L2, LINF, MAX_ABS
+from solvers.lmo_descent import LMODescent
 from solvers.nesterov import Nesterov
 from solvers.saga import SAGA
 from solvers.solver import iterates, run
+from solvers.steepest_descent import SteepestDescent
 from solvers.svrg import SVRG
 
 torch.set_num_threads(1)
@@ -80,6 +85,13 @@ def solvers(ndim=1):
             "short memory": LBFGS(0.5, memory=2, damping=0.1, ndim=ndim),
             "short period": SVRG(0.3, period=3),
             "saga in pairs": SAGA(0.2, batch=2, ndim=ndim),
+            "adam": Adam(0.3),
+            "adamw": AdamW(0.3),
+            "adagrad": AdaGrad(0.5),
+            "full adagrad": FullAdaGrad(0.5, ndim=ndim),
+            "steepest descent": SteepestDescent(0.2, LINF if ndim == 1 else MAX_ABS),
+            "lmo descent": LMODescent(0.1, L2 if ndim == 1 else FROBENIUS, momentum=0.5, nesterov=True),
+            "lmo descent in a ball": LMODescent(0.1, LINF if ndim == 1 else MAX_ABS, radius=5.0),
         }
     )
 

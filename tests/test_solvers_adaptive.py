@@ -1,0 +1,267 @@
+"""AdaGrad, Adam and AdamW against torch.optim, scipy, exact fractions and each other."""
+
+import math
+from fractions import Fraction
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.linalg import fractional_matrix_power
+from threadpoolctl import threadpool_limits
+
+from solvers.adagrad import AdaGrad, FullAdaGrad
+from solvers.adam import Adam, AdamW
+from solvers.shampoo import Shampoo
+
+torch.set_num_threads(1)
+
+
+class Scripted:
+    """Answers with given gradients, whatever the point."""
+
+    def __init__(self, gradients):
+        self.remaining = iter(gradients)
+
+    def grad(self, x, redraw=True):
+        return next(self.remaining)
+
+
+def gradients(count, *shape, seed=0, spread=3.0):
+    """Gaussian tensors, each with a scale of its own between e^-spread and e^spread."""
+    generator = torch.Generator().manual_seed(seed)
+    scales = torch.exp(spread * (2 * torch.rand(count, generator=generator, dtype=torch.float64) - 1))
+    g = torch.randn(count, *shape, generator=generator, dtype=torch.float64)
+    return scales.reshape(-1, *[1] * len(shape)) * g
+
+
+def path(solver, g, x0=None):
+    """All iterates after the first, (steps, *shape)."""
+    x = torch.zeros_like(g[0]) if x0 is None else x0
+    state, oracle, seen = solver.init(x), Scripted(g), []
+    for _ in g:
+        x, state = solver.step(x, state, oracle)
+        seen.append(x)
+    return torch.stack(seen)
+
+
+def torch_path(optimizer_class, g, x0, schedule=None, **settings):
+    x = torch.nn.Parameter(x0.clone())
+    optimizer, seen = optimizer_class([x], **settings), []
+    for k, G in enumerate(g):
+        if schedule is not None:
+            optimizer.param_groups[0]["lr"] = schedule(k)
+        x.grad = G.clone()
+        optimizer.step()
+        seen.append(x.detach().clone())
+    return torch.stack(seen)
+
+
+random_trajectories = given(
+    seed=st.integers(0, 10_000),
+    lr=st.floats(1e-4, 1.0),
+    beta1=st.sampled_from([0.0, 0.5, 0.9, 0.99]),
+    beta2=st.sampled_from([0.0, 0.9, 0.999]),
+    eps=st.sampled_from([1e-12, 1e-8, 1e-3, 1.0]),
+)
+
+
+@random_trajectories
+def test_adam_is_that_of_torch(seed, lr, beta1, beta2, eps):
+    g, x0 = gradients(20, 4, 3, seed=seed), gradients(1, 4, 3, seed=seed + 1)[0]
+    expected = torch_path(torch.optim.Adam, g, x0, lr=lr, betas=(beta1, beta2), eps=eps)
+    ours = path(Adam(lr, beta1, beta2, eps), g, x0)
+    torch.testing.assert_close(ours, expected, rtol=0, atol=1e-13 * float(expected.abs().max()))
+
+
+@random_trajectories
+@pytest.mark.parametrize("weight_decay", [0.0, 0.01, 0.7])
+def test_adamw_is_that_of_torch(weight_decay, seed, lr, beta1, beta2, eps):
+    """With a step that changes: the decay is multiplied by the step of the same iteration."""
+    g, x0 = gradients(20, 4, 3, seed=seed), gradients(1, 4, 3, seed=seed + 1)[0]
+
+    def schedule(k):
+        return lr / (k + 1)
+
+    settings = {"betas": (beta1, beta2), "eps": eps, "weight_decay": weight_decay}
+    expected = torch_path(torch.optim.AdamW, g, x0, schedule, lr=lr, **settings)
+    ours = path(AdamW(schedule, beta1, beta2, eps, weight_decay), g, x0)
+    torch.testing.assert_close(ours, expected, rtol=0, atol=1e-13 * float(expected.abs().max()))
+
+
+def test_the_defaults_are_those_of_torch():
+    g, x0 = gradients(10, 5), torch.ones(5, dtype=torch.float64)
+    for ours, theirs in ((Adam(1e-3), torch.optim.Adam), (AdamW(1e-3), torch.optim.AdamW)):
+        torch.testing.assert_close(path(ours, g, x0), torch_path(theirs, g, x0, lr=1e-3), rtol=1e-14, atol=1e-15)
+
+
+def test_without_decay_adamw_is_adam_and_with_it_not_adam_on_the_penalized_gradient():
+    g, x0 = gradients(10, 5), torch.ones(5, dtype=torch.float64)
+    assert torch.equal(path(AdamW(0.1, weight_decay=0.0), g, x0), path(Adam(0.1), g, x0))
+    coupled = torch_path(torch.optim.Adam, g, x0, lr=0.1, weight_decay=0.5)
+    assert (path(AdamW(0.1, weight_decay=0.5), g, x0) - coupled).abs().max() > 0.01
+
+
+@given(seed=st.integers(0, 1000), beta1=st.floats(0.0, 0.99), beta2=st.floats(0.0, 0.9999))
+def test_the_first_step_of_adam_is_the_sign(seed, beta1, beta2):
+    g = gradients(1, 7, seed=seed, spread=20.0)
+    g[0, 0] = 0
+    step = path(Adam(0.1, beta1, beta2, eps=0.0), g)[0]
+    torch.testing.assert_close(step, -0.1 * g[0].sign(), rtol=1e-11, atol=0)
+
+
+def test_without_averages_adam_is_sign_descent():
+    g = gradients(10, 7, spread=20.0)
+    g[2, :3] = 0
+    expected = -0.1 * g.sign().cumsum(0)
+    torch.testing.assert_close(path(Adam(0.1, 0.0, 0.0, eps=0.0), g), expected, rtol=0, atol=1e-13)
+
+
+def test_a_gradient_that_stays_zero_moves_nothing():
+    g = torch.zeros(5, 3, dtype=torch.float64)
+    for solver in (Adam(0.1, eps=0.0), AdaGrad(0.1, eps=0.0), FullAdaGrad(0.1, eps=0.0)):
+        assert not path(solver, g).any()
+
+
+def test_diagonal_adagrad_in_exact_fractions():
+    """Sums that are squares of fractions (3^2, 3^2 + 4^2, 5^2 + 12^2), so that every step is exact."""
+    g = [Fraction(3), Fraction(-4), Fraction(12)]
+    x, total, expected = Fraction(1), Fraction(0), []
+    for gk, root in zip(g, (3, 5, 13), strict=True):
+        total += gk**2
+        assert total == root**2
+        x -= Fraction(1, 8) * gk / root
+        expected.append(float(x))
+    seen = path(
+        AdaGrad(0.125, 0.0), torch.tensor([[float(v)] for v in g], dtype=torch.float64), torch.ones(1, dtype=torch.float64)
+    )
+    np.testing.assert_allclose(seen[:, 0], expected, rtol=1e-15)
+
+
+@given(seed=st.integers(0, 1000), lr=st.floats(1e-3, 1.0))
+def test_diagonal_adagrad_is_that_of_torch_where_epsilon_is_zero(seed, lr):
+    """torch adds eps outside the root: equal for eps = 0 only (no gradient is 0 here, torch would give NaN)."""
+    g, x0 = gradients(20, 4, 3, seed=seed), gradients(1, 4, 3, seed=seed + 1)[0]
+    expected = torch_path(torch.optim.Adagrad, g, x0, lr=lr, eps=0.0)
+    torch.testing.assert_close(path(AdaGrad(lr, 0.0), g, x0), expected, rtol=0, atol=1e-13 * float(expected.abs().max()))
+
+
+@given(seed=st.integers(0, 1000), eps=st.floats(1e-6, 10.0))
+def test_epsilon_inside_the_root_is_an_initial_accumulator_of_torch(seed, eps):
+    """torch with initial_accumulator_value = eps and its own eps 0: sqrt(eps + sum g^2)."""
+    g, x0 = gradients(20, 4, seed=seed), torch.zeros(4, dtype=torch.float64)
+    expected = torch_path(torch.optim.Adagrad, g, x0, lr=0.3, eps=0.0, initial_accumulator_value=eps)
+    torch.testing.assert_close(path(AdaGrad(0.3, eps), g), expected, rtol=0, atol=1e-13 * float(expected.abs().max()))
+
+
+@pytest.mark.parametrize("shape", [(5,), (3, 2)])
+@threadpool_limits.wrap(limits=1)  # scipy's own threads wait for each other on a busy machine
+def test_full_adagrad_follows_the_formula(shape):
+    """vec row by row, (eps I + sum g g^T)^{-1/2} from scipy."""
+    g, eps = gradients(8, *shape, spread=1.0), 0.3
+    flat = g.reshape(8, -1).numpy()
+    x, G, expected = np.zeros(flat.shape[1]), np.zeros((flat.shape[1],) * 2), []
+    for gk in flat:
+        G += np.outer(gk, gk)
+        x = x - 0.2 * fractional_matrix_power(eps * np.eye(len(gk)) + G, -1 / 2) @ gk
+        expected.append(x)
+    seen = path(FullAdaGrad(0.2, eps, ndim=len(shape)), g)
+    np.testing.assert_allclose(seen.reshape(8, -1), np.stack(expected), rtol=0, atol=1e-12)
+
+
+def test_full_adagrad_on_one_coordinate_at_a_time_is_the_diagonal_one():
+    """Gradients along the axes leave no off-diagonal sums; others do."""
+    g = gradients(12, 3, spread=1.0)
+    sparse = g * torch.eye(3, dtype=torch.float64)[torch.arange(12) % 3]
+    for eps in (0.0, 0.3):
+        torch.testing.assert_close(
+            path(FullAdaGrad(0.1, eps), sparse), path(AdaGrad(0.1, eps), sparse), rtol=1e-12, atol=1e-14
+        )
+    assert (path(FullAdaGrad(0.1, 0.3), g) - path(AdaGrad(0.1, 0.3), g)).abs().max() > 0.01
+
+
+def test_full_adagrad_is_independent_of_the_basis_and_its_first_step_is_normalized():
+    g, Q = gradients(6, 4, spread=1.0), torch.linalg.qr(gradients(1, 4, 4)[0])[0]
+    torch.testing.assert_close(path(FullAdaGrad(0.1, 0.2), g @ Q), path(FullAdaGrad(0.1, 0.2), g) @ Q, rtol=0, atol=1e-12)
+    torch.testing.assert_close(path(FullAdaGrad(0.1, 0.0), g[:1])[0], -0.1 * g[0] / g[0].norm(), rtol=1e-12, atol=0)
+
+
+def test_on_diagonal_matrices_shampoo_is_diagonal_adagrad():
+    """L = R = eps I + sum of squares, and the two fourth roots make one square root."""
+    diagonal = gradients(8, 4, spread=1.0)
+    seen = path(Shampoo(0.1, 0.2), torch.diag_embed(diagonal))
+    torch.testing.assert_close(seen, torch.diag_embed(path(AdaGrad(0.1, 0.2), diagonal)), rtol=0, atol=1e-13)
+
+
+@pytest.mark.parametrize("kind", ["adam", "adamw", "adagrad", "full adagrad", "full adagrad of rows"])
+def test_a_sweep_equals_single_runs(kind):
+    """Matrices of shape (2, 3) under two leading axes; every hyperparameter differs along the first."""
+    build = {
+        "adam": lambda lr, eps, beta, decay: Adam(lr, beta, 1 - (1 - beta) / 10, eps),
+        "adamw": lambda lr, eps, beta, decay: AdamW(lr, beta, 1 - (1 - beta) / 10, eps, decay),
+        "adagrad": lambda lr, eps, beta, decay: AdaGrad(lr, eps),
+        "full adagrad": lambda lr, eps, beta, decay: FullAdaGrad(lr, eps, ndim=2),
+        "full adagrad of rows": lambda lr, eps, beta, decay: FullAdaGrad(lr, eps),
+    }[kind]
+    g, x0 = gradients(6, 3, 4, 2, 3, spread=1.0), gradients(1, 3, 4, 2, 3)[0]
+    values = torch.tensor([(0.1, 1e-3, 0.5, 0.1), (0.2, 0.1, 0.8, 0.0), (0.3, 1.0, 0.95, 0.5)], dtype=torch.float64)
+    together = path(build(*values.T[..., None, None, None]), g, x0)
+    for i, single in enumerate(values.tolist()):
+        for j in range(4):
+            torch.testing.assert_close(together[:, i, j], path(build(*single), g[:, i, j], x0[i, j]), rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("solver", [Adam(0.1), AdamW(0.1), AdaGrad(0.1), FullAdaGrad(0.1, ndim=2)], ids=repr)
+def test_a_step_is_pure_and_keeps_the_precision(solver):
+    x, g = torch.ones(2, 4, 3), gradients(3, 2, 4, 3).float()
+    state = solver.init(x)
+    for G in g:
+        held = [t.clone() for t in (x, *state[:-1])]
+        new, after = solver.step(x, state, Scripted([G]))
+        again, _ = solver.step(x, state, Scripted([G]))
+        assert torch.equal(new, again)
+        assert all(torch.equal(a, b) for a, b in zip((x, *state[:-1]), held, strict=True))
+        x, state = new, after
+    assert {t.dtype for t in (x, *state[:-1])} == {torch.float32}
+    assert state.k == 3
+
+
+@pytest.mark.parametrize("solver", [Adam(0.1), AdamW(0.1), AdaGrad(0.1), FullAdaGrad(0.1)], ids=repr)
+def test_a_diverged_replicate_is_nan_alone(solver):
+    g = gradients(2, 3, 4)
+    g[0, 1] = math.nan
+    seen = path(solver, g)
+    assert seen[:, 1].isnan().all()
+    torch.testing.assert_close(seen[:, [0, 2]], path(solver, g[:, [0, 2]]), rtol=1e-13, atol=1e-14)
+
+
+@pytest.mark.parametrize(
+    ("build", "setting", "message"),
+    [
+        (Adam, {"lr": -1.0}, "lr is -1.0; accepted are numbers >= 0"),
+        (Adam, {"eps": -1e-8}, "eps is -1e-08; accepted are numbers >= 0"),
+        (Adam, {"beta1": 1.0}, "beta1 is 1.0; accepted are numbers in \\[0, 1\\)"),
+        (Adam, {"beta2": -0.1}, "beta2 is -0.1"),
+        (Adam, {"beta2": torch.tensor([0.9, 1.5])}, "beta2 is tensor"),
+        (AdamW, {"lr": math.nan}, "lr is nan"),
+        (AdamW, {"eps": -1e-8}, "eps is -1e-08"),
+        (AdamW, {"beta1": 1.0}, "beta1 is 1.0"),
+        (AdamW, {"beta2": 2.0}, "beta2 is 2.0"),
+        (AdamW, {"weight_decay": -0.1}, "weight_decay is -0.1"),
+        (AdaGrad, {"lr": -1.0}, "lr is -1.0"),
+        (AdaGrad, {"eps": -1.0}, "eps is -1.0"),
+        (FullAdaGrad, {"lr": -1.0}, "lr is -1.0"),
+        (FullAdaGrad, {"eps": -1.0}, "eps is -1.0"),
+        (FullAdaGrad, {"ndim": 0}, "ndim is 0; accepted are integers >= 1"),
+        (FullAdaGrad, {"ndim": True}, "ndim is True"),
+    ],
+)
+def test_bad_hyperparameters_are_named(build, setting, message):
+    with pytest.raises(ValueError, match=message):
+        build(**({"lr": 0.1} | setting))
+
+
+def test_a_vector_is_no_matrix():
+    with pytest.raises(ValueError, match="ndim is 2; accepted are 1 to 1 for x of shape \\(3,\\)"):
+        FullAdaGrad(0.1, ndim=2).init(torch.ones(3))
