@@ -5,7 +5,8 @@ r"""The identities by which the witnesses attain their bounds, proved.
     softplus:   f = log(1 + e^-x), step 4 = 1/L:  4 k f(x_k) -> 1, exponent one on a fixed function, without minimizer
 
 The Huber function and the sawtooth have files of their own, as have sampling, moments and lower bounds;
-PROOFS gathers the proofs of the whole folder.  A proof is a function that returns True iff sympy reduces the
+PROOFS gathers the proofs of the complexity table; those on norms stand in theory/steepest_descent.py,
+those on Shampoo in theory/kronecker.py.  A proof is a function that returns True iff sympy reduces the
 difference of both sides to zero for symbolic parameters; it takes the constant in question as an argument, so
 that FALSE_VARIANTS can hand it a wrong one, and then it returns False.
 

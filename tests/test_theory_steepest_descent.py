@@ -1,0 +1,87 @@
+"""Every closed form is proved, every falsified one is not, and cvxpy and scipy find the same steps."""
+
+import math
+
+import numpy as np
+import pytest
+import scipy.optimize
+import sympy as sp
+
+from theory import hoelder, induced, norms, schatten
+from theory.steepest_descent import FALSE_VARIANTS, PROOFS
+
+VARIANTS = [(name, wrong) for name, variants in FALSE_VARIANTS.items() for wrong in variants]
+
+
+@pytest.mark.parametrize("name", PROOFS)
+def test_proved(name):
+    assert PROOFS[name]() is True
+
+
+@pytest.mark.parametrize(("name", "wrong"), VARIANTS)
+def test_false_variant_is_not_proved(name, wrong):
+    assert FALSE_VARIANTS[name][wrong]() is False
+
+
+def test_every_proof_has_a_false_variant():
+    assert all(FALSE_VARIANTS[name] for name in PROOFS)
+    gathered = norms.PROOFS | hoelder.PROOFS | schatten.PROOFS | induced.PROOFS
+    assert {proof.__name__ for proof in gathered} < set(PROOFS)
+    assert len(PROOFS) > len(gathered) >= 40
+
+
+def test_the_words_planted_by_name_are_all_there():
+    words = " ".join(wrong for _, wrong in VARIANTS)
+    assert all(word in words for word in ("dual exponent p", "argmax", "transposed factor V U^T", "power -1/2"))
+
+
+@pytest.mark.parametrize(
+    ("norm", "order"),
+    [(norms.L1, 1), (norms.L2, 2), (norms.LINF, np.inf), (norms.lp(3), 3), (norms.lp(sp.Rational(3, 2)), 1.5)],
+)
+def test_the_regularized_step_is_the_minimizer_a_general_solver_finds(norm, order):
+    """No point near the closed form, and none that a derivative-free search reaches, has a smaller model."""
+    g, a = np.array([3.0, 2.0, 0.5]), 0.7
+
+    def model(d):
+        return g @ d + np.linalg.norm(d, order) ** 2 / (2 * a)
+
+    exact = list(map(sp.nsimplify, g))
+    dual, step = float(norm.dual(exact)), np.array([float(e) for e in norm.lmo(exact)])
+    best = model(a * dual * step)
+    assert best == pytest.approx(-a / 2 * dual**2, rel=1e-12)
+    options = {"xatol": 1e-10, "fatol": 1e-12, "maxiter": 4000}
+    found = scipy.optimize.minimize(model, a * dual * step + 0.3, method="Nelder-Mead", options=options)
+    assert found.fun >= best * (1 + 1e-9)
+    assert found.fun == pytest.approx(best, rel=0.05)
+
+
+@pytest.mark.parametrize("shape", [(3, 3), (4, 2)])
+def test_shampoo_and_muon_without_memory_are_the_polar_factor(shape):
+    """The powers by eigendecomposition: of G G^T on its range, of G^T G everywhere."""
+    G = np.random.default_rng(0).standard_normal(shape)
+    polar = np.linalg.svd(G, full_matrices=False)[0] @ np.linalg.svd(G, full_matrices=False)[2]
+
+    def power(A, exponent):
+        values, vectors = np.linalg.eigh(A)
+        kept = values > 1e-12 * values[-1]
+        return (vectors[:, kept] * values[kept] ** exponent) @ vectors[:, kept].T
+
+    assert power(G @ G.T, -1 / 4) @ G @ power(G.T @ G, -1 / 4) == pytest.approx(polar, abs=1e-12)
+    assert G @ power(G.T @ G, -1 / 2) == pytest.approx(polar, abs=1e-12)
+
+
+def test_words_that_do_not_commute_are_reduced_by_orthonormality_alone():
+    U, Ut, V, Vt, S = schatten.U, schatten.Ut, schatten.V, schatten.Vt, schatten.S
+    assert schatten.reduced(V * S * Ut * U * S * Vt * V - V * S**2) == 0
+    assert schatten.reduced(U * Ut - 1) != 0  # the columns of U need not be complete
+    assert schatten.reduced(U * Vt - V * Ut) != 0
+
+
+def test_adam_without_averages_in_a_run():
+    """Five steps of Adam's recursion with beta1 = beta2 = eps = 0 against five of sign descent, on x^2/2 from 1."""
+    x, y, lr = 1.0, 1.0, 0.3
+    for _ in range(5):
+        m, v = x, x * x
+        x, y = x - lr * m / math.sqrt(v), y - lr * np.sign(y)
+        assert x == pytest.approx(y, abs=1e-15)

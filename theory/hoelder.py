@@ -1,0 +1,199 @@
+r"""The oracles of norms.py are optimal: Hoelder's inequality for each norm, and when it is an equality.
+
+    ||g||_* ||x|| - <g, x> = sum of products of nonnegative factors          (for l_p: Young's inequality)
+
+Hypotheses: g in the chamber g_1 > ... > g_n > 0 and x_1 >= ... >= x_n >= 0, both written in sums of positive symbols;
+norms.py carries this to all g and x.  So no point of the ball does better than -||g||_*, which lmo(g) attains.  The LMO
+is unique iff
+
+    l_p: g != 0;   l_1: max |g_i| attained once;   l_inf: no zero entry
+    Ky Fan k, 1 < k < n: k g_1 > ||g||_1 and g_1 > g_2, or k g_1 < ||g||_1 and no zero entry
+
+"If": equality forces the products to vanish one by one.  "Only if": a second minimizer is written down.  Proofs are for
+n = 2, 3, 4, those of l_p term by term for every n.
+
+Source: elementary, derived here; Young (1912) and Hoelder for the inequalities.
+"""
+
+from collections.abc import Sequence
+from itertools import combinations
+
+import sympy as sp
+
+from theory.bounds import vanishes
+from theory.norms import L1, L2, LINF, P, Q, attains, chamber, dot, increments, ky_fan, lp, r, sorted_point
+
+SIZES = (2, 3, 4)
+_s = sp.symbols("s1:4", positive=True)
+
+
+def certified(bound: sp.Expr, pairing: sp.Expr, slack: Sequence[tuple]) -> bool:
+    """bound - pairing is the sum of the products in `slack`, whose factors sympy knows to be nonnegative."""
+    total = sp.Add(*(sp.Mul(*factors) for factors in slack))
+    return sp.expand(bound - pairing - total) == 0 and all(
+        bool(sp.expand(factor).is_nonnegative) for factors in slack for factor in factors
+    )
+
+
+def equality(slack: Sequence[tuple], n: int) -> dict:
+    """What x must satisfy, in its increments, where every (weight, factor) with a positive weight is zero."""
+    bite = [factor for weight, factor in slack if sp.expand(weight).is_positive]
+    return (sp.solve(bite, increments(n), dict=True) or [{}])[0]
+
+
+def young(conjugate=Q) -> bool:
+    """Young: u^p/p + v^q/q - u v >= 0 for u, v > 0, with equality only at u = v^(q-1).
+
+    In u it is strictly convex (its second derivative is positive), and zero at its critical point v^(q-1).
+    """
+    u, v = sp.symbols("u v", positive=True)
+    excess = u**P / P + v**conjugate / conjugate - u * v
+    convex = bool(sp.simplify(sp.diff(excess, u, 2)).is_positive)
+    critical = vanishes(sp.powsimp(sp.diff(excess, u).subs(u, v**r)))
+    return convex and critical and vanishes(sp.powsimp(sp.expand(excess.subs(u, v**r))))
+
+
+def lp_certificate(conjugate=Q) -> bool:
+    """Hoelder for every n: Young at u_i = |x_i|/||x||_p, v_i = |g_i|/||g||_q, where sum u_i^p = sum v_i^q = 1, sums to
+    1/p + 1/q - <|g|, |x|>/(||g||_q ||x||_p) >= 0, and 1/p + 1/q = 1."""
+    x, g, X, G = sp.symbols("x g X G", positive=True)  # one term; X = sum |x_i|^p, G = sum |g_i|^q
+    u, v = x / X ** (1 / P), g / G ** (1 / conjugate)
+    weights = vanishes(sp.powsimp(u**P) - x**P / X) and vanishes(sp.powsimp(v**conjugate) - g**conjugate / G)
+    return weights and vanishes(1 / P + 1 / conjugate - 1) and young()
+
+
+def lp_attained(conjugate=Q, sign=1) -> bool:
+    """For every n: with w_i = g_i^q/||g||_q^q, which sum to one, g_i lmo_i = -||g||_q w_i and |lmo_i|^p = w_i."""
+    g, G = sp.symbols("g G", positive=True)  # one term; G = sum g_i^q
+    entry = -sign * g ** (conjugate - 1) / G ** ((conjugate - 1) / conjugate)
+    weight = g**Q / G
+    pairing = sp.powsimp(sp.powsimp(g * entry) + G ** (1 / Q) * weight)
+    return vanishes(pairing) and vanishes(sp.powsimp(sp.Abs(entry) ** P - weight))
+
+
+def lp_at_size(conjugate=Q, sign=1) -> bool:
+    """The formulas of `norms.lp`, at vectors of positive symbols."""
+    return all(attains(lp(P, conjugate), sp.symbols(f"g1:{n + 1}", positive=True), sign) for n in SIZES)
+
+
+def lp_unique(power=r) -> bool:
+    """Equality in Young's inequality at every i: |x_i|/||x||_p = (|g_i|/||g||_q)^(q-1), which is -lmo; 0 where g_i = 0."""
+    g, G, u = sp.symbols("g G u", positive=True)
+    only = (g / G ** (1 / Q)) ** power
+    zero = (u**P / P).is_positive  # Young with v = 0 is strict unless u = 0
+    return young() and bool(zero) and vanishes(sp.powsimp(only - g ** (Q - 1) / G ** ((Q - 1) / Q)))
+
+
+def l2_certificate(power=2) -> bool:
+    """Cauchy-Schwarz by Lagrange: ||g||^2 ||x||^2 - <g, x>^2 = sum_{i<j} (g_i x_j - g_j x_i)^2, for all real g and x."""
+    def holds(n):
+        g, x = sp.symbols(f"g1:{n + 1}", real=True), sp.symbols(f"x1:{n + 1}", real=True)
+        squares = sp.Add(*((g[i] * x[j] - g[j] * x[i]) ** power for i, j in combinations(range(n), 2)))
+        return sp.expand(dot(g, g) * dot(x, x) - dot(g, x) ** 2 - squares) == 0 and attains(L2, chamber(n))
+
+    return all(map(holds, SIZES))
+
+
+def _l1_slack(n: int, index: int = 0) -> list[tuple]:
+    return [(chamber(n)[index] - a, b) for a, b in zip(chamber(n), sorted_point(n), strict=True)]
+
+
+def l1_certificate(index=0, sign=1) -> bool:
+    """g_1 ||x||_1 - <g, x> = sum_i (g_1 - g_i) x_i, and -e_1 attains it."""
+    def holds(n):
+        g, x = chamber(n), sorted_point(n)
+        return certified(g[index] * L1.value(x), dot(g, x), _l1_slack(n, index)) and attains(L1, g, sign)
+
+    return all(map(holds, SIZES))
+
+
+def l1_unique(gap=0) -> bool:
+    """g_1 > g_2 forces x_2 = ... = x_n = 0; if g_1 = g_2, -e_2 attains the dual norm too."""
+    alone = all(equality(_l1_slack(n), n) == dict.fromkeys(increments(n)[1:], 0) for n in SIZES)
+    tied = [_s[0] + gap, _s[0]]
+    return alone and vanishes(dot(tied, [0, -1]) + L1.dual(tied))
+
+
+def _linf_slack(n: int) -> list[tuple]:
+    x = sorted_point(n)
+    return [(a, x[0] - b) for a, b in zip(chamber(n), x, strict=True)]
+
+
+def linf_certificate(sign=1, dual=L1.value) -> bool:
+    """||x||_inf ||g||_1 - <g, x> = sum_i g_i (||x||_inf - x_i), and -(1, ..., 1) attains it."""
+    def holds(n):
+        g, x = chamber(n), sorted_point(n)
+        return certified(x[0] * dual(g), dot(g, x), _linf_slack(n)) and attains(LINF, g, sign)
+
+    return all(map(holds, SIZES))
+
+
+def linf_unique(zero=0) -> bool:
+    """No zero entry forces x_1 = ... = x_n; if g_n = 0, the last entry is free in [-1, 1]."""
+    alone = all(equality(_linf_slack(n), n) == dict.fromkeys(increments(n)[:-1], 0) for n in SIZES)
+    free = sp.Symbol("f", real=True)
+    return alone and vanishes(dot([_s[0], zero], [-1, free]) + LINF.dual([_s[0], zero]))
+
+
+def _ky_fan_slack(n: int, k: int):
+    """M, g, x and the slack for any M with M >= g_i, k M >= ||g||_1, g_i >= 0, each of these gaps a symbol:
+
+        M K(x) - <g, x> = sum_{i<k} (M - g_i)(x_i - x_k) + (k M - ||g||_1) x_k + sum_{i>k} g_i (x_k - x_i)
+    """
+    below, excess = sp.symbols(f"a1:{k}", positive=True), sp.Symbol("b", positive=True)  # M - g_i and k M - ||g||_1
+    last = sp.symbols(f"g{k}:{n + 1}", positive=True)
+    M = excess - sp.Add(*below) + sp.Add(*last)
+    g, x = [M - gap for gap in below] + list(last), sorted_point(n)
+    slack = [(gap, x[i] - x[k - 1]) for i, gap in enumerate(below)] + [(excess, x[k - 1])]
+    return M, g, x, slack + [(g[i], x[k - 1] - x[i]) for i in range(k, n)]
+
+
+def ky_fan_certificate(share=1) -> bool:
+    """<g, x> <= M K(x) for M = max(g_1, ||g||_1/k), and -e_1 and -(1, ..., 1)/k attain its two cases."""
+    def holds(n, k):
+        M, g, x, slack = _ky_fan_slack(n, k)
+        bounded = certified(M * sp.Add(*x[:k]), dot(g, x), slack)
+        meant = vanishes(share * k * M - sp.Add(*g) - slack[k - 1][0])  # the k-th weight is k M - ||g||_1
+        peak, flat = L1.lmo(g), [sp.Rational(-1, k)] * n
+        feasible = all(vanishes(ky_fan(k).value(point) - 1) for point in (peak, flat))
+        return bounded and meant and feasible and dot(g, peak) == -g[0] and vanishes(dot(g, flat) + sp.Add(*g) / k)
+
+    return all(holds(n, k) for n in SIZES for k in range(1, n + 1))
+
+
+def ky_fan_lmo(sign=1) -> bool:
+    """The formula picks the right case, k = 2: g_1 = g_2 + g_3 + s above ||g||_1/2, and g_1 = g_2 + s below it."""
+    a, b, c = _s
+    return attains(ky_fan(2), [a + b + c, a, b], sign) and attains(ky_fan(2), [a + 2 * b, a + b, a + b], sign)
+
+
+def ky_fan_unique(gap=0) -> bool:
+    """1 < k < n: if g_1 = M > g_2 and k M > ||g||_1 only -e_1, if g_1 < M, k M = ||g||_1 and no zero entry only
+    -(1, ..., 1)/k attains the dual norm; if k g_1 = ||g||_1 both do (ties and zeros as for l_1 and l_inf)."""
+    def alone(n, k):
+        *_, slack = _ky_fan_slack(n, k)
+        without = [[(0 if i == j else weight, factor) for i, (weight, factor) in enumerate(slack)] for j in (0, k - 1)]
+        peak, flat = (equality(part, n) for part in without)  # the weight M - g_1, then k M - ||g||_1, is zero
+        return peak == dict.fromkeys(increments(n)[1:], 0) and flat == dict.fromkeys(increments(n)[:-1], 0)
+
+    tied = [_s[0] + _s[1] + gap, *_s[:2]]  # 2 g_1 = ||g||_1
+    both = all(vanishes(dot(tied, point) + tied[0]) for point in ([-1, 0, 0], [sp.Rational(-1, 2)] * 3))
+    return both and all(alone(n, k) for n in (3, 4) for k in range(2, n))
+
+
+# each proof with the arguments that make it false
+PROOFS = {
+    young: {"conjugate exponent p": {"conjugate": P}},
+    lp_certificate: {"conjugate exponent p": {"conjugate": P}},
+    lp_attained: {"dual exponent p": {"conjugate": P}, "argmax": {"sign": -1}},
+    lp_at_size: {"dual exponent p": {"conjugate": P}, "argmax": {"sign": -1}},
+    lp_unique: {"power q": {"power": Q}},
+    l2_certificate: {"power 1": {"power": 1}},
+    l1_certificate: {"the second entry": {"index": 1}, "argmax": {"sign": -1}},
+    l1_unique: {"no tie": {"gap": 1}},
+    linf_certificate: {"dual norm l_inf": {"dual": L1.dual}, "argmax": {"sign": -1}},
+    linf_unique: {"last entry 1": {"zero": 1}},
+    ky_fan_certificate: {"share ||g||_1/(2k)": {"share": 2}},
+    ky_fan_lmo: {"argmax": {"sign": -1}},
+    ky_fan_unique: {"no tie": {"gap": 1}},
+}
