@@ -12,7 +12,7 @@ from problems.matrix_regression import random_matrix_regression
 from problems.noisy_quadratics import horizon_parabola, noisy_parabola, two_mode
 from problems.perturbation import perturbed
 from problems.power import power
-from problems.problem import FiniteSum
+from problems.problem import FiniteSum, flattened
 from problems.quadratics import log_spaced, quadratic, random_rotation
 from problems.robust_regression import random_robust_regression
 from problems.sawtooth import sawtooth
@@ -24,9 +24,9 @@ from problems.softplus import softplus
 from problems.zero_chain import zero_chain
 
 
-def catalogue(seed: int = 0) -> dict[str, FiniteSum]:
+def catalogue(seed: int = 0, flat: bool = False) -> dict[str, FiniteSum]:
     """Representative instances by name, each a single instance (no sweep); the random ones from `seed` and the default
-    device."""
+    device. flat: matrices as vectors, for studies in which the shape of a point means nothing."""
     generator = torch.Generator(torch.get_default_device()).manual_seed(seed)
 
     def normal(*shape):
@@ -36,7 +36,7 @@ def catalogue(seed: int = 0) -> dict[str, FiniteSum]:
     noisy_labels, clean_labels = (rows[:, 0] + normal(100)).sign(), rows[:, 0].sign()
     spectrum = torch.logspace(0, -2, 6, dtype=torch.float64)
     rotated = quadratic(spectrum, normal(6), random_rotation(6, generator))
-    return {
+    found = {
         "parabola": quadratic([0.1], [1.0]),
         "quadratic, log-spaced": log_spaced(modes=8),
         "quadratic, rotated": rotated,
@@ -74,3 +74,4 @@ def catalogue(seed: int = 0) -> dict[str, FiniteSum]:
         "softmax, l2": random_softmax(100, 4, 3, generator, l2=0.01),
         "matrix regression": random_matrix_regression(4, 3, 3.0, generator),
     }
+    return {name: flattened(problem) for name, problem in found.items()} if flat else found

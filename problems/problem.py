@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
@@ -140,6 +140,30 @@ def deterministic(
         ),
         floor=floor,
         domain=domain,
+    )
+
+
+def flattened(problem: FiniteSum) -> FiniteSum:
+    """The same problem over vectors (d,), d the number of entries of a point."""
+    shape = problem.shape
+    if len(shape) == 1:
+        return problem
+
+    def point(x):
+        return x.unflatten(-1, shape)
+
+    def vector(x):
+        return x.flatten(-len(shape))
+
+    return replace(
+        problem,
+        shape=(math.prod(shape),),
+        gap=lambda x: problem.gap(point(x)),
+        grad=lambda x: vector(problem.grad(point(x))),
+        sample_grad=lambda x, index: vector(problem.sample_grad(point(x), index)),
+        start=vector(problem.start),
+        minimizer=None if problem.minimizer is None else vector(problem.minimizer),
+        domain=None if problem.domain is None else lambda x: problem.domain(point(x)),
     )
 
 

@@ -55,7 +55,7 @@ STEPS = (0.5, 1.0, 1.5)  # h of the GD rows
 HORIZONS = (10, 100, 1000)  # N of the SGD convex and nonconvex cells
 GROUPS = 10
 SMALLEST = 1e-240  # a linear rate soon leaves the range of float64; records below are left out
-RANDOM = ("quadratic, rotated", "least squares", "logistic", "robust")  # drawn anew for every seed
+RANDOM = ("quadratic, rotated", "least squares", "logistic", "robust", "softmax", "matrix")  # drawn anew for every seed
 REAL = ("diabetes", "breast cancer", "digits", "file")
 
 
@@ -63,9 +63,9 @@ REAL = ("diabetes", "breast cancer", "digits", "file")
 def problems(seed: int, seeds: int, data: str | None, device: str) -> dict[str, FiniteSum]:
     """The catalogue with more draws of its random members, the user's own data, and the witnesses of the GD cells."""
     with torch.device(device):
-        found = catalogue(seed)
+        found = catalogue(seed, flat=True)
         for extra in range(seed + 1, seed + seeds):
-            more = {name: problem for name, problem in catalogue(extra).items() if name.startswith(RANDOM)}
+            more = {name: problem for name, problem in catalogue(extra, flat=True).items() if name.startswith(RANDOM)}
             found |= {f"{name} ({extra})": problem for name, problem in more.items()}
         if data:
             found[f"file {Path(data).name}"] = from_file(data)

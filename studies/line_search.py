@@ -57,7 +57,7 @@ REAL = ("breast cancer, l2", "digits 3/8, l2", "digits odd/even, l2")
 def deterministic(seed: int) -> dict[str, FiniteSum]:
     """Every problem of the catalogue but its copies with noise, and two on which bounds are attained, or nearly."""
     noisy = ("noisy", "horizon", "probabilistic")
-    found = {name: p for name, p in catalogue(seed).items() if not any(word in name for word in noisy)}
+    found = {name: p for name, p in catalogue(seed, flat=True).items() if not any(word in name for word in noisy)}
     return {"unit parabola": quadratic(torch.ones(1), torch.ones(1)), "huber, 21 steps": huber_witness(21)} | found
 
 

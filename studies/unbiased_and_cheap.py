@@ -46,7 +46,7 @@ ROUNDS = 3  # of timing, each with all sizes
 
 def problems(budget: Budget) -> dict:
     """The catalogue, its deterministic members as sums of four components with noise of variance 1."""
-    return {name: perturbed(p, 1.0, n=4) if p.n == 1 else p for name, p in catalogue(budget.seed).items()}
+    return {name: perturbed(p, 1.0, n=4) if p.n == 1 else p for name, p in catalogue(budget.seed, flat=True).items()}
 
 
 def average_error(weights, budget: Budget) -> Verdict:

@@ -13,7 +13,7 @@ from problems.huber import huber, huber_witness
 from problems.noisy_quadratics import horizon_parabola, noisy_parabola, two_mode
 from problems.perturbation import perturbed
 from problems.power import power
-from problems.problem import norm, over_batch
+from problems.problem import flattened, norm, over_batch
 from problems.quadratics import quadratic
 from problems.sawtooth import sawtooth
 from problems.sine import sine
@@ -98,6 +98,19 @@ def test_constants_are_consistent(problem):
     assert problem.minimizer is None or c.variance >= c.variance_at_minimizer * (1 - 1e-12)
     assert problem.floor > 0
     assert problem.initial_gap > 1e3 * problem.floor
+
+
+def test_a_matrix_problem_is_the_same_over_vectors():
+    problem = PROBLEMS["softmax, l2"]
+    flat, x = flattened(problem), points(problem, 5)
+    index = torch.arange(10).reshape(5, 2)
+    assert flat.shape == (12,)
+    assert torch.equal(flat.gap(x.flatten(-2)), problem.gap(x))
+    assert torch.equal(flat.grad(x.flatten(-2)), problem.grad(x).flatten(-2))
+    assert torch.equal(flat.sample_grad(x.flatten(-2), index), problem.sample_grad(x, index).flatten(-2))
+    assert flat.radius == problem.radius
+    assert flat.initial_gap == problem.initial_gap
+    assert flattened(flat) is flat
 
 
 @every_problem
