@@ -143,7 +143,7 @@ def test_reach_is_the_boundary_of_the_steps():
 
 @pytest.mark.parametrize("smallest", [Fraction(0), Fraction(-1), Fraction(2)])
 def test_bad_starts_are_named(smallest):
-    with pytest.raises(ValueError, match=r"smallest must lie in \(0, 1\]"):
+    with pytest.raises(ValueError, match=r"smallest is .*; accepted are rationals in \(0, 1\]"):
         muon_quintic.steps_to_band(smallest)
 
 

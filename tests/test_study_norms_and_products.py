@@ -1,0 +1,95 @@
+"""What the studies descent_in_a_norm and svd_bottleneck compute on the way to their verdicts."""
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from problems.quadratics import quadratic
+from solvers.lmo import L1, L2, LINF
+from solvers.polar import NewtonSchulz
+from studies import descent_in_a_norm, svd_bottleneck
+from studies.claims import QUICK
+
+
+@pytest.mark.parametrize("norm", [L1, L2, LINF], ids=lambda norm: norm.name)
+def test_strong_convexity_is_the_least_curvature_on_the_unit_sphere(norm):
+    lam = torch.tensor([2.0, 0.5, 1.0], dtype=torch.float64)
+    mu = descent_in_a_norm._strong_convexity(quadratic(lam, torch.ones(3)), norm)
+    grid = torch.cartesian_prod(*[torch.linspace(-1, 1, 41, dtype=torch.float64)] * 3)
+    u = grid[norm.value(grid) > 0]
+    least = ((lam * u**2).sum(-1) / norm.value(u) ** 2).min()
+    assert mu <= least * (1 + 1e-12)
+    assert mu == pytest.approx(float(least), rel=5e-3)
+
+
+def test_the_other_norm_swaps_l_inf_and_l_2_and_leaves_l_1():
+    found = pd.DataFrame({"problem": "p", "d": 2, "norm": ["l_inf", "l_2", "l_1", "l_2"], "L": [5.0, 2.0, 1.0, 2.0]})
+    assert descent_in_a_norm.other_norm(found, "L").tolist() == [2.0, 5.0, 1.0, 5.0]
+
+
+def test_the_error_sees_what_is_not_a_polar_factor():
+    g, least = svd_bottleneck.matrices(QUICK, 100.0, 3, m=12, n=5)
+    s = torch.linalg.svdvals(g)
+    assert s[:, 0].tolist() == pytest.approx([1.0] * 3)
+    assert s[:, -1].tolist() == pytest.approx([0.01] * 3)
+    assert least == pytest.approx(float(s[0, -1] / s[0].norm()))
+    U, _, Vh = torch.linalg.svd(g, full_matrices=False)
+    assert svd_bottleneck.error(U @ Vh, g).max() < 1e-13
+    assert svd_bottleneck.error(1.1 * U @ Vh, g) == pytest.approx([0.21] * 3)
+    assert svd_bottleneck.error(U, g).min() > 1e-3  # orthonormal columns, another rotation
+    assert np.isinf(svd_bottleneck.error(U * math.nan, g)).all()
+
+
+@pytest.mark.parametrize("least", [0.3, 1e-2, 1e-5])
+@pytest.mark.parametrize("degree", [3, 5])
+def test_steps_needed_are_those_of_a_matrix_of_one_entry(least, degree):
+    found = svd_bottleneck.newton_schulz_steps(degree, least)
+    g = torch.tensor([[1.0, 0.0], [0.0, least / (1 - least**2) ** 0.5]], dtype=torch.float64)  # least, once divided
+    reached = [torch.linalg.svdvals(NewtonSchulz(t, degree)(g))[-1] for t in (found - 1, found)]
+    assert abs(1 - reached[0]) > svd_bottleneck.DONE >= abs(1 - reached[1])
+
+
+def test_polar_express_takes_the_fewest_steps_that_its_bound_allows():
+    f = svd_bottleneck.polar_express(1e-3)
+    assert f.steps < svd_bottleneck.newton_schulz_steps(5, 1e-3)
+    g, least = svd_bottleneck.matrices(QUICK, 1e2, 1)
+    assert svd_bottleneck._worst(svd_bottleneck.polar_express(least)(g)) <= svd_bottleneck.DONE
+
+
+def rounds(*ratios):
+    """Seconds of "fast" 1 and of "slow" as given, one tuple of rounds for each size."""
+    rows = [
+        [k, 1, 64 * 2**j, "float64", method, seconds]
+        for j, cell in enumerate(ratios)
+        for k, ratio in enumerate(cell)
+        for method, seconds in (("fast", 1.0), ("slow", ratio))
+    ]
+    return pd.DataFrame(rows, columns=["round", "aspect", "n", "dtype", "method", "seconds"])
+
+
+@pytest.mark.parametrize(
+    ("ratios", "word"),
+    [
+        ([(1.4, 2.0, 9.0), (1.31, 1.31, 1.31)], "supported"),
+        ([(1.4, 2.0, 9.0), (1.31, 1.2, 1.31)], "inconclusive"),
+        ([(1.4, 2.0, 9.0), (1.2, 1.2, 1.2)], "refuted"),
+        ([(1.4, 2.0, 9.0), (1.2, math.nan, 1.2)], "inconclusive"),
+        ([(math.nan, math.nan, math.nan)], "inconclusive"),
+        ([(0.5, 0.5, 0.5)], "refuted"),
+    ],
+)
+def test_each_word_of_the_clock(ratios, word, monkeypatch):
+    monkeypatch.setattr(svd_bottleneck, "seconds", lambda budget: rounds(*ratios))
+    verdict = svd_bottleneck.faster(QUICK, "fast", "slow")
+    assert verdict.outcome == word
+    assert set(verdict.evidence) == {"factor", "rounds", "cells", "n_to"}  # no measured time
+
+
+def test_every_cell_is_timed_with_every_method_it_can_take(monkeypatch):
+    monkeypatch.setattr(svd_bottleneck, "cells", lambda budget: [(1, 8, "float64"), (4, 8, "bfloat16")])
+    found = svd_bottleneck.seconds.__wrapped__(QUICK)
+    assert len(found) == svd_bottleneck.ROUNDS * (6 + 3)
+    assert (found["seconds"] > 0).all()
