@@ -1,0 +1,70 @@
+"""Equal tuning finds the best step, flags the edge of a grid, and lets no comparison pass that rests on one."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from problems.oracle import Oracle
+from problems.quadratics import quadratic
+from solvers.gradient_descent import GradientDescent
+from studies.claims import Verdict
+from studies.logreg_runs import flops
+from studies.tuning import Tuned, tune, unless_on_edge
+
+PROBLEM = quadratic([1.0, 0.1], [1.0, 1.0])  # GD is best with 2/(L + mu) = 1.82
+
+
+def tuned(centre, points=(9, 8)):
+    return tune(GradientDescent, lambda lr: lr, centre, points, PROBLEM, Oracle.full(PROBLEM), 40, (1, 2))
+
+
+def test_the_best_step_of_gradient_descent_is_found():
+    found = tuned(0.3)
+    assert found.grid.shape == (17,)
+    assert found.losses.shape == (17,)
+    assert (np.diff(found.grid) > 0).all()
+    assert found.grid[0] == pytest.approx(0.003)
+    assert found.grid[-1] == pytest.approx(30)
+    assert found.lr == pytest.approx(2 / 1.1, rel=0.15)
+    assert not found.on_edge
+    alone = PROBLEM.start
+    for _ in range(40):
+        alone = alone - found.lr * PROBLEM.grad(alone)
+    assert found.losses[found.best] == pytest.approx(PROBLEM.gap(alone).item(), rel=1e-9)
+
+
+@pytest.mark.parametrize("centre", [2e-3, 500.0])
+def test_a_misplaced_grid_is_flagged(centre):
+    assert tuned(centre).on_edge
+
+
+def test_a_diverged_seed_spoils_its_step():
+    """Noise that sends one of four seeds to infinity."""
+    shaken = replace(PROBLEM, sample_grad=lambda x, index: PROBLEM.grad(x) * (1 + 1e160 * (index == 0)))
+    oracle = Oracle(shaken, lambda batch: torch.arange(batch[-1]).expand(*batch).unsqueeze(-1), shaken.sample_grad, 1)
+    found = tune(GradientDescent, lambda lr: lr, 0.3, (9, 8), shaken, oracle, 40, (4, 4))
+    assert np.isinf(found.losses).all()
+    assert found.on_edge
+
+
+def test_on_an_edge_nothing_is_supported():
+    inside = Tuned(np.arange(3.0), np.array([2.0, 1.0, 3.0]))
+    edge = Tuned(np.arange(3.0), np.array([0.0, 1.0, 3.0]))
+    verdict = Verdict("supported", {"effect": 1.0})
+    assert unless_on_edge(verdict, inside, inside).outcome == "supported"
+    spoiled = unless_on_edge(verdict, inside, edge)
+    assert spoiled.outcome == "inconclusive"
+    assert spoiled.evidence == {"effect": 1.0, "steps_on_an_edge": 1.0}
+
+
+def test_the_cost_of_a_step_counts_its_products():
+    """Of the quintic: gram matrix, its square, and the product with the matrix, each 2 flops a multiply-add."""
+    d, K = 100, 10
+    gradient = 2 * (2 * 128 * d * K)  # the scores of a batch and their product with the rows
+    step = sum(2 * math.prod(sizes) for sizes in ((K, d, K), (K, K, K), (K, K, d)))
+    assert flops("SGD", (d, K)) == gradient
+    assert flops("Muon, quintic", (d, K)) == flops("Muon, quintic", (K, d)) == gradient + 5 * step
+    assert flops("AdamW", (d, K)) - gradient < 0.05 * gradient
