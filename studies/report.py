@@ -25,6 +25,7 @@ from pathlib import Path
 
 import jinja2
 import matplotlib
+import matplotlib.pyplot as plt
 import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
@@ -109,9 +110,9 @@ def write_study(module: str, results: Sequence[Result], budget: Budget, out: Pat
         if len(table) <= LONGEST_TEX:
             write_atomically(out / f"tables/{name}-{part}.tex", _latex(table))
     drawn = _draw(study, verdicts) if hasattr(study, "figures") else {}
-    for part, figure in drawn.items():
-        for kind in ("svg", "pdf"):
-            write_atomically(out / f"figures/{name}-{part}.{kind}", _render(figure, kind))
+    for part, (_, files) in drawn.items():
+        for kind, content in files.items():
+            write_atomically(out / f"figures/{name}-{part}.{kind}", content)
     title, _, text = (study.__doc__ or name).strip().partition("\n")
     rows = ledger_rows(results, budget)
     page = PAGE.render(
@@ -119,7 +120,7 @@ def write_study(module: str, results: Sequence[Result], budget: Budget, out: Pat
         text=text.strip("\n"),  # the spaces before a formula make it a block
         rows=[row | {"numbers": _readable(row["evidence"])} for row in rows if row["kind"] != "planted"],
         planted=[row for row in rows if row["kind"] == "planted"],
-        figures=[(f"{name}-{part}", figure.get_label()) for part, figure in drawn.items()],
+        figures=[(f"{name}-{part}", caption) for part, (caption, _) in drawn.items()],
         tables=[(part, table.to_markdown(index=False, floatfmt=".4g")) for part, table in presented.items()],
     )
     write_atomically(out / f"{name}.md", page)
@@ -225,10 +226,16 @@ def _latex(table: pd.DataFrame) -> str:
     return table.map(escape).rename(columns=escape).to_latex(index=False, escape=False, float_format="%.4g")
 
 
-def _draw(study, verdicts: Mapping[str, Verdict]) -> dict[str, Figure]:
+def _draw(study, verdicts: Mapping[str, Verdict]) -> dict[str, tuple[str, dict[str, bytes]]]:
+    """The caption of each figure and its files by kind."""
     matplotlib.use("Agg")
+    drawn = {}
+    # a colour such as C1 is looked up when the figure is rendered, so that must happen under the palette as well
     with sns.axes_style("whitegrid"), sns.plotting_context("paper"), sns.color_palette("colorblind"):
-        return study.figures(verdicts)
+        for part, figure in study.figures(verdicts).items():
+            drawn[part] = figure.get_label(), {kind: _render(figure, kind) for kind in ("svg", "pdf")}
+            plt.close(figure)
+    return drawn
 
 
 def _render(figure: Figure, kind: str) -> bytes:

@@ -10,6 +10,7 @@ from dataclasses import replace
 import matplotlib.pyplot as plt
 import pandas as pd
 import pytest
+import seaborn
 
 from studies import report
 from studies.claims import QUICK, Claim, Verdict
@@ -26,7 +27,7 @@ def study(monkeypatch):
     def figures(verdicts):
         figure, ax = plt.subplots()
         figure.set_label("A caption.")
-        ax.plot(verdicts["so"].table["x"])
+        ax.plot(verdicts["so"].table["x"], color="C1")
         return {"line": figure}
 
     def so(budget):
@@ -84,6 +85,12 @@ def test_the_bars_of_a_norm_do_not_split_a_table(study, tmp_path):
         tables = re.findall(r"(?:^\|.*\n)+", (tmp_path / page).read_text(), re.M)
         for table in tables:
             assert len({len(re.findall(r"(?<!\\)\|", line)) for line in table.splitlines()}) == 1, page
+
+
+def test_figures_are_drawn_in_colours_that_the_colour_blind_can_tell_apart(study, tmp_path):
+    write_study("studies.made_up", study, QUICK, tmp_path)
+    assert seaborn.color_palette("colorblind").as_hex()[1] in (tmp_path / "figures/made_up-line.svg").read_text()
+    assert not plt.get_fignums()
 
 
 def test_a_study_writes_page_figures_and_tables(study, tmp_path):
