@@ -64,7 +64,8 @@ def list_claims() -> None:
         title = (import_module(module).__doc__ or "").strip().partition("\n")[0]
         console.print(f"[bold]{module.rpartition('.')[2]}[/bold]  {title}", soft_wrap=True)
         for claim in claims:
-            console.print(f"  {claim.id}  [dim]{claim.kind}[/dim]  {escape(claim.statement)}", soft_wrap=True, highlight=False)
+            line = f"  {claim.id}  [dim]{claim.kind}[/dim]  {escape(claim.statement)}"
+            console.print(line, soft_wrap=True, highlight=False)
 
 
 @app.command("run")
