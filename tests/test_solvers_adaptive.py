@@ -2,13 +2,16 @@
 
 import math
 from fractions import Fraction
+from functools import partial
 
 import numpy as np
 import pytest
+import scripted
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.linalg import fractional_matrix_power
+from scripted import Scripted, path
 from threadpoolctl import threadpool_limits
 
 from solvers.adagrad import AdaGrad, FullAdaGrad
@@ -17,33 +20,7 @@ from solvers.shampoo import Shampoo
 
 torch.set_num_threads(1)
 
-
-class Scripted:
-    """Answers with given gradients, whatever the point."""
-
-    def __init__(self, gradients):
-        self.remaining = iter(gradients)
-
-    def grad(self, x, redraw=True):
-        return next(self.remaining)
-
-
-def gradients(count, *shape, seed=0, spread=3.0):
-    """Gaussian tensors, each with a scale of its own between e^-spread and e^spread."""
-    generator = torch.Generator().manual_seed(seed)
-    scales = torch.exp(spread * (2 * torch.rand(count, generator=generator, dtype=torch.float64) - 1))
-    g = torch.randn(count, *shape, generator=generator, dtype=torch.float64)
-    return scales.reshape(-1, *[1] * len(shape)) * g
-
-
-def path(solver, g, x0=None):
-    """All iterates after the first, (steps, *shape)."""
-    x = torch.zeros_like(g[0]) if x0 is None else x0
-    state, oracle, seen = solver.init(x), Scripted(g), []
-    for _ in g:
-        x, state = solver.step(x, state, oracle)
-        seen.append(x)
-    return torch.stack(seen)
+gradients = partial(scripted.gradients, spread=3.0)
 
 
 def torch_path(optimizer_class, g, x0, schedule=None, **settings):

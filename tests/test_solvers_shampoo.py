@@ -9,6 +9,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.linalg import fractional_matrix_power
+from scripted import Scripted, gradients, path
 from threadpoolctl import threadpool_limits
 
 from solvers.shampoo import Shampoo
@@ -17,34 +18,6 @@ torch.set_num_threads(1)
 
 ROOTS = ["eigh", "newton"]
 both = pytest.mark.parametrize("root", ROOTS)
-
-
-class Scripted:
-    """Answers with given gradients, whatever the point."""
-
-    def __init__(self, gradients):
-        self.remaining = iter(gradients)
-
-    def grad(self, x, redraw=True):
-        return next(self.remaining)
-
-
-def gradients(count, *shape, seed=0, spread=1.0):
-    """Gaussian matrices, each with a scale of its own between e^-spread and e^spread."""
-    generator = torch.Generator().manual_seed(seed)
-    scales = torch.exp(spread * (2 * torch.rand(count, generator=generator, dtype=torch.float64) - 1))
-    g = torch.randn(count, *shape, generator=generator, dtype=torch.float64)
-    return scales.reshape(-1, *[1] * len(shape)) * g
-
-
-def path(solver, g, x0=None):
-    """All iterates after the first, (steps, *batch, m, n)."""
-    x = torch.zeros_like(g[0]) if x0 is None else x0
-    state, oracle, seen = solver.init(x), Scripted(g), []
-    for _ in g:
-        x, state = solver.step(x, state, oracle)
-        seen.append(x)
-    return torch.stack(seen)
 
 
 def polar(g):

@@ -6,6 +6,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scripted import Scripted
 
 from problems.oracle import Oracle
 from problems.quadratics import quadratic
@@ -23,16 +24,6 @@ every_norm = pytest.mark.parametrize("norm", lmo.NORMS.values(), ids=lmo.NORMS)
 
 def normal(*shape, seed=0):
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
-
-
-class Scripted:
-    """Answers with gradients given in advance (T, *batch, *shape)."""
-
-    def __init__(self, gradients):
-        self.gradients = iter(gradients)
-
-    def grad(self, x):
-        return next(self.gradients)
 
 
 def path(solver, oracle, x0, steps):
