@@ -96,9 +96,9 @@ def agrees(measured: ArrayLike, predicted: ArrayLike, tolerance: float = ROUNDIN
 
 
 def equals_exactly(measured: ArrayLike, predicted: ArrayLike) -> Verdict:
-    """Integer hitting times equal predicted integers; a censored time (negative) or none at all is inconclusive."""
+    """Integer hitting times equal predicted integers; a censored time (negative, NaN) or none at all is inconclusive."""
     measured, predicted = np.asarray(measured), np.asarray(predicted)
-    censored = int((measured < 0).sum())
+    censored = int((~(measured >= 0)).sum())  # NaN as well
     wrong = int((measured != predicted)[measured >= 0].sum())
     evidence = {"compared": float(measured.size), "wrong": float(wrong), "censored": float(censored)}
     return Verdict(_decide(measured.size > 0 and wrong == censored == 0, wrong > 0), evidence)

@@ -69,6 +69,7 @@ def test_equals_exactly_says_each_word():
     assert equals_exactly([3, 5], [3, 4]).outcome == "refuted"
     assert equals_exactly([3, -1], [3, 4]).outcome == "inconclusive"
     assert equals_exactly([], []).outcome == "inconclusive"
+    assert equals_exactly([3, NAN], [3, 4]).outcome == "inconclusive"
 
 
 def test_agrees_says_each_word():
