@@ -28,6 +28,13 @@ def test_the_library_example_prints_what_it_promises(capsys):
     assert abs(float(mean) / float(theory) - 1) < 0.15  # three standard deviations of the mean of 1000 chi-squares
 
 
+def test_the_methods_of_norms_descend(capsys):
+    exec(block("random_matrix_regression"), {})
+    gaps = dict(re.findall(r"^(\w+) ([\d.e-]+)$", capsys.readouterr().out, re.M))
+    assert gaps.keys() == {"Shampoo", "Muon", "LMODescent"}
+    assert all(float(gap) < 0.01 for gap in gaps.values())
+
+
 def test_the_problem_example_is_certified():
     names = {"torch": torch, "FiniteSum": FiniteSum, "deterministic": deterministic}
     exec(block("def half_square"), names)

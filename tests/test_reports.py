@@ -95,6 +95,18 @@ def test_every_page_shows_the_files_it_names(module):
     assert all((FULL / name.replace(".svg", ".pdf")).exists() for name in named)
 
 
+@pytest.mark.parametrize("path", sorted(FULL.glob("*.md")), ids=lambda path: path.stem)
+def test_tables_are_intact(path):
+    """As many cells in every row; and no bar inside mathematics, which Markdown would take out of its backslash."""
+    cells = None
+    for line in path.read_text().splitlines():
+        count = len(re.findall(r"(?<!\\)\|", line)) if line.startswith("|") else None
+        assert None in (cells, count) or count == cells, line
+        if path.stem != "ledger":  # whose cells hold no mathematics between dollar signs
+            assert count is None or not re.search(r"\$[^$]*\|[^$|]*\$", line.replace(" | ", " ")), line
+        cells = count
+
+
 def test_nothing_in_the_full_report_is_left_over():
     """Every file belongs to a study of today."""
     names = [m.rpartition(".")[2] for m in catalogue()]
