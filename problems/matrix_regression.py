@@ -68,8 +68,8 @@ def matrix_regression(A: Tensor, B: Tensor, target: Tensor, start: Tensor | None
 def random_matrix_regression(
     m: int, n: int, condition: float | Tensor, generator: Generator, rank: int | None = None
 ) -> FiniteSum:
-    """A (m, m) and B (n, n) random rotations of singular values log-spaced in [1/condition, 1], so L = 1 and mu =
-    condition^-4; W* a Gaussian matrix of this rank with ||W*||_F = 1, start 0.
+    """A (m, m) and B (n, n) random rotations of singular values log-spaced in [1/condition, 1], so L = 1 and, for m, n
+    >= 2, mu = condition^-4; W* a Gaussian matrix of this rank with ||W*||_F = 1, start 0.
 
     condition: a number >= 1, or a tensor (*sweep, 1, 1) of them with a further axis of length 1 for each replicate axis,
     as in (6, 1, 1, 1) against W of shape (6, replicates, m, n). Raises ValueError for others, or a rank out of range.

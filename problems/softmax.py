@@ -8,7 +8,7 @@ eigenvalues lambda_1 >= lambda_2 >= ... of A^T A/n, L in l2 and L of ||grad f(x)
 
     l2:        lambda_1/2 + l2,  and ||a_i||^2/2 + l2 for a component        sharp in the limit when A has a constant column
     spectral:  (lambda_1 + ... + lambda_r)/2 + l2 min(d, K),  r = min(d, K-1)                              sharp for K = 2
-    linf:      (1/n) sum_i ||a_i||_1^2 + l2 d K,  as the entries of u_i are at most ||a_i||_1                   not sharp
+    linf:      (1/n) sum_i ||a_i||_1^2 + l2 d K,  as the entries of u_i are at most ||a_i||_1        not sharp in general
 
 Spectral: the variance does not see the mean of u, so V may be taken with V 1 = 0, hence of rank r, and (1/n) sum_i
 ||V^T a_i||^2 = tr(V V^T A^T A/n) with 0 <= V V^T <= I is at most the sum of the r largest eigenvalues (Ky Fan).
@@ -200,11 +200,6 @@ def _certified(A: Tensor, Y: Tensor, l2: float, x: Tensor, g: Tensor) -> tuple[f
     error = g**2 / (1.6 * m if l2 == 0 else 2 * m) + rounding * (f + 2 * float((A.abs() @ x.abs()).amax(-1).mean()) + 1)
     # the computed gap ignores <grad f(x), at - x>: harmless while ||at - x|| is a thousand times g/m
     return f, error, float(eigenvalues[-1]) / 2 * (1e3 * g / m) ** 2
-
-
-def digits(l2: float = 1e-3) -> FiniteSum:
-    """Ten classes on all 1797 images of the digits, on the rows of `digits_rows`."""
-    return softmax(*digits_rows(), l2, name="digits, 10 classes")
 
 
 def digits_rows() -> tuple[Tensor, Tensor]:

@@ -33,12 +33,13 @@ R. Anil et al. (2020), arXiv:2002.09018, z is (p+1)/2 over the Frobenius norm fo
 from __future__ import annotations
 
 import math
+from numbers import Real
 from typing import Literal, get_args
 
 import torch
 from torch import Tensor
 
-from solvers.ranges import at_least_zero
+from solvers.ranges import at_least_zero, shown, tensors
 
 Method = Literal["eigh", "newton"]
 
@@ -58,10 +59,11 @@ def inverse_root(
     integer for newton; for a negative eps, and an unknown method. newton raises it for A + eps I that is not definite or
     too ill conditioned, kappa > 1/(d u).
     """
-    known(method=method)
+    check_method(method=method)
     at_least_zero(eps=eps)
-    if not power > 0 or (method == "newton" and power % 1 != 0):
-        raise ValueError(f"power is {power}; accepted are {'integers >= 1' if method == 'newton' else 'numbers > 0'}")
+    if not (isinstance(power, Real) and power > 0) or (method == "newton" and power % 1 != 0):
+        raise ValueError(f"power is {shown(power)}; accepted are {'integers >= 1' if method == 'newton' else 'numbers > 0'}")
+    tensors(A=A)
     if A.ndim < 2 or A.shape[-1] != A.shape[-2] or A.shape[-1] == 0:
         raise ValueError(f"A has shape {tuple(A.shape)}; accepted are square matrices (*batch, d, d), d >= 1")
     if A.dtype not in (torch.float32, torch.float64):
@@ -83,7 +85,7 @@ def inverse_root(
     return _by_eigenvalues(A, power, eps) if method == "eigh" else _by_newton(A, int(power), eps, iterations)
 
 
-def known(**methods: str) -> None:
+def check_method(**methods: str) -> None:
     """Raises ValueError for a method of inverse roots that does not exist."""
     for name, method in methods.items():
         if method not in get_args(Method):

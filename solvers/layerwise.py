@@ -19,16 +19,26 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from solvers.ranges import is_integer
 from solvers.solver import Solver, State
 
 
 @dataclass(frozen=True, eq=False)
 class Part:
-    """x[..., where], read as an array of shape `shape`, and the solver that moves it."""
+    """x[..., where], read as an array of shape `shape`, and the solver that moves it.
+
+    Raises ValueError for a slice without a start and a stop, and for a shape that is no tuple of integers.
+    """
 
     where: slice
     shape: tuple[int, ...]
     solver: Solver
+
+    def __post_init__(self):
+        if not (isinstance(self.where, slice) and is_integer(self.where.start) and is_integer(self.where.stop)):
+            raise ValueError(f"where is {self.where!r}; accepted are slices with a start and a stop, such as slice(0, 6)")
+        if not (isinstance(self.shape, tuple) and all(map(is_integer, self.shape))):
+            raise ValueError(f"shape is {self.shape!r}; accepted are tuples of integers, such as (5,) and (2, 3)")
 
     def of(self, x: Tensor) -> Tensor:
         """(*batch, P) -> (*batch, *shape)."""

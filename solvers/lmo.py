@@ -39,11 +39,15 @@ norms of singular values.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from numbers import Real
 
 import torch
 from torch import Tensor
+
+from solvers.ranges import is_integer, real_floating, shown
 
 Map = Callable[[Tensor], Tensor]
 
@@ -76,11 +80,10 @@ class Norm:
         return self._applied(self.lmo_of, "g", g, strict)
 
     def _applied(self, function: Map, what: str, point: Tensor, strict: bool) -> Tensor:
+        real_floating(**{what: point})
         if point.ndim < self.ndim or 0 in point.shape[-self.ndim :]:
             accepted = "vectors (*batch, d)" if self.ndim == 1 else "matrices (*batch, m, n)"
             raise ValueError(f"{what} has shape {tuple(point.shape)}; the norm {self.name} accepts {accepted}, not empty")
-        if not point.is_floating_point():
-            raise ValueError(f"{what} has dtype {point.dtype}; accepted are real floating-point tensors")
         if point.dtype in (torch.bfloat16, torch.float16):
             return self._applied(function, what, point.float(), strict).to(point.dtype)
         # a finite sum has finite terms; an infinite one may still have
@@ -95,8 +98,9 @@ class Norm:
 
 def lp(p: float) -> Norm:
     """(sum |x_i|^p)^(1/p) for 1 <= p <= inf. Raises ValueError for another p."""
-    if isinstance(p, bool) or not isinstance(p, int | float) or not p >= 1:
-        raise ValueError(f"p is {p!r}; accepted are numbers from 1 to inf")
+    if isinstance(p, bool) or not isinstance(p, Real) or not p >= 1:
+        raise ValueError(f"p is {shown(p)}; accepted are numbers from 1 to inf")
+    p = float(p)
     if p == 1:
         return Norm("l1", 1, _sum, _largest, _basis_vector)
     if p == math.inf:
@@ -135,8 +139,9 @@ def ky_fan(k: int) -> Norm:
 
     Raises ValueError for k < 1 or no integer, and its methods for k > d.
     """
-    if isinstance(k, bool) or not isinstance(k, int) or k < 1:
-        raise ValueError(f"k is {k!r}; accepted are integers from 1 to d")
+    if not is_integer(k) or k < 1:
+        raise ValueError(f"k is {shown(k)}; accepted are integers from 1 to d")
+    k = int(k)
 
     def checked(x: Tensor) -> Tensor:
         if k > x.shape[-1]:
@@ -162,7 +167,8 @@ def schatten(p: float) -> Norm:
         return FROBENIUS
     if p == 1:
         return _of_singular_values("nuclear", lp(1), support=1)
-    return _of_singular_values("spectral" if p == math.inf else f"schatten_{p}", lp(p))
+    gauge = lp(p)
+    return _of_singular_values("spectral" if p == math.inf else f"schatten_{p:g}", gauge)
 
 
 def ky_fan_spectral(k: int) -> Norm:
@@ -279,18 +285,33 @@ NAMED = (
     *(L1, L2, LINF, FROBENIUS, SPECTRAL, NUCLEAR, COLUMN, ROW, MAX_ABS),
     *(RMS_TO_RMS, L1_TO_RMS, RMS_TO_LINF, SIGN),
 )
+PREFIXES = {"l": "lp", "ky_fan_": "ky_fan", "schatten_": "schatten", "ky_fan_spectral_": "ky_fan_spectral"}
 FAMILIES = {"lp": (lp, "p"), "ky_fan": (ky_fan, "k"), "schatten": (schatten, "p"), "ky_fan_spectral": (ky_fan_spectral, "k")}
 # every named norm, and members of each family: the list for laws that hold for every norm
 NORMS = {n.name: n for n in (*NAMED, lp(1.5), lp(3), ky_fan(2), schatten(1.5), schatten(3), ky_fan_spectral(2))}
 
 
 def norm(name: str, **parameters: float) -> Norm:
-    """A norm by name: norm("spectral"), norm("lp", p=3). Raises ValueError for a name or parameter that is none."""
-    if name in NORMS and not parameters:
-        return NORMS[name]
+    """A norm by name: norm("spectral"), norm("lp", p=3), or as it prints, norm("l3").
+
+    Raises ValueError for a name or parameter that is none.
+    """
+    if not parameters:
+        if name in NORMS:
+            return NORMS[name]
+        if printed := re.fullmatch(rf"({'|'.join(PREFIXES)})(\d+(?:\.\d+)?(?:e\+\d+)?)", str(name)):
+            prefix, number = printed.groups()
+            return FAMILIES[PREFIXES[prefix]][0](int(number) if number.isdecimal() else float(number))
     family, parameter = FAMILIES.get(name, (None, None))
     if {parameter} != set(parameters):
         given = "".join(f", {key}={value!r}" for key, value in parameters.items())
         families = ", ".join(f"{family} with {parameter}" for family, (_, parameter) in FAMILIES.items())
-        raise ValueError(f"norm is {name!r}{given}; accepted are {families}, and {', '.join(NORMS)}")
+        raise ValueError(f"norm is {name!r}{given}; accepted are {families}, and names such as {', '.join(NORMS)}")
     return family(**parameters)
+
+
+def check_norm(**norms: Norm) -> None:
+    """Raises ValueError for anything but a `Norm`."""
+    for name, value in norms.items():
+        if not isinstance(value, Norm):
+            raise ValueError(f'{name} is {shown(value)}; accepted are norms such as solvers.lmo.norm("l2")')

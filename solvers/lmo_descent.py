@@ -27,8 +27,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from solvers.lmo import Norm
-from solvers.ranges import at_least_zero, below_one
+from solvers.lmo import Norm, check_norm
+from solvers.ranges import at_least_zero, below_one, holds, shown
 from solvers.schedules import Schedule, step_size
 
 
@@ -36,8 +36,8 @@ from solvers.schedules import Schedule, step_size
 class LMODescent:
     """x + lr * lmo(m), or (1 - lr) x + lr * radius * lmo(m); the trailing `norm.ndim` axes of x form one point.
 
-    Raises ValueError for a negative lr, a momentum outside [0, 1), a radius that is not positive and, with a radius, an lr
-    that is found outside [0, 1].
+    Raises ValueError for a negative lr, a norm that is no `Norm`, a momentum outside [0, 1), a radius that is not positive
+    and, with a radius, an lr that is found outside [0, 1].
     """
 
     lr: Schedule
@@ -48,16 +48,17 @@ class LMODescent:
 
     def __post_init__(self):
         at_least_zero(lr=self.lr)
+        check_norm(norm=self.norm)
         below_one(momentum=self.momentum)
-        if self.radius is not None and not (torch.as_tensor(self.radius) > 0).all():
-            raise ValueError(f"radius is {self.radius}; accepted are positive numbers, or None for no ball")
+        if self.radius is not None and not holds(self.radius, lambda radius: radius > 0):
+            raise ValueError(f"radius is {shown(self.radius)}; accepted are positive numbers, or None for no ball")
         if not callable(self.lr):
             self._step_size(0)
 
     def _step_size(self, k: int) -> float | Tensor:
         lr = step_size(self.lr, k)
-        if self.radius is not None and not ((torch.as_tensor(lr) >= 0) & (torch.as_tensor(lr) <= 1)).all():
-            raise ValueError(f"lr is {lr} at step {k}; accepted are numbers from 0 to 1, which keep x in the ball")
+        if self.radius is not None and not holds(lr, lambda lr: (lr >= 0) & (lr <= 1)):
+            raise ValueError(f"lr is {shown(lr)} at step {k}; accepted are numbers from 0 to 1, which keep x in the ball")
         return lr
 
     def init(self, x: Tensor) -> tuple[Tensor, int]:

@@ -28,7 +28,7 @@ import torch
 from torch import Tensor
 
 from solvers.polar import ExactPolar
-from solvers.ranges import at_least_zero, below_one
+from solvers.ranges import at_least_zero, below_one, matrices
 from solvers.schedules import Schedule, step_size
 
 SCALES: dict[str | None, Callable[[int, int], float]] = {
@@ -47,7 +47,8 @@ class Averaged(NamedTuple):
 class Muon:
     """x - lr * scale * orthogonalize(momentum), for points that are matrices: the last two axes of x.
 
-    Raises ValueError for a negative lr or weight_decay, a momentum outside [0, 1), an unknown scale, and vectors.
+    Raises ValueError for a negative lr or weight_decay, a momentum outside [0, 1), an unknown scale, and an x that is no
+    real floating-point matrix; a *batch* of vectors cannot be told from a matrix, and is taken for one.
     """
 
     lr: Schedule
@@ -64,8 +65,7 @@ class Muon:
             raise ValueError(f"scale is {self.scale!r}; accepted are {', '.join(map(repr, SCALES))}")
 
     def init(self, x: Tensor) -> Averaged:
-        if x.ndim < 2:
-            raise ValueError(f"x has shape {tuple(x.shape)}; accepted are matrices (*batch, m, n)")
+        matrices(x=x)
         return Averaged(torch.zeros_like(x), 0)
 
     def step(self, x: Tensor, state: Averaged, oracle) -> tuple[Tensor, Averaged]:

@@ -20,7 +20,7 @@ from typing import NamedTuple
 import numpy as np
 from mpmath import mp, mpf
 
-from solvers.ranges import positive_integer
+from solvers.ranges import is_integer, positive_integer
 
 Coefficients = tuple[float, ...]
 
@@ -29,7 +29,7 @@ CUSHION = 0.02407327424182761  # Amsel, Persson, Musco and Gower (2025), the cod
 
 
 def _checked_degree(degree: int) -> int:
-    if not (isinstance(degree, int) and degree >= 3 and degree % 2 == 1):
+    if not (is_integer(degree) and degree >= 3 and degree % 2 == 1):
         raise ValueError(f"degree is {degree!r}; accepted are odd integers >= 3")
     return (degree - 1) // 2
 
@@ -74,14 +74,14 @@ def greedy_composition(
 
     cushion > 0 is the published variant. safety > 1 replaces all but the last polynomial by p(x/safety), which keeps
     values up to safety * u inside; `errors` are those of safety = 1. ValueError for steps < 1, an even degree, 0 < low
-    <= high violated, cushion outside [0, 1) or safety < 1.
+    <= high violated, cushion outside [0, 1) or safety outside [1, inf).
     """
     _checked_interval(low, high)
     positive_integer(steps=steps)
     if not 0 <= cushion < 1:
         raise ValueError(f"cushion is {cushion!r}; accepted are numbers in [0, 1)")
-    if not safety >= 1:
-        raise ValueError(f"safety is {safety!r}; accepted are numbers >= 1")
+    if not 1 <= safety < float("inf"):
+        raise ValueError(f"safety is {safety!r}; accepted are finite numbers >= 1")
     polynomials, errors = [], []
     l, u = mpf(low), mpf(high)
     for t in range(steps):

@@ -10,7 +10,8 @@ rank r is the partial isometry U_r V_r^T, zero for G = 0. Convergence of a polyn
 singular value of G/||G||_F: none reaches a value far below the range it was made for.
 
 Orthogonalizers are called with matrices (*batch, m, n) and return (*batch, m, n) in the dtype of G; `dtype` is the
-precision of the iteration. They raise ValueError for a vector, and for entries that are not finite.
+precision of the iteration. They raise ValueError for what is no real floating-point tensor of matrices, for an axis of
+length 0, and for entries that are not finite.
 
 Higham (2008), Functions of Matrices, chapter 8; K. Jordan (2024); Amsel, Persson, Musco and Gower (2025),
 arXiv:2505.16932.
@@ -24,18 +25,22 @@ import torch
 from torch import Tensor
 
 from solvers.odd_polynomials import CUSHION, MUON, Coefficients, greedy_composition, pade_polynomial
-from solvers.ranges import positive_integer
+from solvers.ranges import at_least_zero, matrices, positive_integer, shown
 
 
 def _checked(g: Tensor) -> Tensor:
-    if g.ndim < 2:
-        raise ValueError(f"g has shape {tuple(g.shape)}; accepted are matrices (*batch, m, n)")
+    matrices(g=g)
     if not torch.isfinite(g).all():
         raise ValueError(f"g contains {g[~g.isfinite()][0]:g}; accepted are finite entries")
     return g
 
 
-def scaled(g: Tensor) -> tuple[Tensor, Tensor]:
+def _check_dtype(dtype: torch.dtype | None) -> None:
+    if dtype is not None and not (isinstance(dtype, torch.dtype) and dtype.is_floating_point):
+        raise ValueError(f"dtype is {shown(dtype)}; accepted are floating-point dtypes of torch, and None for that of g")
+
+
+def _scaled(g: Tensor) -> tuple[Tensor, Tensor]:
     """g/s and s (*batch, 1, 1), the power of two that brings the largest entry to [1, 2); s = 1 for g = 0.
 
     Exact, so that no norm of a matrix of floats overflows or underflows.
@@ -54,8 +59,11 @@ class ExactPolar:
 
     dtype: torch.dtype | None = None
 
+    def __post_init__(self):
+        _check_dtype(self.dtype)
+
     def __call__(self, g: Tensor) -> Tensor:
-        x, _ = scaled(_checked(g))
+        x, _ = _scaled(_checked(g))
         dtype = self.dtype or g.dtype
         x = x.to(dtype if dtype in (torch.float32, torch.float64) else torch.float32)
         U, S, Vh = torch.linalg.svd(x, full_matrices=False)
@@ -66,7 +74,7 @@ class ExactPolar:
 
 def _through(polynomials: tuple[Coefficients, ...], g: Tensor, dtype, safety=1.0, plus=0.0, least=0.0) -> Tensor:
     """p_T(...p_1(g/N)), N = max(safety ||g||_F + plus, least), and 1 for g = 0."""
-    x, s = scaled(_checked(g))
+    x, s = _scaled(_checked(g))
     x, s = x.to(dtype or g.dtype), s.to(torch.promote_types(g.dtype, torch.float32))
     wide = x.shape[-2] <= x.shape[-1]
     x = (x if wide else x.mT).reshape(-1, min(g.shape[-2:]), max(g.shape[-2:]))
@@ -104,6 +112,7 @@ class NewtonSchulz:
     def __post_init__(self):
         positive_integer(steps=self.steps)
         pade_polynomial(self.degree)
+        _check_dtype(self.dtype)
 
     @property
     def polynomials(self) -> tuple[Coefficients, ...]:
@@ -123,6 +132,8 @@ class MuonQuintic:
 
     def __post_init__(self):
         positive_integer(steps=self.steps)
+        at_least_zero(eps=self.eps)
+        _check_dtype(self.dtype)
 
     @property
     def polynomials(self) -> tuple[Coefficients, ...]:
@@ -151,6 +162,8 @@ class PolarExpress:
 
     def __post_init__(self):
         _ = self.polynomials  # derived once, cached; refuses what cannot be derived
+        at_least_zero(eps=self.eps)
+        _check_dtype(self.dtype)
 
     @property
     def polynomials(self) -> tuple[Coefficients, ...]:

@@ -65,16 +65,18 @@ MATRIX_NORMS = {
     "row": (rows, *lp(np.inf), lambda m, n: 1.0),
     "rms_to_linf": (rows, *lp(np.inf), lambda m, n: np.sqrt(n)),
 }
+NUMBER = r"([1-9]\d*(?:\.\d+)?(?:e\+\d+)?)"
 FAMILIES = {  # pattern: number of axes of a point, norm and dual norm for a parameter
-    r"l([1-9]\d*\.?\d*|inf)": (1, lambda p: lp(float(p))),
+    rf"l{NUMBER}": (1, lambda p: lp(float(p))),
+    r"l(inf)": (1, lambda p: lp(float(p))),
     r"ky_fan_([1-9]\d*)": (1, lambda k: ky_fan(int(k))),
-    r"schatten_([1-9]\d*\.?\d*)": (2, lambda p: lp(float(p))),
+    rf"schatten_{NUMBER}": (2, lambda p: lp(float(p))),
     r"ky_fan_spectral_([1-9]\d*)": (2, lambda k: ky_fan(int(k))),
 }
 
 
 def named(name: str, shape: tuple[int, ...]) -> tuple[Batched, Batched]:
-    """Norm and dual norm of points of that shape; raises ValueError for a name that is none or does not fit it."""
+    """Norm and dual norm of points of that shape; raises ValueError for a name that is none or does not fit them."""
     family = next(((f, match[1]) for pattern, f in FAMILIES.items() if (match := re.fullmatch(pattern, name))), None)
     if name not in MATRIX_NORMS and family is None:
         accepted = ", ".join(("l1", "l1.5", "linf", "ky_fan_2", "schatten_3", "ky_fan_spectral_2", *MATRIX_NORMS))
@@ -83,6 +85,8 @@ def named(name: str, shape: tuple[int, ...]) -> tuple[Batched, Batched]:
     if len(shape) != ndim:
         accepted = "vectors (d,)" if ndim == 1 else "matrices (m, n)"
         raise ValueError(f"g has shape {shape}; the norm {name!r} takes {accepted}")
+    if "ky_fan" in name and int(family[1]) > min(shape):
+        raise ValueError(f"norm is {name!r}; accepted are integers k from 1 to d = {min(shape)}")
     if family is None:
         vector, norm, dual, factor = MATRIX_NORMS[name]
         c = factor(*shape)

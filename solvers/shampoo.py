@@ -33,8 +33,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from solvers.inverse_root import Method, inverse_root, known
-from solvers.ranges import at_least_zero, below_one, positive_integer
+from solvers.inverse_root import Method, check_method, inverse_root
+from solvers.ranges import at_least_zero, below_one, matrices, positive_integer
 from solvers.schedules import Schedule, step_size
 
 
@@ -52,7 +52,8 @@ class Shampoo:
 
     beta None sums the statistics, a number averages them. Tensor hyperparameters other than lr are constant over a
     point, (*batch, 1, 1). Raises ValueError for a negative lr, eps or ridge, a beta outside [0, 1), an interval or
-    power < 1, an unknown root and a vector; the Newton root also for singular statistics.
+    power < 1, an unknown root and an x that is no matrix of float32 or float64; the Newton root also for singular
+    statistics.
     """
 
     lr: Schedule
@@ -67,15 +68,16 @@ class Shampoo:
     def __post_init__(self):
         at_least_zero(lr=self.lr, eps=self.eps, ridge=self.ridge)
         positive_integer(interval=self.interval, power=self.power)
-        known(root=self.root)
+        check_method(root=self.root)
         if self.beta is not None:
             below_one(beta=self.beta)
         elif self.bias_correction:
             raise ValueError("bias_correction is True; accepted with beta = None, the sum, is False")
 
     def init(self, x: Tensor) -> Statistics:
-        if x.ndim < 2:
-            raise ValueError(f"x has shape {tuple(x.shape)}; accepted are matrices (*batch, m, n)")
+        matrices(x=x)
+        if x.dtype not in (torch.float32, torch.float64):  # those of the roots
+            raise ValueError(f"x has dtype {x.dtype}; accepted are float32 and float64")
         L, R = ((self.eps * torch.eye(d, dtype=x.dtype, device=x.device)).expand(*x.shape[:-2], d, d) for d in x.shape[-2:])
         return Statistics(L, R, L, R, 0)  # the roots are renewed before their first use
 

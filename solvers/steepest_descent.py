@@ -20,17 +20,25 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from solvers.lmo import Norm
+from solvers.lmo import Norm, check_norm
+from solvers.ranges import at_least_zero
 from solvers.schedules import Schedule, step_size
 from solvers.solver import dot
 
 
 @dataclass(frozen=True, eq=False)
 class SteepestDescent:
-    """x + lr * ||g||_* * lmo(g); the trailing `norm.ndim` axes of x form one point."""
+    """x + lr * ||g||_* * lmo(g); the trailing `norm.ndim` axes of x form one point.
+
+    Raises ValueError for a negative lr and for a norm that is no `Norm`.
+    """
 
     lr: Schedule
     norm: Norm
+
+    def __post_init__(self):
+        at_least_zero(lr=self.lr)
+        check_norm(norm=self.norm)
 
     def init(self, x: Tensor) -> int:
         return 0

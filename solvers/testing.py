@@ -8,27 +8,31 @@ r"""Property-test a linear minimization oracle: hard inputs, and an assertion th
         assert_lmo(my_lmo, "spectral", g)
 
 `vectors` and `matrices` are hypothesis strategies whose examples have ties, zeros, zero rows and columns, low rank,
-repeated singular values, one row or column, entries of very different size, and scales from denormals to 1e300.
+repeated singular values, one row or column, entries of very different size, and scales from denormals to 1e300 or what
+the type allows. extreme=False leaves out the last two, for an LMO that squares its entries. dtype is a type of numpy, for
+arrays, or of torch, for tensors: matrices(dtype=torch.float32).
 
 `assert_lmo(lmo, norm, g)` checks that x = lmo(g) has the shape of g, lies in the ball ||x|| <= 1, attains the dual value
 <g, x> = -||g||_* and beats every feasible point that is tried: points built from g (its signs, powers, single entries,
 normalized rows and columns, singular vectors), random ones, and those of a local search from the best of them. Where the
 ratio <-g, y>/||y|| is positive, each of its local maxima is global, so a local search from a wrong x finds a better point.
 
-norm is a name or any function of one point. `solvers/reference_norms.py` says in numpy what the names mean, and shares
-nothing with `solvers/lmo.py`; for a norm of yours without a dual, optimality is what the points tried say. Nothing is
-random from one run to the next: the points depend on g alone.
+norm is a name, any function of one point, or an object with `value` and `dual`, two such functions.
+`solvers/reference_norms.py` says in numpy what the names mean, and shares nothing with `solvers/lmo.py`; for a norm of
+yours without a dual, optimality is what the points tried say. Nothing is random from one run to the next: the points
+depend on g alone.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from typing import Protocol
 
 import numpy as np
 import torch
 from hypothesis import strategies as st
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike, DTypeLike, NDArray
 from torch import Tensor
 
 from solvers.reference_norms import Batched, named
@@ -36,28 +40,52 @@ from solvers.reference_norms import Batched, named
 Array = NDArray[np.float64]
 Point = Array | Tensor
 
-SCALES = (1.0, 1e-8, 1e8, 1e-160, 1e160, 1e-300, 1e300, 5e-324)
+SCALES = {  # from denormals to where squares overflow and entries do not
+    "float64": (1.0, 1e-8, 1e8, 1e-160, 1e160, 1e-300, 1e300, 5e-324),
+    "float32": (1.0, 1e-8, 1e8, 1e-20, 1e20, 1e-36, 1e36, 1.5e-45),
+    "bfloat16": (1.0, 1e-8, 1e8, 1e-20, 1e20, 1e-36, 1e36, 1e-40),
+    "float16": (1.0, 1e-2, 1e2, 1e-4, 1e3, 6e-8),
+}
 POWERS = (0.0, 0.25, 1 / 3, 0.5, 1.0, 2.0, 3.0, 4.0)
 RANDOM, ROUNDS = 32, 12
 
 
-def vectors(min_size: int = 1, max_size: int = 6, *, extreme: bool = True, torch: bool = False) -> st.SearchStrategy:
-    """Vectors (d,) of float64 as numpy arrays, or as tensors; extreme=False keeps to entries from -10 to 10."""
-    entries = st.integers(min_size, max_size).flatmap(lambda d: st.lists(_entry(), min_size=d, max_size=d))
-    return _finished(entries.map(np.array), extreme, torch)
+class ValueAndDual(Protocol):
+    """A norm and its dual, such as those of `solvers/lmo.py`."""
+
+    def value(self, x: Point) -> float: ...
+
+    def dual(self, g: Point) -> float: ...
 
 
-def matrices(min_side: int = 1, max_side: int = 5, *, extreme: bool = True, torch: bool = False) -> st.SearchStrategy:
-    """Matrices (m, n) of float64 as numpy arrays, or as tensors; extreme=False keeps to entries from -50 to 50."""
-    return _finished(_matrix(st.integers(min_side, max_side)), extreme, torch)
+def vectors(
+    min_size: int = 1, max_size: int = 6, *, extreme: bool = True, dtype: DTypeLike | torch.dtype = np.float64
+) -> st.SearchStrategy:
+    """Vectors (d,) as numpy arrays or, for a dtype of torch, as tensors.
+
+    extreme=False keeps to entries that are 0 or from 1e-3 to 10 in size. ValueError for a dtype not in `SCALES`.
+    """
+    entries = st.integers(min_size, max_size).flatmap(lambda d: st.lists(_entry(extreme), min_size=d, max_size=d))
+    return _finished(entries.map(np.array), extreme, dtype)
 
 
-def _entry() -> st.SearchStrategy[float]:
-    return st.one_of(st.integers(-3, 3).map(float), st.floats(-10, 10))
+def matrices(
+    min_side: int = 1, max_side: int = 5, *, extreme: bool = True, dtype: DTypeLike | torch.dtype = np.float64
+) -> st.SearchStrategy:
+    """Matrices (m, n) as numpy arrays or, for a dtype of torch, as tensors.
+
+    extreme=False keeps to entries that are 0 or from 1e-3 to 50 in size. ValueError for a dtype not in `SCALES`.
+    """
+    return _finished(_matrix(st.integers(min_side, max_side), _entry(extreme)), extreme, dtype)
+
+
+def _entry(extreme: bool) -> st.SearchStrategy[float]:
+    spread = st.floats(-10, 10) if extreme else st.integers(-640, 640).map(lambda i: i / 64)
+    return st.one_of(st.integers(-3, 3).map(float), spread)
 
 
 @st.composite
-def _matrix(draw: st.DrawFn, sides: st.SearchStrategy[int]) -> Array:
+def _matrix(draw: st.DrawFn, sides: st.SearchStrategy[int], entry: st.SearchStrategy[float]) -> Array:
     m, n = draw(sides), draw(sides)
     rank = draw(st.integers(1, min(m, n)))
 
@@ -74,21 +102,28 @@ def _matrix(draw: st.DrawFn, sides: st.SearchStrategy[int]) -> Array:
         rng = np.random.default_rng(draw(st.integers(0, 1000)))
         u, v = (np.linalg.qr(rng.standard_normal((side, side)))[0] for side in (m, n))
         return u[:, :rank] * np.sort(rng.integers(1, 3, rank))[::-1] @ v[:rank]
-    g = filled(m, n, _entry())
+    g = filled(m, n, entry)
     if kind == "zero row and column":
         g[draw(st.integers(0, m - 1))] = 0
         g[:, draw(st.integers(0, n - 1))] = 0
     return g
 
 
-def _finished(arrays: st.SearchStrategy[Array], extreme: bool, as_tensor: bool) -> st.SearchStrategy:
-    scaled = st.tuples(arrays, st.sampled_from(SCALES)).map(lambda pair: pair[0] * pair[1]) if extreme else arrays
-    return scaled.map(torch.from_numpy) if as_tensor else scaled
+def _finished(arrays: st.SearchStrategy[Array], extreme: bool, dtype: DTypeLike | torch.dtype) -> st.SearchStrategy:
+    as_tensor = isinstance(dtype, torch.dtype)
+    name = str(dtype).removeprefix("torch.") if as_tensor else np.dtype(dtype).name
+    if name not in SCALES:
+        raise ValueError(f"dtype is {dtype}; accepted are {', '.join(SCALES)}")
+    if extreme:
+        arrays = st.tuples(arrays, st.sampled_from(SCALES[name])).map(lambda pair: pair[0] * pair[1])
+    else:  # prescribed singular values may leave entries next to 0
+        arrays = arrays.filter(lambda a: ((a == 0) | (np.abs(a) >= 1e-3)).all())
+    return arrays.map(lambda a: torch.from_numpy(a).to(dtype) if as_tensor else a.astype(dtype))
 
 
 def assert_lmo(
     lmo: Callable[[Point], ArrayLike | Tensor],
-    norm: str | Callable[[Point], float],
+    norm: str | Callable[[Point], float] | ValueAndDual,
     g: Point,
     dual: Callable[[Point], float] | None = None,
     tolerance: float | None = None,
@@ -96,13 +131,17 @@ def assert_lmo(
     """Raise AssertionError, showing g, lmo(g) and why, unless lmo(g) minimizes <g, x> over ||x|| <= 1.
 
     g: one vector (d,) or matrix (m, n), numpy or torch; lmo, norm and dual are called with points of that type, and dual
-    (asked at g divided by its largest entry) is that of the name unless given. tolerance is relative, for feasibility and
+    (asked at g divided by its largest entry) is that of the norm unless given. tolerance is relative, for feasibility and
     value; by default 1e-9, or 16 times the spacing of the dtype of g where that is more.
-    Raises ValueError for a g that is not finite or fits no norm of that name, or a name that is none.
+    Raises ValueError for a g that is complex, not finite or fits no norm of that name, and a norm that is none.
     """
+    if g.is_complex() if isinstance(g, Tensor) else np.iscomplexobj(g):
+        raise ValueError("g has complex entries; accepted are real numbers")
     point = _array(g)
-    if point.ndim not in (1, 2) or not np.isfinite(point).all() or point.size == 0:
-        raise ValueError(f"g is {g!r}; accepted is one vector (d,) or matrix (m, n), finite and not empty")
+    if point.ndim not in (1, 2) or point.size == 0:
+        raise ValueError(f"g has shape {point.shape}; accepted is one vector (d,) or matrix (m, n), not empty")
+    if not np.isfinite(point).all():
+        raise ValueError(f"g contains {point[~np.isfinite(point)][0]:g}; accepted are finite entries")
     if tolerance is None:
         tolerance = max(1e-9, 16 * _spacing(g))
 
@@ -113,10 +152,14 @@ def assert_lmo(
         size, named_dual = named(norm, point.shape)
         dual_size = named_dual if dual is None else batched(dual)
     else:
-        size, dual_size = batched(norm), None if dual is None else batched(dual)
+        value_of, dual = getattr(norm, "value", norm), dual or getattr(norm, "dual", None)
+        if not callable(value_of):
+            raise ValueError(f"norm is {norm!r}; accepted are names, functions of one point and objects with value and dual")
+        size, dual_size = batched(value_of), None if dual is None else batched(dual)
     largest = np.abs(point).max()
     unit = point / largest if largest > 0 else point  # the minimizer ignores the scale, and unit cannot overflow
-    show = _Report(norm if isinstance(norm, str) else getattr(norm, "__name__", repr(norm)), point, largest)
+    name = norm if isinstance(norm, str) else getattr(norm, "__name__", repr(norm))
+    show = _Report(name, point, largest)
 
     try:
         answer = lmo(_like(g, point))

@@ -66,7 +66,7 @@ METHODS = (
 @claim(kind="proof", source="S30; theory/steepest_descent.py", planted=falsified(*S30))
 def gradient_descent(budget: Budget) -> Verdict:
     """S30: x - a g is the one minimizer of the linear model plus ||x - x_k||_2^2/(2a), and x - t g/||g||_2 the one minimizer
-    of the linear model on the sphere of radius t."""
+    of the linear model on the sphere of radius t (n = 3)."""
     return prove(*S30)
 
 
@@ -77,14 +77,18 @@ def gradient_descent(budget: Budget) -> Verdict:
 )
 def steps_in_any_norm(budget: Budget) -> Verdict:
     """S31: In any norm a ||g||_* lmo(g) minimizes <g, d> + ||d||^2/(2a), with value -(a/2)||g||_*^2, and t lmo(g) minimizes
-    <g, d> on the sphere of radius t; every other minimizer has the same length."""
+    <g, d> on the sphere of radius t; every other minimizer has the same length. The algebra of it, given <g, d> >=
+    -||g||_* ||d|| with equality at lmo(g), is
+    proved; that the closed forms attain it, for vectors of three entries and 2 x 3 matrices."""
     return prove(*ANY_NORM)
 
 
 @claim(kind="proof", source="S32; theory/norms.py", planted=falsified(*REDUCTION))
 def one_chamber_is_enough(budget: Budget) -> Verdict:
-    """S32: What holds in the chamber g_1 > ... > g_n > 0 holds everywhere: signed permutations change no value, no dual norm
-    and no pairing, no order or signs of x pair better than the sorted moduli (n = 2, 3), and c ||.|| has oracle lmo/c."""
+    """S32: Values, dual norms and pairings carry over from the chamber g_1 > ... > g_n > 0 by signed permutations,
+    which change
+    none of them (n = 2, 3, 4; l_p, l_1, l_2, l_inf and Ky Fan with k = 2), and to ties and zeros by continuity; uniqueness
+    does not. No order or signs of x pair better than the sorted moduli (n = 2, 3); c ||.|| has oracle lmo/c (n = 3)."""
     return prove(*REDUCTION)
 
 
@@ -105,7 +109,9 @@ def l1_l2_linf(budget: Budget) -> Verdict:
 @claim(kind="proof", source="S32, S33; theory/hoelder.py, theory/schatten.py", planted=falsified(*KY_FAN))
 def ky_fan(budget: Budget) -> Verdict:
     """S32: The dual of the Ky Fan norm, the sum of the k largest moduli or singular values, is max(g_1, ||g||_1/k); its LMO
-    is that of l_1 where g_1 is the maximum, and that of l_inf over k where it is not (n = 2, 3, 4, every k)."""
+    is that of l_1 where g_1 is the maximum, and that of l_inf over k where it is not (vectors n = 2, 3, 4, every k,
+    the choice of the case at n = 3, k = 2; three singular
+    values, k = 2)."""
     return prove(*KY_FAN)
 
 
@@ -115,8 +121,9 @@ def ky_fan(budget: Budget) -> Verdict:
     planted=falsified(*VON_NEUMANN),
 )
 def von_neumann(budget: Budget) -> Verdict:
-    """S33: <A, B> = tr(A^T B) is at most the sum of sigma_i(A) sigma_i(B) (each step of the proof in symbols, for up to four
-    singular values), and U diag(d) V^T attains it, so that every LMO of the singular values is one of matrices."""
+    """S33: <A, B> = tr(A^T B) is at most the sum of sigma_i(A) sigma_i(B) (each step of the proof in symbols: the trace and
+    Bessel's inequality for two singular values, the summation by parts for two to four), and U diag(d) V^T attains
+    it, so that every LMO of the singular values is one of matrices."""
     return prove(*VON_NEUMANN)
 
 
@@ -124,7 +131,8 @@ def von_neumann(budget: Budget) -> Verdict:
 def singular_values(budget: Budget) -> Verdict:
     """S33: The LMO of the Frobenius norm is -G/||G||_F, of the spectral norm -U V^T, unique iff G has full rank, of the
     nuclear norm -u_1 v_1^T, unique iff sigma_1 > sigma_2, of Schatten-p -U S^(q-1) V^T/||S||_q^(q-1); the duals are the
-    Frobenius, nuclear, spectral and Schatten-q norm."""
+    Frobenius, nuclear, spectral and Schatten-q norm (two and three singular values; uniqueness: spectral for 2 x 2
+    rotations U and V, nuclear for three singular values, its tie for 2 x 2; at least two singular values)."""
     return prove(*SINGULAR)
 
 
@@ -135,7 +143,9 @@ def singular_values(budget: Budget) -> Verdict:
 )
 def induced_norms(budget: Budget) -> Verdict:
     """S31: The norm of A from l_1 to l_p is its largest column in l_p, from l_p to l_inf its largest row in l_q; the LMO of
-    l_1 to l_2 divides columns by their lengths, of l_2 to l_inf rows, of l_1 to l_inf entries; each unique iff none is 0."""
+    l_1 to l_2 divides columns by their lengths, of l_2 to l_inf rows, of l_1 to l_inf entries; each unique iff none
+    is 0 (2 x 3 for
+    the norms, 2 x 3, 3 x 2, 1 x 3 and 3 x 1 for the LMO, three blocks and 2 x 2 for uniqueness)."""
     return prove(*INDUCED)
 
 
@@ -146,7 +156,8 @@ def induced_norms(budget: Budget) -> Verdict:
 )
 def rms_scalings(budget: Budget) -> Verdict:
     """S31: For m x n matrices RMS to RMS is sqrt(n/m) times the spectral norm with LMO -sqrt(m/n) U V^T; l_1 to RMS gives
-    columns of length sqrt m, RMS to l_inf rows of length 1/sqrt n, and n max |A_ij| the LMO -sign(G)/n."""
+    columns of length sqrt m, RMS to l_inf rows of length 1/sqrt n, and n max |A_ij| the LMO -sign(G)/n (the first for every
+    size, the others for 2 x 3, 3 x 2, 1 x 3 and 3 x 1)."""
     return prove(*RMS)
 
 
@@ -157,9 +168,10 @@ def rms_scalings(budget: Budget) -> Verdict:
     planted=falsified(*METHODS),
 )
 def methods_are_norms(budget: Budget) -> Verdict:
-    """S31: Adam with beta1 = beta2 = eps = 0 is sign descent and steps along the LMO of l_inf, normalized GD of l_2, greedy
+    """S31: Adam with beta1 = beta2 = eps = 0 is sign descent where g has no zero entry (so is its first step
+    for all betas) and steps along the LMO of l_inf, normalized GD of l_2, greedy
     coordinate descent of l_1, exact Muon and Shampoo without accumulation, (G G^T)^{-1/4} G (G^T G)^{-1/4} = U V^T, of the
-    spectral norm, for matrices of every size."""
+    spectral norm, for G of full rank and every size, roots taken on the range (pseudo-inverse); vectors: n = 3."""
     return prove(*METHODS)
 
 
@@ -222,48 +234,52 @@ class Form:
         return 8 * (m + n + amplified) + 2 * m * n if self.parts is singular else 4 * (m * n + amplified + 4)
 
 
-POWERS = r"$-\mathrm{sign}(g)\,|g|^{q-1}/\|g\|_q^{q-1}$"
-SPECTRAL_POWERS = r"$-U S^{q-1} V^\top/\|S\|_q^{q-1}$"
-FULL, NONZERO, ONCE = "full rank", "$g \\ne 0$", r"$\max_i |g_i|$ attained once"
+POWERS = r"$-\mathrm{sign}(g)\,\lvert g\rvert^{q-1}/\lVert g\rVert_q^{q-1}$"
+SPECTRAL_POWERS = r"$-U S^{q-1} V^\top/\lVert S\rVert_q^{q-1}$"
+FULL, NONZERO, ONCE = "full rank", "$g \\ne 0$", r"$\max_i \lvert g_i\rvert$ attained once"
 NO_ZERO, NO_COLUMN, NO_ROW = "no zero entry", "no zero column", "no zero row"
-KY = r"$g_1 > \|g\|_1/k$ and $g_1 > g_2$, or $g_1 < \|g\|_1/k$ and no zero"
-COLUMNS, ROWS = r"G_{:j}/\|G_{:j}\|_2$ in every column", r"G_{i:}/\|G_{i:}\|_2$ in every row"
+KY = r"$g_1 > \lVert g\rVert_1/k$ and $g_1 > g_2$, or $g_1 < \lVert g\rVert_1/k$ and no zero"
+COLUMNS, ROWS = r"G_{:j}/\lVert G_{:j}\rVert_2$ in every column", r"G_{i:}/\lVert G_{i:}\rVert_2$ in every row"
 FORMS: dict[str, Form] = {
-    "l1": Form(entries, 1, r"$\|g\|_\infty$", r"$-\mathrm{sign}(g_i) e_i$, $i = \arg\max |g_i|$", ONCE),
-    "l1.5": Form(entries, 1.5, r"$\|g\|_q$, $1/p + 1/q = 1$", POWERS, NONZERO),
-    "l2": Form(entries, 2, r"$\|g\|_2$", r"$-g/\|g\|_2$", NONZERO),
-    "l3": Form(entries, 3, r"$\|g\|_q$, $1/p + 1/q = 1$", POWERS, NONZERO),
-    "linf": Form(entries, np.inf, r"$\|g\|_1$", r"$-\mathrm{sign}(g)$", NO_ZERO),
+    "l1": Form(entries, 1, r"$\lVert g\rVert_\infty$", r"$-\mathrm{sign}(g_i) e_i$, $i = \arg\max \lvert g_i\rvert$", ONCE),
+    "l1.5": Form(entries, 1.5, r"$\lVert g\rVert_q$, $1/p + 1/q = 1$", POWERS, NONZERO),
+    "l2": Form(entries, 2, r"$\lVert g\rVert_2$", r"$-g/\lVert g\rVert_2$", NONZERO),
+    "l3": Form(entries, 3, r"$\lVert g\rVert_q$, $1/p + 1/q = 1$", POWERS, NONZERO),
+    "linf": Form(entries, np.inf, r"$\lVert g\rVert_1$", r"$-\mathrm{sign}(g)$", NO_ZERO),
     "ky_fan_2": Form(
-        entries, None, r"$\max(\|g\|_\infty, \|g\|_1/k)$", r"as $\ell_1$, or $-\mathrm{sign}(g)/k$", KY, k=2
+        *(entries, None),
+        r"$\max(\lVert g\rVert_\infty, \lVert g\rVert_1/k)$", r"as $\ell_1$, or $-\mathrm{sign}(g)/k$",
+        unique=KY,
+        k=2,
     ),
-    "frobenius": Form(entries, 2, r"$\|G\|_F$", r"$-G/\|G\|_F$", r"$G \ne 0$"),
+    "frobenius": Form(entries, 2, r"$\lVert G\rVert_F$", r"$-G/\lVert G\rVert_F$", r"$G \ne 0$"),
     "spectral": Form(singular, np.inf, r"$\sum_i \sigma_i$", r"$-U V^\top$", FULL),
     "nuclear": Form(singular, 1, r"$\sigma_1$", r"$-u_1 v_1^\top$", r"$\sigma_1 > \sigma_2$"),
-    "schatten_1.5": Form(singular, 1.5, r"$\|\sigma\|_q$", SPECTRAL_POWERS, r"$G \ne 0$"),
-    "schatten_3": Form(singular, 3, r"$\|\sigma\|_q$", SPECTRAL_POWERS, r"$G \ne 0$"),
+    "schatten_1.5": Form(singular, 1.5, r"$\lVert \sigma\rVert_q$", SPECTRAL_POWERS, r"$G \ne 0$"),
+    "schatten_3": Form(singular, 3, r"$\lVert \sigma\rVert_q$", SPECTRAL_POWERS, r"$G \ne 0$"),
     "ky_fan_spectral_2": Form(
         *(singular, None, r"$\max(\sigma_1, \sum_i \sigma_i/k)$", r"$-u_1 v_1^\top$ or $-U V^\top/k$"),
         unique=f"{KY}, of $\\sigma$",
         k=2,
     ),
-    "column": Form(columns, np.inf, r"$\sum_j \|G_{:j}\|_2$", f"$-{COLUMNS}", NO_COLUMN),
-    "row": Form(rows, np.inf, r"$\sum_i \|G_{i:}\|_2$", f"$-{ROWS}", NO_ROW),
-    "max_abs": Form(entries, np.inf, r"$\sum_{ij} |G_{ij}|$", r"$-\mathrm{sign}(G)$", NO_ZERO),
+    "column": Form(columns, np.inf, r"$\sum_j \lVert G_{:j}\rVert_2$", f"$-{COLUMNS}", NO_COLUMN),
+    "row": Form(rows, np.inf, r"$\sum_i \lVert G_{i:}\rVert_2$", f"$-{ROWS}", NO_ROW),
+    "max_abs": Form(entries, np.inf, r"$\sum_{ij} \lvert G_{ij}\rvert$", r"$-\mathrm{sign}(G)$", NO_ZERO),
     "rms_to_rms": Form(
         *(singular, np.inf, r"$\sqrt{m/n} \sum_i \sigma_i$", r"$-\sqrt{m/n}\, U V^\top$", FULL),
         scale=lambda m, n: np.sqrt(n / m),
     ),
     "l1_to_rms": Form(
-        *(columns, np.inf, r"$\sqrt{m} \sum_j \|G_{:j}\|_2$", f"$-\\sqrt{{m}}\\, {COLUMNS}", NO_COLUMN),
+        *(columns, np.inf, r"$\sqrt{m} \sum_j \lVert G_{:j}\rVert_2$", f"$-\\sqrt{{m}}\\, {COLUMNS}", NO_COLUMN),
         scale=lambda m, n: 1 / np.sqrt(m),
     ),
     "rms_to_linf": Form(
-        *(rows, np.inf, r"$\sum_i \|G_{i:}\|_2/\sqrt{n}$", f"$-\\frac{{1}}{{\\sqrt{{n}}}}\\, {ROWS}", NO_ROW),
+        *(rows, np.inf, r"$\sum_i \lVert G_{i:}\rVert_2/\sqrt{n}$", f"$-\\frac{{1}}{{\\sqrt{{n}}}}\\, {ROWS}", NO_ROW),
         scale=lambda m, n: np.sqrt(n),
     ),
     "sign": Form(
-        *(entries, np.inf, r"$\sum_{ij} |G_{ij}|/n$", r"$-\mathrm{sign}(G)/n$", NO_ZERO), scale=lambda m, n: float(n)
+        *(entries, np.inf, r"$\sum_{ij} \lvert G_{ij}\rvert/n$", r"$-\mathrm{sign}(G)/n$", NO_ZERO),
+        scale=lambda m, n: float(n),
     ),
 }
 
@@ -372,20 +388,20 @@ def attained_in_float64(budget: Budget) -> Verdict:
     norm are at most T u for every norm of the table, 1 x 1 to 256 x 64 and every hard input (ties, zeros, rank deficiency,
     repeated and barely dropped singular values, scales 1e+-150, denormals): T = 4 (mn + q + 4) for norms of entries, rows
     and columns (one rounding a summand, q for the power), T = 8 (m + n + q) + 2 mn for singular values (a backward stable
-    SVD, and singular values of up to 2u max(m, n) sigma_1 that count as zero)."""
+    SVD, and singular values of up to 2u max(m, n) sigma_1 that count as zero). On denormals the dual norm is not judged."""
     return attained("float64", budget)
 
 
 @claim(kind="upper bound", source="S33, S32; solvers/lmo.py", planted=planted_in("float32"))
 def attained_in_float32(budget: Budget) -> Verdict:
-    """S33: The same in float32, with scales 1e+-30, its own denormals and u = 2^-24."""
+    """S33: The same in float32, with scales 1e+-30, its own denormals (dual norm not judged on them) and u = 2^-24."""
     return attained("float32", budget)
 
 
 @claim(kind="upper bound", source="S33, S32; solvers/lmo.py", planted=planted_in("bfloat16"))
 def attained_in_bfloat16(budget: Budget) -> Verdict:
     """S33: In bfloat16, computed in float32, the same three are at most (2 sqrt min(m, n) + 1) u, u = 2^-8, twice what
-    rounding the entries of lmo(g) costs."""
+    rounding the entries of lmo(g) costs; the dual norm is not judged on denormals."""
     return attained("bfloat16", budget)
 
 
@@ -398,7 +414,7 @@ VECTORS = {  # the solver's norm, and the formulas of theory/ for vectors or sin
 }  # fmt: skip
 SPECTRA = {
     "nuclear": norms.L1, "schatten_1.5": norms.lp(sp.Rational(3, 2)), "frobenius": norms.L2, "schatten_3": norms.lp(3),
-    "spectral": norms.LINF, "ky_fan_spectral_2": norms.ky_fan(2),
+    "spectral": norms.LINF, "rms_to_rms": norms.LINF, "ky_fan_spectral_2": norms.ky_fan(2),
 }  # fmt: skip
 BLOCKS = {
     "column": induced.COLUMN, "row": induced.ROW, "max_abs": induced.MAX_ABS, "l1_to_rms": induced.L1_TO_RMS,
@@ -432,6 +448,8 @@ def in_theory(name: str, g: np.ndarray, planted: str) -> tuple[np.ndarray, float
             weights = of_moduli(norm, s)
             if planted == "UV^T of the full SVD" and name == "spectral":
                 weights = [mpmath.mpf(-1)] * len(s)
+            if name == "rms_to_rms":
+                weights = [weight * mpmath.sqrt(mpmath.mpf(g.shape[0]) / g.shape[1]) for weight in weights]
             x = u * mpmath.diag(weights) * vt
             x = x.T if planted == "transposed factor V U^T" and x.rows == x.cols else x
             gaps = [a - b for a, b in zip(kept, [*kept[1:], mpmath.mpf(0)], strict=True)]

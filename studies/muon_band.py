@@ -206,8 +206,8 @@ def uniform_as_stated(budget: Budget) -> Verdict:
     },
 )
 def never_exceeds_its_maximum(budget: Budget) -> Verdict:
-    """S34: No singular value ever exceeds M = 1.2024 after one or more steps, whatever the matrix. Attained by the start
-    0.5545 after one step."""
+    """S34: No singular value ever exceeds M = 1.2024 after one or more steps, whatever the matrix, as normalized
+    ones are at most 1 (after 1, 2, 3, 5 and 10 steps, on random matrices). Attained by the start 0.5545 after one step."""
     return below_the_largest(budget, float(muon_quintic.largest()))
 
 
@@ -280,7 +280,8 @@ def descent_lost(budget: Budget) -> Verdict:
 
 
 def tables(verdicts: dict[str, Verdict]) -> dict[str, pd.DataFrame]:
-    names = {"l": r"least $\sigma/\|G\|_F$", "descent": r"$\langle g, f(g)\rangle/\|g\|_*$", "norm": r"$\|f(g)\|_2$"}
+    names = {"l": r"least $\sigma/\lVert G\rVert_F$", "norm": r"$\lVert f(g)\rVert_2$"}
+    names["descent"] = r"$\langle g, f(g)\rangle/\lVert g\rVert_*$"
     reach = [(N, float(muon_quintic.reach(N))) for N in range(2, 11)]
     return {
         "descent": verdicts["descent_lost"].table.rename(columns=names | {"feasible_descent": "their quotient"}),

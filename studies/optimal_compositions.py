@@ -38,7 +38,8 @@ GREEDY = PolarExpress(1, cushion=0.0, safety=1.0, eps=0.0)
 )
 def optimal_cubic(budget: Budget) -> Verdict:
     """S34: The error of beta p(alpha x), p = (3x - x^3)/2, alpha = sqrt(3/(u^2 + l u + l^2)), beta = 4/(2 + l u (l + u)
-    alpha^3), alternates three times on [l, u]: by Chebyshev's theorem this is the optimal odd cubic."""
+    alpha^3), is E > 0 at l, -E at 1/alpha, its only critical point inside, and E at u: it takes +-E alternately at three
+    points of [l, u] and is no larger between them, so by Chebyshev's theorem this is the optimal odd cubic."""
     return proved(newton_schulz.optimal_cubic_alternates)
 
 
@@ -102,7 +103,7 @@ def as_predicted(budget: Budget, predicted: np.ndarray) -> Verdict:
 
 @claim(
     kind="exact",
-    source=f"S34; {SOURCE}, Theorem 4.1",
+    source=f"S34; {SOURCE}, theorem 4.1 (version of 29 September 2025)",
     planted={
         "the error of Newton-Schulz": lambda budget: as_predicted(
             budget, np.array([newton_schulz.upper_bound(l=low, q=(d - 1) // 2, T=T) for d, low, T in COMPOSITIONS])
@@ -175,7 +176,7 @@ def is_best(budget: Budget, factor: float) -> Verdict:
 
 @claim(
     kind="lower bound",
-    source=f"S34; {SOURCE}, Theorem 4.1; scipy.optimize.linprog",
+    source=f"S34; {SOURCE}, theorem 4.1 (version of 29 September 2025); scipy.optimize.linprog",
     planted={
         "the first polynomial's image ratio is that of Newton-Schulz": lambda budget: agrees(
             [np.polyval((-0.5, 0, 1.5, 0), low) for low in (0.5, 0.1, 0.01)], by_linear_programming(budget)[1][:3], 1e-3

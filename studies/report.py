@@ -121,7 +121,7 @@ def write_study(module: str, results: Sequence[Result], budget: Budget, out: Pat
         rows=[row | {"numbers": _readable(row["evidence"])} for row in rows if row["kind"] != "planted"],
         planted=[row for row in rows if row["kind"] == "planted"],
         figures=[(f"{name}-{part}", caption) for part, (caption, _) in drawn.items()],
-        tables=[(part, table.to_markdown(index=False, floatfmt=".4g")) for part, table in presented.items()],
+        tables=[(part, _markdown(table)) for part, table in presented.items()],
     )
     write_atomically(out / f"{name}.md", page)
 
@@ -211,6 +211,15 @@ def _readable(evidence: str) -> str:
         return "nan" if value is None else value if isinstance(value, str) else f"{value:.4g}"
 
     return ", ".join(f"{name} {short(value)}" for name, value in json.loads(evidence).items())
+
+
+def _markdown(table: pd.DataFrame) -> str:
+    """A table of a page. Norms are written without bars: Markdown takes \\| for a bar of text."""
+
+    def written(text):
+        return text.replace("\\|", r"\Vert ") if isinstance(text, str) else text
+
+    return table.map(written).rename(columns=written).to_markdown(index=False, floatfmt=".4g")
 
 
 def _latex(table: pd.DataFrame) -> str:

@@ -155,8 +155,8 @@ def at_isometries(budget: Budget, missing: int = 0) -> Verdict:
     planted={"1/(r+1) is attained": lambda budget: at_isometries(budget, missing=1)},
 )
 def loewner_inequality_is_attained(budget: Budget) -> Verdict:
-    """S39: The 1/r is sharp for every size and rank: where the gradients are multiples of one partial isometry of rank r,
-    both sides have the same eigenvalue along it."""
+    """S39: The 1/r is sharp on 4 x 3, 2 x 6, 5 x 5 and 1 x 4 matrices, for every rank r that these can have and eps = 0.01
+    and 1: where the gradients are multiples of one partial isometry of rank r, the largest generalized eigenvalue is 1."""
     return at_isometries(budget)
 
 

@@ -330,11 +330,11 @@ def tables(verdicts: dict[str, Verdict]) -> dict[str, pd.DataFrame]:
             {
                 "norm": name,
                 "$g$": written(g),
-                r"$\|g\|$": f"{float(ball.value(g)):.3f}",
-                r"$\|g\|_*$": f"{dual:.3f}",
+                r"$\lVert g\rVert$": f"{float(ball.value(g)):.3f}",
+                r"$\lVert g\rVert_*$": f"{dual:.3f}",
                 r"$\mathrm{lmo}(g)$": written(x),
-                rf"$a\|g\|_*\mathrm{{lmo}}(g)$, $a={STEP}$": written(STEP * dual * x),
-                r"minimum of the model, $-(a/2)\|g\|_*^2$": f"{-STEP / 2 * dual**2:.3f}",
+                rf"$a\lVert g\rVert_*\mathrm{{lmo}}(g)$, $a={STEP}$": written(STEP * dual * x),
+                r"minimum of the model, $-(a/2)\lVert g\rVert_*^2$": f"{-STEP / 2 * dual**2:.3f}",
             }
         )
     return {"steps": pd.DataFrame(rows)}

@@ -16,7 +16,7 @@ from torch.nn.functional import cross_entropy
 from problems.certify import ratios, violations
 from problems.logistic import logistic
 from problems.quadratics import random_rotation
-from problems.softmax import _bregman, _hessian, _loss, digits, random_rows, random_softmax, softmax
+from problems.softmax import _bregman, _certified, _hessian, _loss, digits_rows, random_rows, random_softmax, softmax
 
 torch.set_num_threads(1)
 
@@ -169,6 +169,26 @@ def test_quasi_separable_data_are_refused():
         softmax(A, torch.tensor([0, 0, 1, 1, 0, 1]))
 
 
+@pytest.mark.parametrize(("share", "certified"), [(0.2, True), (0.3, False)])
+def test_a_point_is_certified_up_to_a_quarter_of_what_its_curvature_allows(share, certified):
+    """r ||grad f|| <= m/4 with r = sqrt 2 max ||a_i||, away from the minimizer to where it is `share` m."""
+    A, y = normal(60, 3), labels(60, 3)
+    problem, direction, Y = softmax(A, y), normal(3, 3, seed=2), torch.nn.functional.one_hot(y, 3).double()
+    near, far = 0.0, 10.0
+    for _ in range(60):
+        x = problem.minimizer + (near + far) / 2 * direction
+        m = torch.linalg.eigvalsh(_hessian(A, (A @ x).softmax(-1), 0.0))[-6]  # the rows may be shifted: 3 * 2 that count
+        reached = 2**0.5 * A.norm(dim=-1).max() * problem.grad(x).norm() / m
+        near, far = ((near + far) / 2, far) if reached < share else (near, (near + far) / 2)
+    assert reached == pytest.approx(share)
+    if certified:
+        f, error, _ = _certified(A, Y, 0.0, x, problem.grad(x))
+        assert f - error <= problem.constants.optimum <= f
+    else:
+        with pytest.raises(ValueError, match="no minimizer certified"):
+            _certified(A, Y, 0.0, x, problem.grad(x))
+
+
 @every_problem
 def test_the_certificates_hold(problem):
     assert violations(problem, seeded(7), points=8, climbs=6) == []
@@ -224,7 +244,7 @@ def test_features_and_labels_have_the_stated_law():
 
 
 def test_digits_are_ten_classes_with_a_certified_minimum():
-    problem = digits(l2=0.01)
+    problem = softmax(*digits_rows(), l2=0.01)
     assert problem.shape == (62, 10)
     assert problem.n == 1797
     assert problem.constants.optimum_error < 1e-11

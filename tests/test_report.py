@@ -34,7 +34,8 @@ def study(monkeypatch):
         """S1: It is so."""
 
     so.__module__ = "studies.made_up"
-    module.figures, module.tables = figures, lambda verdicts: {"short": pd.DataFrame({"$x_0^2$, 99 %": ["at_50 %"]})}
+    module.figures = figures
+    module.tables = lambda verdicts: {"short": pd.DataFrame({"$x_0^2$, 99 %": ["at_50 %"], r"$\|g\|$": [1.0]})}
     monkeypatch.setitem(sys.modules, "studies.made_up", module)
     monkeypatch.setattr(report, "digest", lambda name: "0" * 64)
     verdict = Verdict("supported", {"power": 0.123456789, "none": math.nan, "wide": math.inf})

@@ -210,6 +210,9 @@ def test_a_matrix_that_is_not_finite_is_refused_or_answered_alone(method):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
+        ({"A": np.eye(2)}, "A is a numpy.ndarray; accepted are torch tensors"),
+        ({"A": [[1.0]]}, "A is a list; accepted are torch tensors"),
+        ({"power": "4"}, "power is '4'; accepted are numbers > 0"),
         ({"A": torch.ones(3)}, "A has shape"),
         ({"A": torch.ones(3, 2)}, "A has shape"),
         ({"A": torch.ones(0, 0)}, "A has shape"),

@@ -131,6 +131,22 @@ def test_parts_that_do_not_make_up_x_are_refused(parts, message):
         solver.init(start())
 
 
+@pytest.mark.parametrize(
+    ("where", "shape", "message"),
+    [
+        (slice(0, None), (5,), r"where is slice\(0, None, None\); accepted are slices with a start and a stop"),
+        (slice(5), (5,), "where is slice"),
+        (slice(0, 5.0), (5,), "where is slice"),
+        (5, (5,), "where is 5; accepted"),
+        (slice(0, 5), 5, r"shape is 5; accepted are tuples of integers, such as \(5,\)"),
+        (slice(0, 5), (5.0,), r"shape is \(5\.0,\); accepted"),
+    ],
+)
+def test_what_is_no_part_is_refused(where, shape, message):
+    with pytest.raises(ValueError, match=message):
+        Part(where, shape, GradientDescent(0.1))
+
+
 @pytest.mark.parametrize("solver", [Nesterov(0.1), LBFGS(1.0)], ids=["elsewhere", "twice"])
 def test_solvers_that_need_another_gradient_are_refused(solver):
     layerwise = Layerwise([Part(slice(0, D), (D,), solver)])

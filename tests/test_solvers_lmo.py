@@ -20,7 +20,7 @@ LARGE = {"ky_fan_2": 2, "ky_fan_spectral_2": 2}  # the least size or side that k
 
 def points(norm: Norm):
     least = LARGE.get(norm.name, 1)
-    return vectors(least, torch=True) if norm.ndim == 1 else matrices(least, torch=True)
+    return (vectors if norm.ndim == 1 else matrices)(least, dtype=torch.float64)
 
 
 def normal(*shape, dtype=torch.float64, seed=0):
@@ -155,8 +155,24 @@ def test_families_meet():
     assert lmo.norm("linf") is lmo.LINF
 
 
+FAMILY_MEMBERS = [
+    *(lmo.lp(4), lmo.lp(1.25), lmo.lp(3.0), lmo.lp(1e6), lmo.lp(np.int64(3)), lmo.lp(np.float32(1.5))),
+    *(lmo.ky_fan(3), lmo.ky_fan(np.int64(2)), lmo.schatten(4), lmo.schatten(3.0), lmo.schatten(1.5), lmo.schatten(1e7)),
+    *(lmo.ky_fan_spectral(3), lmo.ky_fan_spectral(np.int32(2))),
+]
+
+
+@pytest.mark.parametrize("member", FAMILY_MEMBERS, ids=lambda norm: norm.name)
+def test_a_norm_is_found_by_the_name_that_it_prints(member):
+    found, g = lmo.norm(member.name), normal(*shape_of(member))
+    assert found.name == member.name
+    assert ".0" not in found.name
+    assert torch.equal(found.lmo(g), member.lmo(g))
+    assert_lmo(found.lmo, found.name, g)
+
+
 @settings(max_examples=20)
-@given(p=st.floats(1, 50), g=vectors(torch=True))
+@given(p=st.floats(1, 50), g=vectors(dtype=torch.float64))
 def test_every_p(p, g):
     ours = lmo.lp(p)
     scaled = g / g.abs().max() if g.abs().max() > 0 else g
@@ -189,10 +205,15 @@ def test_a_sum_that_overflows_is_not_an_infinite_gradient():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: lmo.norm("manhattan"), r"norm is 'manhattan'; accepted are lp with p, .*, and l1, .*spectral"),
+        (lambda: lmo.norm("manhattan"), r"norm is 'manhattan'; accepted are lp with p, .* and names such as l1, .*spectral"),
         (lambda: lmo.norm("lp"), "norm is 'lp'; accepted"),
         (lambda: lmo.norm("lp", k=3), "norm is 'lp', k=3; accepted"),
         (lambda: lmo.norm("spectral", p=3), "norm is 'spectral', p=3; accepted"),
+        (lambda: lmo.norm("l0.5"), "p is 0.5; accepted are numbers from 1 to inf"),
+        (lambda: lmo.norm("ky_fan_0"), "k is 0; accepted are integers from 1 to d"),
+        (lambda: lmo.norm("ky_fan_2.5"), "k is 2.5; accepted are integers from 1 to d"),
+        (lambda: lmo.norm("l4", p=3), "norm is 'l4', p=3; accepted"),
+        (lambda: lmo.norm("xl4"), "norm is 'xl4'; accepted"),
         (lambda: lmo.lp(0.5), "p is 0.5; accepted are numbers from 1 to inf"),
         (lambda: lmo.lp(math.nan), "p is nan; accepted"),
         (lambda: lmo.lp("2"), "p is '2'; accepted"),
@@ -211,6 +232,9 @@ def test_a_sum_that_overflows_is_not_an_infinite_gradient():
         (lambda: lmo.L2.dual(normal(4, 0)), r"g has shape \(4, 0\); the norm l2 accepts vectors .* not empty"),
         (lambda: lmo.SPECTRAL.dual(normal(0, 4)), r"g has shape \(0, 4\); the norm spectral accepts matrices .* not empty"),
         (lambda: lmo.L2.lmo(torch.arange(3)), "g has dtype torch.int64; accepted are real floating-point tensors"),
+        (lambda: lmo.L2.lmo(np.ones(3)), "g is a numpy.ndarray; accepted are torch tensors"),
+        (lambda: lmo.L2.value([1.0]), "x is a list; accepted are torch tensors"),
+        (lambda: lmo.L2.dual(None), "g is a NoneType; accepted are torch tensors"),
         (lambda: lmo.L2.lmo(normal(3) * 1j), "g has dtype torch.complex128; accepted"),
     ],
 )

@@ -141,6 +141,11 @@ def test_convergence_to_the_polar_factor():
     ("g", "words"),
     [
         (torch.ones(3), ["g has shape (3,)", "matrices"]),
+        (torch.ones(2, 0), ["g has shape (2, 0)", "not empty"]),
+        (torch.ones(2, 2) * 1j, ["g has dtype torch.complex64", "real floating-point"]),
+        (torch.ones(2, 2, dtype=torch.int64), ["g has dtype torch.int64", "real floating-point"]),
+        (np.ones((2, 2)), ["g is a numpy.ndarray; accepted are torch tensors"]),
+        ([[1.0]], ["g is a list; accepted are torch tensors"]),
         (torch.tensor([[1.0, float("nan")]]), ["g contains nan", "finite"]),
         (torch.tensor([[float("inf")], [float("-inf")]]), ["g contains inf", "finite"]),
     ],
@@ -158,6 +163,16 @@ def test_bad_gradients_are_named(f, g, words):
         (lambda: NewtonSchulz(3, degree=4), ["degree", "odd", "4"]),
         (lambda: MuonQuintic(-1), ["steps", "-1"]),
         (lambda: MuonQuintic(2.5), ["steps", "2.5"]),
+        (lambda: MuonQuintic("5"), ["steps is '5'"]),
+        (lambda: MuonQuintic(eps=-1e-7), ["eps is -1e-07", ">= 0"]),
+        (lambda: MuonQuintic(eps=float("nan")), ["eps is nan"]),
+        (lambda: MuonQuintic(dtype="bfloat16"), ["dtype is 'bfloat16'", "floating-point dtypes of torch"]),
+        (lambda: NewtonSchulz(3, dtype=torch.int32), ["dtype is torch.int32"]),
+        (lambda: ExactPolar(np.float64), ["dtype is <class 'numpy.float64'>"]),
+        (lambda: PolarExpress(3, dtype=torch.complex64), ["dtype is torch.complex64"]),
+        (lambda: PolarExpress(3, eps=float("nan")), ["eps is nan"]),
+        (lambda: PolarExpress(3, safety=float("inf")), ["safety is inf", "finite"]),
+        (lambda: PolarExpress(3, safety=0.5), ["safety is 0.5", ">= 1"]),
         (lambda: PolarExpress(0), ["steps", "0"]),
         (lambda: PolarExpress(3, low=2.0), ["low is 2.0"]),
         (lambda: PolarExpress(3, low=0.0), ["low is 0.0"]),
@@ -168,6 +183,13 @@ def test_bad_hyperparameters_are_named(make, words):
     with pytest.raises(ValueError) as caught:  # noqa: PT011
         make()
     assert all(word in str(caught.value) for word in words)
+
+
+def test_integers_of_numpy_count():
+    g, two = matrix(3, 5), np.int64(2)
+    assert torch.equal(NewtonSchulz(two, degree=np.int64(5))(g), NewtonSchulz(2, degree=5)(g))
+    assert torch.equal(MuonQuintic(two)(g), MuonQuintic(2)(g))
+    assert torch.equal(PolarExpress(two, degree=np.int32(7), low=0.37)(g), PolarExpress(2, degree=7, low=0.37)(g))
 
 
 @pytest.mark.cuda

@@ -203,6 +203,11 @@ def test_a_run_with_a_step_that_is_too_long_diverges_quietly():
         ({"momentum": -0.1}, "momentum is -0.1; accepted"),
         ({"momentum": math.nan}, "momentum is nan; accepted"),
         ({"momentum": torch.tensor([0.5, 1.5])}, "momentum is tensor.*; accepted"),
+        ({"momentum": "0.9"}, "momentum is '0.9'; accepted"),
+        ({"momentum": None}, "momentum is None; accepted"),
+        ({"lr": "0.1"}, "lr is '0.1'; accepted"),
+        ({"norm": "l2"}, r"norm is 'l2'; accepted are norms such as solvers\.lmo\.norm\(\"l2\"\)"),
+        ({"radius": "1"}, "radius is '1'; accepted"),
         ({"radius": 0.0}, "radius is 0.0; accepted are positive numbers"),
         ({"radius": math.nan}, "radius is nan; accepted"),
         ({"lr": 1.5, "radius": 1.0}, "lr is 1.5 at step 0; accepted are numbers from 0 to 1"),
@@ -212,6 +217,22 @@ def test_a_run_with_a_step_that_is_too_long_diverges_quietly():
 def test_bad_input(arguments, message):
     with pytest.raises(ValueError, match=message):
         LMODescent(**{"lr": 0.1, "norm": lmo.L2, **arguments})
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"lr": -0.1}, "lr is -0.1; accepted are numbers >= 0"),
+        ({"lr": torch.tensor([[0.1], [math.nan]])}, "lr is tensor.*; accepted are numbers >= 0"),
+        ({"lr": None}, "lr is None; accepted"),
+        ({"norm": "l2"}, r"norm is 'l2'; accepted are norms such as solvers\.lmo\.norm\(\"l2\"\)"),
+        ({"norm": lmo.lp}, "norm is <function lp .*; accepted are norms"),
+    ],
+)
+def test_bad_input_of_steepest_descent(arguments, message):
+    with pytest.raises(ValueError, match=message) as raised:
+        SteepestDescent(**{"lr": 0.1, "norm": lmo.L2, **arguments})
+    assert "\n" not in str(raised.value)
 
 
 def test_a_schedule_that_leaves_the_unit_interval_is_found_when_it_does():

@@ -1,4 +1,4 @@
-"""What the studies descent_in_a_norm and svd_bottleneck compute on the way to their verdicts."""
+"""What the studies descent_in_a_norm, orthogonalization and svd_bottleneck compute on the way to their verdicts."""
 
 import math
 
@@ -10,7 +10,7 @@ import torch
 from problems.quadratics import quadratic
 from solvers.lmo import L1, L2, LINF
 from solvers.polar import NewtonSchulz
-from studies import descent_in_a_norm, svd_bottleneck
+from studies import descent_in_a_norm, orthogonalization, svd_bottleneck
 from studies.claims import QUICK
 
 
@@ -30,12 +30,79 @@ def test_the_other_norm_swaps_l_inf_and_l_2_and_leaves_l_1():
     assert descent_in_a_norm.other_norm(found, "L").tolist() == [2.0, 5.0, 1.0, 5.0]
 
 
+def spoiled(table, column, row=7):
+    """A copy with one number replaced by nan."""
+    return table.assign(**{column: table[column].where(np.arange(len(table)) != row)})
+
+
+@pytest.mark.parametrize("column", ["gap", "Delta", "after"])
+def test_a_gap_that_is_nan_is_judged(column, monkeypatch):
+    table = descent_in_a_norm.watched(QUICK)
+    row = table.query("problem == 'spike' and d == 16 and norm == 'l_inf' and k == 7").index[0]
+    monkeypatch.setattr(descent_in_a_norm, "watched", lambda budget: spoiled(table, column, row))
+    assert descent_in_a_norm.sign_descent_attains(QUICK).outcome == ("supported" if column == "Delta" else "inconclusive")
+    if column != "Delta":
+        assert descent_in_a_norm.descends(QUICK).outcome == "inconclusive"
+    if column != "after":
+        assert descent_in_a_norm.stays_below(QUICK).outcome == "inconclusive"
+
+
+@pytest.mark.parametrize("column", ["density", "ratio", "l_inf", "l_2"])
+def test_a_step_that_is_nan_decides_nothing(column, monkeypatch):
+    table = descent_in_a_norm.both_steps(*torch.rand(2, 20, 3, generator=torch.Generator().manual_seed(0)).double())
+    monkeypatch.setattr(descent_in_a_norm, "single_steps", lambda budget: table)
+    assert descent_in_a_norm.decided(QUICK).outcome == "supported"
+    monkeypatch.setattr(descent_in_a_norm, "single_steps", lambda budget: spoiled(table, column))
+    assert descent_in_a_norm.decided(QUICK).outcome == "inconclusive"
+
+
+def test_zeros_of_the_gradient_can_leave_sign_descent_the_better_step():
+    lam, g = np.repeat([1, 1e-9, 1], [1, 10_000, 125]), np.repeat([1, 1e-3, 0], [1, 10_000, 125])
+    (row,) = descent_in_a_norm.many_zeros(QUICK).to_dict("records")
+    gap = (g**2 / lam).sum() / 2
+    assert row["density"] == pytest.approx(g.sum() ** 2 / (g**2).sum())
+    assert row["ratio"] == pytest.approx(lam.sum())
+    assert row["l_inf"] * gap == pytest.approx(
+        g.sum() ** 2 * (1 / lam.sum() - lam[g > 0].sum() / lam.sum() ** 2 / 2), rel=1e-6
+    )
+    assert row["l_2"] * gap == pytest.approx((g**2 * (1 - lam / 2)).sum(), rel=1e-6)
+    assert row["density"] < row["ratio"]
+    assert row["l_inf"] > row["l_2"]
+
+
+def test_one_start_is_judged_by_its_slope(monkeypatch):
+    for power, word in ((0.0, "supported"), (-1.0, "refuted")):
+        monkeypatch.setattr(
+            descent_in_a_norm, "advantage", lambda b, n, p=power: np.array(descent_in_a_norm.dimensions(b, n))[:, None] ** p
+        )
+        assert descent_in_a_norm.advantage_grows_like(QUICK, {"flat, one axis": 0}).outcome == word
+
+
+def test_an_error_that_is_nan_is_judged(monkeypatch):
+    assert orthogonalization.between(QUICK).outcome == "supported"
+    measured = orthogonalization.errors
+    monkeypatch.setattr(orthogonalization, "errors", lambda x, y: np.where(np.arange(len(x)) == 5, np.nan, measured(x, y)))
+    table = orthogonalization.on_two_values.__wrapped__(QUICK)
+    monkeypatch.setattr(orthogonalization, "on_two_values", lambda budget: table)
+    assert orthogonalization.between(QUICK).outcome == "inconclusive"
+
+
+def test_the_rival_from_qr_has_a_positive_diagonal():
+    g = torch.randn(6, 7, 4, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    Q = orthogonalization.by_qr(g)
+    R = Q.mT @ g
+    assert torch.allclose(Q @ R, g)
+    assert torch.allclose(R.tril(-1), torch.zeros_like(R), atol=1e-12)
+    assert (R.diagonal(dim1=-2, dim2=-1) > 0).all()
+
+
 def test_the_error_sees_what_is_not_a_polar_factor():
-    g, least = svd_bottleneck.matrices(QUICK, 100.0, 3, m=12, n=5)
+    g, least = svd_bottleneck.matrices(QUICK, 100.0, 3)
     s = torch.linalg.svdvals(g)
     assert s[:, 0].tolist() == pytest.approx([1.0] * 3)
     assert s[:, -1].tolist() == pytest.approx([0.01] * 3)
     assert least == pytest.approx(float(s[0, -1] / s[0].norm()))
+    g = g[..., :5]  # tall, with orthonormal columns for a factor
     U, _, Vh = torch.linalg.svd(g, full_matrices=False)
     assert svd_bottleneck.error(U @ Vh, g).max() < 1e-13
     assert svd_bottleneck.error(1.1 * U @ Vh, g) == pytest.approx([0.21] * 3)

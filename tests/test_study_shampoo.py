@@ -13,6 +13,7 @@ from studies.gradient_streams import sequences
 from studies.inverse_roots import exact_root
 from studies.shampoo_against_adam import GRID, SOLVERS, TARGETS, Flops, steps_to_targets
 from studies.shampoo_kronecker import compared
+from studies.shampoo_regret import worst_regret
 
 
 def seeded(seed=0):
@@ -69,6 +70,17 @@ def test_sequences_have_the_rank_asked_for(r):
     for family, G in sequences(seeded(), 4, 3, r, 5).items():
         assert G.shape == (5, 8, 4, 3)
         assert torch.linalg.matrix_rank(G).max() == (1 if family == "rank one" else r)
+
+
+def test_the_regret_of_a_run_that_is_nan_is_judged():
+    """It has not left the ball: its ratio must reach the judge."""
+    X = torch.randn(10, 3, 1, 4, 3, generator=seeded(), dtype=torch.float64)
+    best = -X.sum(0) / torch.linalg.matrix_norm(X.sum(0), keepdim=True)
+    assert not np.isnan([row["ratio"] for row in worst_regret("diagonal", "linear", X, best, 1)]).any()
+    X[3, 0, 0, 0, 0] = math.nan
+    for row in worst_regret("diagonal", "linear", X, best, 1):
+        assert math.isnan(row["ratio"]) == (row["T"] >= 4)
+        assert row["runs"] + row["outside"] == 3 * 5
 
 
 def test_exact_root_of_a_diagonal_matrix():

@@ -87,8 +87,12 @@ def from_l1(p=P) -> bool:
     slack = [(lengths[0] - length, entry) for length, entry in zip(lengths, x, strict=True)]
     bounded = certified(lengths[0] * sp.Add(*x), dot(lengths, x), slack)
     A = positive_matrix(2, 3)
-    image = A * sp.Matrix([1, 0, 0])
-    return bounded and triangle() and vanishes(lp(p).value(list(image)) - lp(P).value(columns(A)[0]))
+    units = [[int(i == j) for i in range(3)] for j in range(3)]
+    lengths = [(A[0, j] ** P + A[1, j] ** P) ** (1 / P) for j in range(3)]
+    attained = all(
+        vanishes(lp(p).value(list(A * sp.Matrix(unit))) - length) for unit, length in zip(units, lengths, strict=True)
+    )
+    return bounded and triangle() and attained and all(L1.value(unit) == 1 for unit in units)
 
 
 def triangle(factor=1) -> bool:

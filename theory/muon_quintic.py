@@ -6,14 +6,14 @@ For x > 0, p is positive; it rises to p(e) = M at the critical point e = 0.5545,
 again. Proved below, every decimal standing for a rational enclosure of width below 1e-30:
 
     fixed points  0.8680 (multiplier -1.58) and r = 1.2637 (multiplier 6.47): neither attracts, nor does 0 (3.4445)
-    blow-up       x_0 > r grows without bound; 0 < x_0 < r never leaves (0, r), and x_t <= M = 1.2024 for t >= 1
+    blow-up       x_0 > r grows without bound; 0 < x_0 < r never leaves (0, r); 0 < x_0 <= M = 1.2024 stays <= M
     band          [m, p(m)] = [0.6818, 1.1344] is mapped onto itself, and every x_0 in (0, r) enters it
     cycles        one 2-cycle, 0.7093 and 1.1040, repelling (-1.28); a 4-cycle 1.0469, 0.6819, 1.1343, 0.7529, attracting
 
 All critical points of p are real, so p has a negative Schwarzian derivative, and the basin of an attracting cycle
 contains a critical point (Singer 1978). The orbits of e and f both end in the 4-cycle: no other cycle attracts. The
 iteration does not converge to 1, and U S' V^T with "S' ~ Uniform(0.5, 1.5)" (docstrings in circulation) is not its
-result for any matrix: 30 % of that distribution lies above M, which no value exceeds after a step.
+result for any matrix: 30 % of that distribution lies above M, which no value exceeds that starts in (0, 1].
 
 Intervals are pairs of rationals rounded outwards to multiples of 2^-120.
 
@@ -115,7 +115,7 @@ def band() -> Interval:
 
 @cache
 def largest() -> Fraction:
-    """M = p(e) rounded upwards: no value in (0, r) is mapped higher."""
+    """M = p(e) rounded upwards: no value in (0, M] is mapped higher, as p(M) < M. In (M, r) some are."""
     return image(critical_points()[0])[1]
 
 
@@ -159,16 +159,21 @@ def band_is_invariant(low: Fraction | None = None) -> bool:
 
 
 def every_value_enters_the_band() -> bool:
-    """Below m a value grows by more than 1.6 a step, from p(m) to M one step suffices; (M, r) falls to M or less at once.
+    """Below m a value grows by more than 1.6 a step, from p(m) to M one step suffices; (M, r) falls to M or less.
 
     On (0, m), p(x)/x >= A + B m^2 + C m^4: the quadratic A + B y + C y^2 falls up to y = 1.17 > m^2. p maps [m, M] into
-    the band: it falls from p(m) to m and rises to p(M) < p(m).
+    the band: it falls from p(m) to m and rises to p(M) < p(m). In (M, r), p(x) < x: p(x)/x - 1 is a quadratic in x^2 whose
+    positive zeros are the two fixed points, negative at 1 between them, and M exceeds the inner one. So the sequence
+    decreases while it is above M, and cannot stay there: its limit would be a fixed point in [M, r).
     """
     m = image(critical_points()[1])
     growth = p(m[1]) / m[1]
     falls = m[1] ** 2 < -B / (2 * C)
     one_step = image((largest(), largest()))[1] < image(m)[0]
-    return falls and growth > Fraction(8, 5) and one_step and stays_below_the_boundary()
+    inner, outer = fixed_points()
+    between = inner[1] < 1 < outer[0] and p(Fraction(1)) < 1
+    decreases = between and inner[1] < image(critical_points()[0])[0]
+    return falls and growth > Fraction(8, 5) and one_step and decreases and stays_below_the_boundary()
 
 
 @cache

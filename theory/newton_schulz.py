@@ -8,8 +8,8 @@ Hypotheses: exact arithmetic, 0 < l <= 1, l the smallest singular value after no
 All coefficients of the second line are positive and sum to 1 (z = 1 is x = 0), which gives (c_q/(q+1)) z^{q+1} <= 1 - p^2
 <= z^{q+1}, hence p in [0, 1], and by induction both bounds, as 1 - x = (1 - x^2)/(1 + x). So the order is q + 1 exactly.
 The upper bound holds for the greedy composition of optimal polynomials too, whose error is at most that of any
-composition (Amsel, Persson, Musco and Gower 2025, Theorem 4.3, arXiv:2505.16932). A copy of that paper (29 September
-2025) prints (d + 1)^T in the proof; this is false, see ``exponent_holds``.
+composition (Amsel, Persson, Musco and Gower 2025, arXiv:2505.16932, theorem 4.3, version of 29 September 2025). That
+version prints (d + 1)^T in the proof; this is false, see ``exponent_holds``.
 
 Each proof returns True iff sympy finds what it says, and takes an argument that makes it false.
 
@@ -29,7 +29,8 @@ _power = sp.exp((q + 1) ** T * log1p(-(l**2)))  # (1-l^2)^((q+1)^T) without canc
 _family = {
     "measure": "|1 - x_T|, the largest error of a singular value",
     "method": "T steps of the Pade polynomial of degree 2q + 1",
-    "source": "Amsel, Persson, Musco and Gower (2025), Theorem 4.3, arXiv:2505.16932; proof in this file",
+    "source": "Amsel, Persson, Musco and Gower (2025), arXiv:2505.16932, theorem 4.3 (version of 29 September 2025); "
+    "proof in this file",
     "domain": l <= 1,
 }
 upper_bound = Bound(
@@ -118,7 +119,8 @@ def optimal_cubic(low, high) -> tuple[sp.Expr, sp.Expr]:
 
 
 def optimal_cubic_alternates(sign=1) -> bool:
-    """Its error is E at low, -E at 1/alpha, where p has its maximum, E at high: three alternations, so it is optimal.
+    """Its error is E > 0 at low, -E at 1/alpha, E at high: +-E alternately at three points. It is no larger in between, as
+    1/alpha is its only critical point there; so it is optimal (Chebyshev, for the two coefficients of x and x^3).
 
     >>> optimal_cubic_alternates(), optimal_cubic_alternates(sign=-1)
     (True, False)
@@ -130,7 +132,14 @@ def optimal_cubic_alternates(sign=1) -> bool:
     # low < 1/alpha < high: 3 low^2 < high^2 + low high + low^2 < 3 high^2
     inside = (high**2 + high * low + low**2 - 3 * low**2, 3 * high**2 - high**2 - high * low - low**2)
     between = all(factor > 0 for gap in inside for factor in sp.Poly(gap, low, width).coeffs())
-    return vanishes(errors[0] + sign * errors[1]) and vanishes(errors[0] - errors[2]) and between
+    at = sp.Symbol("x", positive=True)
+    derivative = sp.diff(beta * pade(3).subs(_x, alpha * at), at)
+    one_critical_point = vanishes(derivative - sp.Rational(3, 2) * alpha * beta * (1 - alpha * at) * (1 + alpha * at))
+    # E = beta - 1 > 0: low high (low + high) alpha^3 < 2, squared
+    gap = 4 * (high**2 + low * high + low**2) ** 3 - 27 * (low * high * (low + high)) ** 2
+    positive = vanishes(errors[1] + beta - 1) and all(factor > 0 for factor in sp.Poly(gap, low, width).coeffs())
+    alternates = vanishes(errors[0] + sign * errors[1]) and vanishes(errors[0] - errors[2])
+    return alternates and between and one_critical_point and positive
 
 
 def exponent_holds(exponent: int, degree: int = 3) -> bool:

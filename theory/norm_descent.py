@@ -4,19 +4,21 @@ r"""Steepest descent in any norm, x_{k+1} = x_k + (1/L) ||g||_* lmo(g) with g = 
     f(x_N) - f* <= 2 L R^2/(N + 4)                                                 convex
     f(x_N) - f* <= (1 - mu/L)^N Delta                                              strongly convex
 
-Hypotheses: ||grad f(x) - grad f(y)||_* <= L ||x - y||, and f(y) >= f(x) + <grad f(x), y - x> + (mu/2) ||y - x||^2 in the
+Hypotheses: ||grad f(x) - grad f(y)||_* <= L ||x - y||, f convex in the second line, and f(y) >= f(x) + <grad f(x), y -
+x> + (mu/2) ||y - x||^2 in the
 last line, all in the norm of the method. R >= ||x_k - x*|| for k <= N: unlike in l_2 the distance may grow, and what is
 known before the run is the radius of the level set of x_0. At N = 0 the convex bound is L R^2/2, which a quadratic attains;
 an instance that attains it for an N > 0 is not known to us.
 
-Proof. With d = lmo(g), <g, d> = -||g||_* and ||d|| = 1, smoothness along the step gives the decrease. Convexity and the dual
+Proof, in words; the functions below check its algebra only. With d = lmo(g), <g, d> = -||g||_* and ||d|| = 1,
+smoothness along the step gives the decrease. Convexity and the dual
 norm give delta = f(x_k) - f* <= ||g||_* R, so delta' <= delta - delta^2/(2 L R^2), and 1/delta grows by at least
 1/(2 L R^2) a step from at least 2/(L R^2). Minimizing both sides of strong convexity over y gives ||g||_*^2 >= 2 mu delta.
 
 On the quadratic (1/2) sum_i lam_i x_i^2: L = max lam in l_1 and l_2 and sum lam in l_inf; mu = min lam in l_2 and l_inf and
 1/sum(1/lam) in l_1. A step of sign descent (l_inf) then attains the decrease where no entry of g is zero; one of gradient
 descent decreases f by less than ||g||_2^2/L_2. So from the same point sign descent gains more if ||g||_1^2/||g||_2^2 > 2
-L_inf/L_2, and less if ||g||_1^2/||g||_2^2 < L_inf/L_2.
+L_inf/L_2, and less if ||g||_1^2/||g||_2^2 < L_inf/L_2 and no entry of g is zero (with zeros it may gain more).
 
 Kelner, Lee, Orecchia and Sidford (2014), arXiv:1304.2338 (convex); Balles, Pedregosa and Le Roux (2020), arXiv:2002.08056
 (the comparison of the two steps); the band of factor 2 is worked out here.

@@ -126,7 +126,8 @@ def rearrangement(worst=1) -> bool:
 
 def signed_permutations(stretch=1) -> bool:
     """The reduction to the chamber: a signed permutation S changes no <g, x>, no value and no dual norm, so lmo(S g) =
-    S lmo(g), and what holds in the chamber holds for every vector.  n = 2, 3, 4; swaps of neighbours and one change of
+    S lmo(g): values, duals and pairings carry over, and to ties and zeros by continuity (uniqueness does not).  n =
+    2, 3, 4; swaps of neighbours and one change of
     sign generate all S."""
     def holds(n, change):
         g, x = sp.symbols(f"g1:{n + 1}", real=True), sp.symbols(f"x1:{n + 1}", real=True)
@@ -158,11 +159,17 @@ def gradient_of_the_dual(sign=-1) -> bool:
 
 
 def scaling(power=1) -> bool:
-    """The norm c ||.|| has the dual ||.||_*/c and the oracle lmo/c: its certificate is the same number, and lmo/c has
-    norm 1 and pairing -||g||_*/c."""
+    """The norm c ||.|| has the dual ||.||_*/c and the oracle lmo/c: its certificate is the same number, and in l_1, l_2
+    and l_inf, n = 3, lmo/c has norm 1 and pairing -||g||_*/c."""
     c, value, dual, pairing = sp.symbols("c value dual pairing", positive=True)
     same = vanishes((dual / c**power) * (c * value) - pairing - (dual * value - pairing))
-    return same and vanishes(c * (1 / c) - 1) and vanishes(-dual / c + dual / c**power)
+    g = chamber(3)
+
+    def reached(norm):
+        point = [entry / c for entry in norm.lmo(g)]
+        return vanishes(c * norm.value(point) - 1) and vanishes(dot(g, point) + norm.dual(g) / c**power)
+
+    return same and all(map(reached, (L1, L2, LINF)))
 
 
 # each proof with the arguments that make it false

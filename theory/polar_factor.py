@@ -5,7 +5,8 @@ r"""U V^T is the polar factor of G = U S V^T, and the orthogonal matrix nearest 
 
 Hypotheses: G square or with orthonormal columns in U and V, s_i >= 0. An orthogonal W has |w_ii| <= 1, its columns being
 unit vectors. H is unique, and U V^T is where all s_i > 0. The identities are proved for 2 x 2 matrices with U, V and Q
-any rotations or reflections; they hold in every dimension by the same cancellation of U^T U and V^T V.
+any rotations or reflections; in every dimension the same cancellation of U^T U and V^T V
+is read off, not proved here.
 
 Each proof returns True iff sympy reduces the difference of both sides to zero.
 
@@ -53,7 +54,8 @@ def factorizes(transposed=False) -> bool:
 
 
 def is_nearest(factor=2) -> bool:
-    """The difference of the squared distances is 2 sum s_i (1 - w_ii), for rotations and reflections Q.
+    """The difference of the squared distances is 2 sum s_i (1 - w_ii), for rotations and reflections Q; and 1 - w_ii^2 is
+    the square of the other entry of its column, so |w_ii| <= 1 and no summand is negative.
 
     >>> is_nearest(), is_nearest(factor=1)
     (True, False)
@@ -65,6 +67,7 @@ def is_nearest(factor=2) -> bool:
             W = U.T * Q * V
             gain = factor * sum(S[i, i] * (1 - W[i, i]) for i in range(2))
             difference = sum(z**2 for z in G - Q) - sum(z**2 for z in G - U * V.T)
-            if not _vanishes(difference - gain):
+            unit = all(_vanishes(1 - W[i, i] ** 2 - W[1 - i, i] ** 2) for i in range(2))
+            if not (unit and _vanishes(difference - gain)):
                 return False
     return True

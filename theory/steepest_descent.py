@@ -38,10 +38,15 @@ def regularized_step(scale=1) -> bool:
 
 
 def normalized_step(sign=1) -> bool:
-    """On the sphere ||d|| = t, <g, d> >= -D t, attained by t lmo(g) as <g, lmo(g)> = -D; and regularized and normalized
-    steps agree where t = a D."""
-    pairing = -sign * _D
-    return vanishes(_t * pairing + _D * _t) and vanishes((_D * -_t + _t**2 / (2 * a)).subs(_t, a * _D) + a * _D**2 / 2)
+    """On the sphere ||d|| = t, <g, d> >= -D t, by the definition of D, attained by t lmo(g): checked for l_1, l_2 and
+    l_inf, n = 3; and regularized and normalized steps agree where t = a D."""
+    g, t = chamber(3), sp.Symbol("t", positive=True)
+
+    def attained(norm: Norm) -> bool:
+        d = [sign * t * entry for entry in norm.lmo(g)]
+        return vanishes(norm.value(d) - t) and vanishes(dot(g, d) + t * norm.dual(g))
+
+    return all(map(attained, (L1, L2, LINF))) and vanishes((_D * -_t + _t**2 / (2 * a)).subs(_t, a * _D) + a * _D**2 / 2)
 
 
 def regularized_value(divisor=2) -> bool:
@@ -79,14 +84,16 @@ def gradient_descent_on_the_sphere(sign=1) -> bool:
 
 def adam_is_sign_descent(eps=0, power=sp.S.Half) -> bool:
     """Adam's first step, and with beta1 = beta2 = 0 every step, is m/((sqrt v) + eps) with m = g, v = g^2: sign(g), the
-    step t lmo(g) of l_inf with t = lr, bias corrections 1 - beta^k = 1 included."""
+    step t lmo(g) of l_inf with t = lr, bias corrections included; eps = 0, g without zeros. The first: m = v = 0, k = 1."""
     beta1, beta2, m, v = sp.symbols("beta1 beta2 m v", real=True)
     g, k = sp.Symbol("g", real=True, nonzero=True), sp.Symbol("k", positive=True, integer=True)
     first = (beta1 * m + (1 - beta1) * g) / (1 - beta1**k)
     second = (beta2 * v + (1 - beta2) * g**2) / (1 - beta2**k)
     step = -first / (second**power + eps)
     memoryless = sp.simplify(step.subs({beta1: 0, beta2: 0}))
-    return vanishes(memoryless + sp.sign(g)) and _is_step(LINF, lambda g: [-sp.sign(e) for e in g])
+    at_start = sp.simplify(step.subs({m: 0, v: 0, k: 1}))
+    signs = vanishes(memoryless + sp.sign(g)) and vanishes(at_start + sp.sign(g))
+    return signs and _is_step(LINF, lambda g: [-sp.sign(e) for e in g])
 
 
 def normalized_gradient_descent(power=1) -> bool:
