@@ -1,11 +1,15 @@
 r"""Methods for multiclass logistic regression on a matrix W of d features by K classes, tuned alike on the same data.
 
 Every method is tuned with as many steps on a grid as wide (`studies/tuning.py`), on seeds of its own; only the step is
-tuned. The centre of the grid is 10 R/(N u) for methods whose step has the size u whatever the gradient, R = ||W* - W_0||_F:
-N steps in one direction would go ten times too far; u is the norm of a unit step at full rank, sqrt(min(d, K)) times the
-scale for Muon, sqrt(d K) for AdamW, 1 for normalized GD. For SGD it is 1/L. The step falls linearly to 0 over the run
+tuned. A replicate is a *group*: rows drawn afresh (of the digits: all of them, the same in every group), the step tuned on
+these rows with a stream of minibatches of its own, and tested on them with another one; the number of a group is the
+geometric mean over its test seeds, so that intervals over groups hold the scatter of rows, tuning and minibatches.
+
+The centre of the grid is 10 R/(N u) for methods whose step has the size u whatever the gradient, R = ||W* - W_0||_F: N
+steps in one direction would go ten times too far; u is the norm of a unit step at full rank, sqrt(min(d, K)) times the scale
+for Muon, sqrt(d K) for AdamW, 1 for normalized GD. The step falls linearly to 0 over the run
 (constant steps are the subject of `muon_untuned`). Muon: momentum 0.95, Nesterov, scale "original"; AdamW: betas 0.9, 0.999
-and no decay, as f has its penalty (decoupled decay would move the minimizer); SGD and normalized GD: momentum 0.9. All
+and no decay, as f has its penalty (decoupled decay would move the minimizer); normalized GD: momentum 0.9. In a group all
 methods see the same minibatches.
 
 Cost is counted in flops: 4 b d K for a gradient; with r = min(d, K), s = max(d, K): 14 s r^2 + 8 r^3 for the singular value
@@ -31,7 +35,6 @@ from problems.problem import FiniteSum
 from problems.quadratics import random_rotation
 from problems.softmax import digits_rows, random_rows, softmax
 from solvers.adam import AdamW
-from solvers.heavy_ball import HeavyBall
 from solvers.lmo import FROBENIUS
 from solvers.lmo_descent import LMODescent
 from solvers.muon import SCALES, Muon
@@ -49,10 +52,10 @@ METHODS = {
     "Muon, Polar Express": lambda lr: Muon(lr, orthogonalize=PolarExpress(5)),
     "Muon, cubic": lambda lr: Muon(lr, orthogonalize=NewtonSchulz(5, degree=3)),
     "AdamW": lambda lr: AdamW(lr, weight_decay=0.0),
-    "SGD": lambda lr: HeavyBall(lr, 0.9),
     "normalized GD": lambda lr: LMODescent(lr, FROBENIUS, momentum=0.9),
 }
 DATA = ("digits", "tall, axes", "tall, rotated", "wide, rotated")
+BOTH_BASES = ("Muon, exact", "Muon, quintic", "AdamW")  # the other methods would only repeat "tall, axes" on its rotation
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,13 +71,15 @@ class Data:
 
 
 @cache
-def data(name: str, budget: Budget) -> Data:
-    generator = budget.generator(name.partition(",")[0])
+def data(name: str, group: int, budget: Budget) -> Data:
     if name == "digits":
+        if group > 0:
+            return data(name, 0, budget)
         (A, y), l2 = digits_rows(), 1e-3
         A, y = A.to(budget.device), y.to(budget.device)
     else:
-        n, d, K = budget.pick((2000, 50, 10), (5000, 100, 10)) if name.startswith("tall") else (2000, 16, 32)
+        generator = budget.generator(name.partition(",")[0], group)
+        n, d, K = (budget.pick(1000, 2000), *(budget.pick((40, 10), (60, 10)) if name.startswith("tall") else (16, 32)))
         (A, y), l2 = random_rows(n, d, K, generator, condition=1e3), 1e-4
         A = A @ random_rotation(d, generator) if name.endswith("rotated") else A
     return Data(A, y, softmax(A, y, l2, name=name))
@@ -82,20 +87,28 @@ def data(name: str, budget: Budget) -> Data:
 
 def centre(method: str, problem: FiniteSum, steps: int) -> float:
     """The middle of the grid, as stated above."""
-    if method == "SGD":
-        return 1 / problem.constants.smoothness
     d, K = problem.shape
     unit = {"A": (d * K) ** 0.5, "M": min(d, K) ** 0.5 * SCALES["original"](d, K), "n": 1.0}[method[0]]
     return 10 * float(problem.radius) / (steps * unit)
 
 
-def oracle(name: str, stage: str, budget: Budget) -> Oracle:
-    """Minibatches that depend on the rows and the stage: the same for every method, and for both bases."""
-    return Oracle.minibatch(data(name, budget).problem, BATCH, budget.generator(name.partition(",")[0], stage))
+def oracle(name: str, group: int, stage: str, budget: Budget) -> Oracle:
+    """Minibatches that depend on group and stage: the same for every method, and for both bases."""
+    stream = budget.generator(name.partition(",")[0], group, stage)
+    return Oracle.minibatch(data(name, group, budget).problem, BATCH, stream)
+
+
+def tried_on(name: str) -> tuple[str, ...]:
+    """The methods that are run on these data."""
+    return BOTH_BASES if name == "tall, rotated" else tuple(METHODS)
 
 
 def horizon(budget: Budget) -> int:
-    return budget.pick(150, 400)
+    return budget.pick(80, 200)
+
+
+def groups(budget: Budget) -> range:
+    return range(budget.pick(5, 8))
 
 
 def decay(steps: int) -> Decay:
@@ -104,28 +117,36 @@ def decay(steps: int) -> Decay:
 
 
 @cache
-def tuned(name: str, method: str, budget: Budget, steps: int) -> Tuned:
-    problem, points, seeds = data(name, budget).problem, budget.pick((7, 6), (9, 8)), budget.pick((1, 2), (2, 4))
+def tuned(name: str, method: str, group: int, budget: Budget, steps: int) -> Tuned:
+    problem = data(name, group, budget).problem
     where = centre(method, problem, steps)
-    return tune(METHODS[method], decay(steps), where, points, problem, oracle(name, "tuning", budget), steps, seeds)
+
+    def minibatches():
+        return oracle(name, group, "tuning", budget)
+
+    return tune(METHODS[method], decay(steps), where, (7, 6), problem, minibatches, steps, seeds=1)
 
 
 @dataclass(frozen=True, eq=False)
 class Run:
     steps: list[int]
-    gap: np.ndarray  # (records, seeds)
-    accuracy: np.ndarray
-    tuned: Tuned
+    gap: np.ndarray  # (records, groups), geometric means over the test seeds of a group
+    accuracy: np.ndarray  # (records, groups), means over them
+    tuned: list[Tuned]  # one for each group
 
 
 @cache
 def tested(name: str, method: str, budget: Budget, steps: int) -> Run:
-    """A run with the tuned step on fresh seeds."""
-    chosen, found = tuned(name, method, budget, steps), data(name, budget)
-    solver, x0 = METHODS[method](decay(steps)(chosen.lr)), found.problem.starts(budget.pick(8, 20))
-    trace = run(solver, oracle(name, "test", budget), x0, steps, found.measure, at=log_spaced(steps, 5))
-    gap, accuracy = trace.values.movedim(1, 0).cpu().numpy()
-    return Run(trace.steps, gap, accuracy, chosen)
+    """Runs of every group with its tuned step on fresh minibatches."""
+    at, gaps, accuracies, chosen = log_spaced(steps, 5), [], [], []
+    for group in groups(budget):
+        chosen.append(tuned(name, method, group, budget, steps))
+        found, solver = data(name, group, budget), METHODS[method](decay(steps)(chosen[-1].lr))
+        x0, minibatches = found.problem.starts(budget.pick(2, 4)), oracle(name, group, "test", budget)
+        gap, accuracy = run(solver, minibatches, x0, steps, found.measure, at=at).values.movedim(1, 0).cpu().numpy()
+        gaps.append(np.exp(np.log(gap).mean(-1)))
+        accuracies.append(accuracy.mean(-1))
+    return Run(at, np.stack(gaps, -1), np.stack(accuracies, -1), chosen)
 
 
 def final(name: str, method: str, budget: Budget) -> Run:
@@ -149,7 +170,7 @@ def flops(method: str, shape: tuple[int, int]) -> int:
 @cache
 def seconds(name: str, method: str, budget: Budget) -> float:
     """Median time of a step without replicates."""
-    problem, queries = data(name, budget).problem, oracle(name, "timing", budget)
+    problem, queries = data(name, 0, budget).problem, oracle(name, 0, "timing", budget)
     solver, x, taken = METHODS[method](1e-3), problem.start, []
     state = solver.init(x)
     for _ in range(40):
@@ -160,11 +181,11 @@ def seconds(name: str, method: str, budget: Budget) -> float:
 
 
 def records(budget: Budget) -> pd.DataFrame:
-    """Every record of every run: mean and interval of gap and mean accuracy over seeds, flops and seconds up to it."""
+    """Every record of every run: mean and interval of gap and mean accuracy over groups, flops and seconds up to it."""
     shared, parts = budget.shared("muon_logreg"), []
     for name in DATA:
-        shape = data(name, shared).problem.shape
-        for method in METHODS:
+        shape = data(name, 0, shared).problem.shape
+        for method in tried_on(name):
             found = final(name, method, budget)
             steps, (mean, low, high) = np.array(found.steps), interval(np.log(found.gap))
             part = {"data": name, "method": method, "step": steps, "flops": steps * flops(method, shape)}
@@ -174,11 +195,11 @@ def records(budget: Budget) -> pd.DataFrame:
 
 
 def grids(budget: Budget) -> pd.DataFrame:
-    """The mean loss over the tuning seeds for every step of every grid."""
+    """The mean loss over the tuning seeds for every step of every grid, in every group."""
     parts = []
     for name in DATA:
-        for method in METHODS:
-            found = final(name, method, budget).tuned
-            part = {"data": name, "method": method, "lr": found.grid, "gap": found.losses, "chosen": found.lr}
-            parts.append(pd.DataFrame(part | {"on an edge": found.on_edge}))
+        for method in tried_on(name):
+            for group, found in enumerate(final(name, method, budget).tuned):
+                part = {"data": name, "method": method, "group": group, "lr": found.grid, "gap": found.losses}
+                parts.append(pd.DataFrame(part | {"chosen": found.lr, "on an edge": found.on_edge}))
     return pd.concat(parts, ignore_index=True)

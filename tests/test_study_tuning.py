@@ -18,7 +18,7 @@ PROBLEM = quadratic([1.0, 0.1], [1.0, 1.0])  # GD is best with 2/(L + mu) = 1.82
 
 
 def tuned(centre, points=(9, 8)):
-    return tune(GradientDescent, lambda lr: lr, centre, points, PROBLEM, Oracle.full(PROBLEM), 40, (1, 2))
+    return tune(GradientDescent, lambda lr: lr, centre, points, PROBLEM, lambda: Oracle.full(PROBLEM), 40, 2)
 
 
 def test_the_best_step_of_gradient_descent_is_found():
@@ -45,8 +45,30 @@ def test_a_diverged_seed_spoils_its_step():
     """Noise that sends one of four seeds to infinity."""
     shaken = replace(PROBLEM, sample_grad=lambda x, index: PROBLEM.grad(x) * (1 + 1e160 * (index == 0)))
     oracle = Oracle(shaken, lambda batch: torch.arange(batch[-1]).expand(*batch).unsqueeze(-1), shaken.sample_grad, 1)
-    found = tune(GradientDescent, lambda lr: lr, 0.3, (9, 8), shaken, oracle, 40, (4, 4))
+    found = tune(GradientDescent, lambda lr: lr, 0.3, (9, 8), shaken, lambda: oracle, 40, 4)
     assert np.isinf(found.losses).all()
+    assert found.on_edge
+
+
+def test_every_step_meets_the_same_samples():
+    """The loss of a step with noise is that of a run alone with the same stream, on the coarse grid and on the fine one."""
+
+    def noisy():
+        return Oracle.gaussian(PROBLEM, 1.0, torch.Generator().manual_seed(0))
+
+    found = tune(GradientDescent, lambda lr: lr, 0.03, (5, 4), PROBLEM, noisy, 40, 3)
+    for lr, loss in zip(found.grid[found.grid < 1], found.losses[found.grid < 1], strict=True):
+        x, alone = PROBLEM.starts(1, 3), noisy()
+        for _ in range(40):
+            x = x - lr * alone.grad(x)
+        assert loss == pytest.approx(PROBLEM.gap(x).mean().item(), rel=1e-9)
+
+
+def test_a_better_neighbour_on_the_fine_grid_does_not_hide_a_coarse_edge():
+    """The last coarse step, 1.95, is the best of its grid; 1.51 on the fine one is better still."""
+    found = tuned(0.0195, (5, 8))
+    assert found.grid[-1] == pytest.approx(1.95)
+    assert 0 < found.best < len(found.grid) - 1
     assert found.on_edge
 
 
@@ -65,6 +87,6 @@ def test_the_cost_of_a_step_counts_its_products():
     d, K = 100, 10
     gradient = 2 * (2 * 128 * d * K)  # the scores of a batch and their product with the rows
     step = sum(2 * math.prod(sizes) for sizes in ((K, d, K), (K, K, K), (K, K, d)))
-    assert flops("SGD", (d, K)) == gradient
+    assert flops("normalized GD", (d, K)) == gradient
     assert flops("Muon, quintic", (d, K)) == flops("Muon, quintic", (K, d)) == gradient + 5 * step
     assert flops("AdamW", (d, K)) - gradient < 0.05 * gradient
