@@ -9,9 +9,9 @@ transformer of 111104 weights (`problems/character_model.py`) that reads 2048 ch
 betas 0.9 and 0.95, decay 0.1, warm-up over 4 % of the steps, linear decay over the last half. The methods differ in the
 98304 weights of the hidden matrices only. Each has one step a, chosen by runs of half the length from one start, with
 batches that no other run sees; at the full length another step may be the best. Both grids follow one rule, stated before
-the run: factors of 2 (quick: 4) from 1/8 of a reference up, 6 (quick: 4) steps; the reference is 1e-3 for AdamW, the default
-of torch, and 0.02 for Muon, the step in circulation. A choice at an end of its grid supports nothing. The runs that are
-judged have fresh starts and batches, the same for both methods.
+the run: factors of 2 (quick: 4) from 1/8 to 8 times a reference, 7 (quick: 4) steps; the reference is 1e-3 for AdamW, the
+default of torch, and 0.02 for Muon, the step in circulation. A choice at an end of its grid supports nothing. The runs that
+are judged have fresh starts and batches, the same for both methods.
 
 The quick budget is a smoke test: it runs the code on runs a tenth as long, and may decide nothing. Nothing here is about
 GPT-2, its data or its length; nor about time, which depends on the machine: what is counted are the steps, and the products
@@ -86,8 +86,8 @@ def method(rule: str, lr: float, steps: int, elsewhere: float = ELSEWHERE) -> La
 
 
 def grid(rule: str, budget: Budget) -> tuple[float, ...]:
-    """Steps a factor 2 (quick: 4) apart from 1/8 of the reference up, as many for either method."""
-    return tuple(REFERENCE[rule] / 8 * budget.pick(4.0, 2.0) ** j for j in range(budget.pick(4, 6)))
+    """Steps a factor 2 (quick: 4) apart from 1/8 to 8 times the reference, as many for either method."""
+    return tuple(REFERENCE[rule] / 8 * budget.pick(4.0, 2.0) ** j for j in range(budget.pick(4, 7)))
 
 
 @cache
@@ -196,7 +196,7 @@ def of_other_starts(budget: Budget) -> Verdict:
 def ends_lower(budget: Budget) -> Verdict:
     """S37, refined: On a character transformer of 111104 weights, a thousandth of GPT-2 124M, 500 steps of 32 windows of 64
     characters (quick: 50 of 4, a smoke test) with Muon on the hidden matrices end at a validation loss at least 0.02 nats a
-    character below that with AdamW on them, AdamW with step 0.008 elsewhere in both: either method with one of 6 (quick: 4)
+    character below that with AdamW on them, AdamW with step 0.008 elsewhere in both: either method with one of 7 (quick: 4)
     steps, chosen by runs of half the length from one start, in a 99 % interval over 5 (quick: 3) paired fresh starts and
     batches. This says nothing about GPT-2 124M, its tokens, or runs of thousands of steps."""
     shared, rows = budget.shared("muon_transformer"), []
