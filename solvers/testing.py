@@ -216,8 +216,13 @@ def _array(a: ArrayLike | Tensor) -> Array:
 
 
 def _like(g: Point, point: Array) -> Point:
-    """A copy of the point in the type, dtype and device of g, so that a function which changes it changes nothing else."""
-    return torch.from_numpy(point).to(g, copy=True) if isinstance(g, Tensor) else np.array(point, np.asarray(g).dtype)
+    """A copy of the point in the type, dtype and device of g, so that a function which changes it changes nothing else.
+
+    In float64 where g holds integers, to which the points of a ball cannot be rounded.
+    """
+    if isinstance(g, Tensor):
+        return torch.from_numpy(point).to(g.device, g.dtype if g.is_floating_point() else torch.float64, copy=True)
+    return np.array(point, dtype if np.issubdtype(dtype := np.asarray(g).dtype, np.floating) else np.float64)
 
 
 def _spacing(g: Point) -> float:

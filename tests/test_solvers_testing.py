@@ -422,3 +422,13 @@ def test_bad_input(norm, g, message):
     with pytest.raises(ValueError, match=message) as raised:
         assert_lmo(lambda g: -g, norm, g)
     assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize("g", [np.array([1, 2, 2]), torch.tensor([1, 2, 2])])
+def test_integers_are_judged_as_numbers(g):
+    def length(x):
+        return (x * x).sum() ** 0.5
+
+    assert_lmo(lambda g: -g / length(g), length, g)
+    with pytest.raises(AssertionError, match="outside the ball"):
+        assert_lmo(lambda g: -0.99 * (g / g), length, g)
