@@ -8,18 +8,27 @@ import torch
 from problems.oracle import Oracle
 from problems.perturbation import perturbed
 from problems.quadratics import quadratic
-from solvers.adagrad import AdaGrad, FullAdaGrad
-from solvers.adam import Adam, AdamW
+from solvers.adadelta import AdaDelta
+from solvers.adagrad import AdaGrad, AdaGradNorm, FullAdaGrad
+from solvers.adam import Adam, AdamW, AdamWPaper
+from solvers.amsgrad import AMSGrad
+from solvers.ascent import Ascent
 from solvers.averaging import PolyakRuppert, RandomIterate
+from solvers.box import Box
 from solvers.catalogue import catalogue
+from solvers.coupled_decay import CoupledDecay
 from solvers.gradient_descent import GradientDescent
 from solvers.heavy_ball import HeavyBall
 from solvers.lbfgs import LBFGS
 from solvers.line_search import Armijo
+from solvers.lion import Lion
 from solvers.lmo import FROBENIUS, L2, LINF, MAX_ABS
 from solvers.lmo_descent import LMODescent
 from solvers.nesterov import Nesterov
+from solvers.rmsprop import RMSProp
 from solvers.saga import SAGA
+from solvers.schedules import InversePower
+from solvers.sign_descent import SignSGD
 from solvers.solver import iterates, run
 from solvers.steepest_descent import SteepestDescent
 from solvers.svrg import SVRG
@@ -88,7 +97,22 @@ def solvers(ndim=1):
             "adam": Adam(0.3),
             "adamw": AdamW(0.3),
             "adagrad": AdaGrad(0.5),
+            "adagrad by norm": AdaGradNorm(0.5, ndim=ndim),
             "full adagrad": FullAdaGrad(0.5, ndim=ndim),
+            "adadelta": AdaDelta(eps=1e-2),
+            "rmsprop": RMSProp(0.3),
+            "rmsprop, centered, with momentum": RMSProp(0.1, eps=1e-2, eps_inside=False, centered=True, momentum=0.5),
+            "adam, uncorrected": Adam(0.3, bias_correction=False),
+            "adamw of the paper": AdamWPaper(0.3, schedule=InversePower(1.0)),
+            "amsgrad": AMSGrad(0.3),
+            "amsgrad of the paper": AMSGrad(0.3, bias_correction=False),
+            "amsgrad, corrected maximum": AMSGrad(0.3, maximum="corrected"),
+            "sign descent": SignSGD(0.1),
+            "signum": SignSGD(0.1, 0.5),
+            "lion": Lion(0.1, weight_decay=0.1),
+            "in a box": Box(Nesterov(0.5), -3.0, 3.0),
+            "coupled decay": CoupledDecay(Adam(0.3), 0.1),
+            "ascent": Ascent(GradientDescent(0.1)),
             "steepest descent": SteepestDescent(0.2, LINF if ndim == 1 else MAX_ABS),
             "lmo descent": LMODescent(0.1, L2 if ndim == 1 else FROBENIUS, momentum=0.5, nesterov=True),
             "lmo descent in a ball": LMODescent(0.1, LINF if ndim == 1 else MAX_ABS, radius=5.0),

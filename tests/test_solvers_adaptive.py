@@ -1,6 +1,7 @@
-"""AdaGrad, Adam and AdamW against torch.optim, scipy, exact fractions and each other."""
+"""Adaptive methods against torch.optim, scipy, exact fractions and each other."""
 
 import math
+from dataclasses import replace
 from fractions import Fraction
 from functools import partial
 
@@ -14,9 +15,25 @@ from scipy.linalg import fractional_matrix_power
 from scripted import Scripted, path
 from threadpoolctl import threadpool_limits
 
-from solvers.adagrad import AdaGrad, FullAdaGrad
-from solvers.adam import Adam, AdamW
+from problems.oracle import Oracle
+from problems.perturbation import perturbed
+from problems.quadratics import quadratic
+from solvers.adadelta import AdaDelta
+from solvers.adagrad import AdaGrad, AdaGradNorm, FullAdaGrad
+from solvers.adam import Adam, AdamW, AdamWPaper
+from solvers.amsgrad import AMSGrad
+from solvers.ascent import Ascent
+from solvers.box import Box
+from solvers.coupled_decay import CoupledDecay
+from solvers.gradient_descent import GradientDescent
+from solvers.lion import Lion
+from solvers.nesterov import Nesterov
+from solvers.rmsprop import RMSProp
+from solvers.schedules import InversePower
 from solvers.shampoo import Shampoo
+from solvers.sign_descent import SignSGD
+from solvers.solver import run
+from solvers.svrg import SVRG
 
 torch.set_num_threads(1)
 
@@ -83,22 +100,43 @@ def test_without_decay_adamw_is_adam_and_with_it_not_adam_on_the_penalized_gradi
 @given(seed=st.integers(0, 1000), beta1=st.floats(0.0, 0.99), beta2=st.floats(0.0, 0.9999))
 def test_the_first_step_of_adam_is_the_sign(seed, beta1, beta2):
     g = gradients(1, 7, seed=seed, spread=20.0)
-    g[0, 0] = 0
     step = path(Adam(0.1, beta1, beta2, eps=0.0), g)[0]
     torch.testing.assert_close(step, -0.1 * g[0].sign(), rtol=1e-11, atol=0)
 
 
 def test_without_averages_adam_is_sign_descent():
     g = gradients(10, 7, spread=20.0)
-    g[2, :3] = 0
     expected = -0.1 * g.sign().cumsum(0)
     torch.testing.assert_close(path(Adam(0.1, 0.0, 0.0, eps=0.0), g), expected, rtol=0, atol=1e-13)
 
 
-def test_a_gradient_that_stays_zero_moves_nothing():
-    g = torch.zeros(5, 3, dtype=torch.float64)
-    for solver in (Adam(0.1, eps=0.0), AdaGrad(0.1, eps=0.0), FullAdaGrad(0.1, eps=0.0)):
-        assert not path(solver, g).any()
+def test_full_adagrad_stays_where_the_gradient_is_zero():
+    assert not path(FullAdaGrad(0.1, eps=0.0), torch.zeros(5, 3, dtype=torch.float64)).any()
+
+
+@pytest.mark.parametrize(
+    "solver",
+    [
+        Adam(0.1, eps=0.0),
+        AdamW(0.1, eps=0.0),
+        AdamWPaper(0.1, eps=0.0),
+        AMSGrad(0.1, eps=0.0),
+        AdaGrad(0.1, eps=0.0),
+        AdaGrad(0.1, eps=torch.tensor([0.0, 1.0])),
+        AdaGradNorm(0.1, eps=0.0, ndim=2),
+        RMSProp(0.1, eps=0.0),
+    ],
+    ids=repr,
+)
+def test_zero_over_zero_is_refused_and_a_positive_epsilon_taken(solver):
+    g = torch.zeros(5, 3, 2, dtype=torch.float64)
+    with pytest.raises(ValueError, match=r"eps is 0 where the gradients so far are 0.*accepted are eps > 0"):
+        path(solver, g)
+    assert not path(replace(solver, eps=1e-8), g).any()
+    assert path(solver, gradients(5, 3, 2)).isfinite().all()
+    tiny = torch.full((1, 3, 2), 1e-170, dtype=torch.float64)  # the square underflows
+    with pytest.raises(ValueError, match="do not underflow in float64"):
+        path(solver, tiny)
 
 
 def test_diagonal_adagrad_in_exact_fractions():
@@ -151,7 +189,7 @@ def test_full_adagrad_on_one_coordinate_at_a_time_is_the_diagonal_one():
     """Gradients along the axes leave no off-diagonal sums; others do."""
     g = gradients(12, 3, spread=1.0)
     sparse = g * torch.eye(3, dtype=torch.float64)[torch.arange(12) % 3]
-    for eps in (0.0, 0.3):
+    for eps in (1e-6, 0.3):
         torch.testing.assert_close(
             path(FullAdaGrad(0.1, eps), sparse), path(AdaGrad(0.1, eps), sparse), rtol=1e-12, atol=1e-14
         )
@@ -171,16 +209,32 @@ def test_on_diagonal_matrices_shampoo_is_diagonal_adagrad():
     torch.testing.assert_close(seen, torch.diag_embed(path(AdaGrad(0.1, 0.2), diagonal)), rtol=0, atol=1e-13)
 
 
-@pytest.mark.parametrize("kind", ["adam", "adamw", "adagrad", "full adagrad", "full adagrad of rows"])
+SWEEPS = {
+    "adam": lambda lr, eps, beta, decay: Adam(lr, beta, 1 - (1 - beta) / 10, eps),
+    "adam uncorrected": lambda lr, eps, beta, decay: Adam(lr, beta, 1 - (1 - beta) / 10, eps, bias_correction=False),
+    "adamw": lambda lr, eps, beta, decay: AdamW(lr, beta, 1 - (1 - beta) / 10, eps, decay),
+    "adamw of the paper": lambda lr, eps, beta, decay: AdamWPaper(lr, beta, 1 - (1 - beta) / 10, eps, decay, lr),
+    "amsgrad": lambda lr, eps, beta, decay: AMSGrad(lr, beta, 1 - (1 - beta) / 10, eps),
+    "amsgrad of the paper": lambda lr, eps, beta, decay: AMSGrad(lr, beta, beta / 2, eps, bias_correction=False),
+    "corrected maximum": lambda lr, eps, beta, decay: AMSGrad(lr, beta, 1 - (1 - beta) / 10, eps, maximum="corrected"),
+    "adagrad": lambda lr, eps, beta, decay: AdaGrad(lr, eps),
+    "adagrad outside": lambda lr, eps, beta, decay: AdaGrad(lr, eps, eps_inside=False),
+    "adagrad by norm": lambda lr, eps, beta, decay: AdaGradNorm(lr, eps, ndim=2),
+    "full adagrad": lambda lr, eps, beta, decay: FullAdaGrad(lr, eps, ndim=2),
+    "full adagrad of rows": lambda lr, eps, beta, decay: FullAdaGrad(lr, eps),
+    "rmsprop": lambda lr, eps, beta, decay: RMSProp(lr, beta, eps, momentum=decay),
+    "rmsprop, centered": lambda lr, eps, beta, decay: RMSProp(lr, beta, eps, eps_inside=False, centered=True),
+    "adadelta": lambda lr, eps, beta, decay: AdaDelta(lr, beta, eps),
+    "signum": lambda lr, eps, beta, decay: SignSGD(lr, beta),
+    "lion": lambda lr, eps, beta, decay: Lion(lr, beta, 1 - (1 - beta) / 10, decay),
+    "decay in a box": lambda lr, eps, beta, decay: Box(CoupledDecay(Adam(lr, beta, eps=eps), decay), -5 * lr, 3 * lr),
+}
+
+
+@pytest.mark.parametrize("kind", sorted(SWEEPS))
 def test_a_sweep_equals_single_runs(kind):
     """Matrices of shape (2, 3) under two leading axes; every hyperparameter differs along the first."""
-    build = {
-        "adam": lambda lr, eps, beta, decay: Adam(lr, beta, 1 - (1 - beta) / 10, eps),
-        "adamw": lambda lr, eps, beta, decay: AdamW(lr, beta, 1 - (1 - beta) / 10, eps, decay),
-        "adagrad": lambda lr, eps, beta, decay: AdaGrad(lr, eps),
-        "full adagrad": lambda lr, eps, beta, decay: FullAdaGrad(lr, eps, ndim=2),
-        "full adagrad of rows": lambda lr, eps, beta, decay: FullAdaGrad(lr, eps),
-    }[kind]
+    build = SWEEPS[kind]
     g, x0 = gradients(6, 3, 4, 2, 3, spread=1.0), gradients(1, 3, 4, 2, 3)[0]
     values = torch.tensor([(0.1, 1e-3, 0.5, 0.1), (0.2, 0.1, 0.8, 0.0), (0.3, 1.0, 0.95, 0.5)], dtype=torch.float64)
     together = path(build(*values.T[..., None, None, None]), g, x0)
@@ -189,22 +243,45 @@ def test_a_sweep_equals_single_runs(kind):
             torch.testing.assert_close(together[:, i, j], path(build(*single), g[:, i, j], x0[i, j]), rtol=1e-12, atol=1e-12)
 
 
-@pytest.mark.parametrize("solver", [Adam(0.1), AdamW(0.1), AdaGrad(0.1), FullAdaGrad(0.1, ndim=2)], ids=repr)
+EVERY = [
+    Adam(0.1),
+    AdamW(0.1),
+    AdamWPaper(0.1),
+    AMSGrad(0.1),
+    AdaGrad(0.1),
+    AdaGradNorm(0.1),
+    FullAdaGrad(0.1),
+    RMSProp(0.1, centered=True, momentum=0.5),
+    AdaDelta(0.1),
+    SignSGD(0.1, 0.5),
+    Lion(0.1),
+    Box(Ascent(CoupledDecay(AdaGrad(0.1), 0.1)), -1.0, 1.0),
+]
+
+
+def tensors_of(state):
+    """The tensors of a state and of the states in it."""
+    if isinstance(state, torch.Tensor):
+        return [state]
+    return [t for part in state for t in tensors_of(part)] if isinstance(state, tuple) else []
+
+
+@pytest.mark.parametrize("solver", EVERY, ids=repr)
 def test_a_step_is_pure_and_keeps_the_precision(solver):
     x, g = torch.ones(2, 4, 3), gradients(3, 2, 4, 3).float()
     state = solver.init(x)
     for G in g:
-        held = [t.clone() for t in (x, *state[:-1])]
+        held = [t.clone() for t in (x, *tensors_of(state))]
         new, after = solver.step(x, state, Scripted([G]))
         again, _ = solver.step(x, state, Scripted([G]))
         assert torch.equal(new, again)
-        assert all(torch.equal(a, b) for a, b in zip((x, *state[:-1]), held, strict=True))
+        assert all(torch.equal(a, b) for a, b in zip((x, *tensors_of(state)), held, strict=True))
         x, state = new, after
-    assert {t.dtype for t in (x, *state[:-1])} == {torch.float32}
+    assert {t.dtype for t in (x, *tensors_of(state))} == {torch.float32}
     assert state.k == 3
 
 
-@pytest.mark.parametrize("solver", [Adam(0.1), AdamW(0.1), AdaGrad(0.1), FullAdaGrad(0.1)], ids=repr)
+@pytest.mark.parametrize("solver", EVERY, ids=repr)
 def test_a_diverged_replicate_is_nan_alone(solver):
     g = gradients(2, 3, 4)
     g[0, 1] = math.nan
@@ -228,6 +305,25 @@ def test_a_diverged_replicate_is_nan_alone(solver):
         (AdamW, {"weight_decay": -0.1}, "weight_decay is -0.1"),
         (AdaGrad, {"lr": -1.0}, "lr is -1.0"),
         (AdaGrad, {"eps": -1.0}, "eps is -1.0"),
+        (AdamWPaper, {"lr": InversePower(1.0)}, "lr is a rule k -> a_k; accepted are numbers, and the rule as `schedule`"),
+        (AdamWPaper, {"schedule": -1.0}, "schedule is -1.0; accepted are numbers >= 0"),
+        (AdamWPaper, {"weight_decay": -1.0}, "weight_decay is -1.0"),
+        (AMSGrad, {"maximum": "largest"}, "maximum is 'largest'; accepted are 'raw' and 'corrected'"),
+        (AMSGrad, {"maximum": "corrected", "bias_correction": False}, "without bias correction; accepted is 'raw'"),
+        (AMSGrad, {"beta2": 1.0}, "beta2 is 1.0"),
+        (AMSGrad, {"lr": -0.1}, "lr is -0.1"),
+        (RMSProp, {"beta2": 1.0}, "beta2 is 1.0; accepted are numbers in \\[0, 1\\)"),
+        (RMSProp, {"momentum": -0.5}, "momentum is -0.5"),
+        (RMSProp, {"eps": -1.0}, "eps is -1.0"),
+        (AdaDelta, {"rho": 1.5}, "rho is 1.5"),
+        (AdaDelta, {"eps": 0.0}, "eps is 0.0; accepted are numbers > 0"),
+        (AdaDelta, {"lr": -1.0}, "lr is -1.0"),
+        (SignSGD, {"lr": -1.0}, "lr is -1.0"),
+        (SignSGD, {"beta1": 1.0}, "beta1 is 1.0"),
+        (Lion, {"weight_decay": -1.0}, "weight_decay is -1.0"),
+        (Lion, {"beta2": 1.0}, "beta2 is 1.0"),
+        (AdaGradNorm, {"eps": -1.0}, "eps is -1.0"),
+        (AdaGradNorm, {"ndim": 0}, "ndim is 0; accepted are integers >= 1"),
         (FullAdaGrad, {"lr": -1.0}, "lr is -1.0"),
         (FullAdaGrad, {"eps": -1.0}, "eps is -1.0"),
         (FullAdaGrad, {"ndim": 0}, "ndim is 0; accepted are integers >= 1"),
@@ -237,6 +333,86 @@ def test_a_diverged_replicate_is_nan_alone(solver):
 def test_bad_hyperparameters_are_named(build, setting, message):
     with pytest.raises(ValueError, match=message):
         build(**({"lr": 0.1} | setting))
+
+
+@pytest.mark.parametrize(("low", "high"), [(1.0, 0.0), (math.nan, 1.0), (torch.zeros(2), torch.tensor([1.0, -1.0]))])
+def test_an_empty_box_is_refused(low, high):
+    with pytest.raises(ValueError, match="accepted are low <= high"):
+        Box(Adam(0.1), low, high)
+
+
+def test_a_box_takes_numbers_and_tensors():
+    g = gradients(9, 4, 2, spread=1.0)
+    low, high = torch.full((4, 1), -0.2, dtype=torch.float64), torch.tensor([0.1, 0.3], dtype=torch.float64)
+    seen = path(Box(Adam(0.1), low, high), g)
+    assert (seen.amin((0, 1)) == -0.2).all()
+    assert torch.equal(seen.amax((0, 1)), high)
+    assert torch.equal(path(Box(Adam(0.1), -0.2, high), g), seen)
+    assert torch.equal(path(Box(Adam(0.1), -0.2, 0.1), g[..., :1]), seen[..., :1])
+
+
+def test_ascent_climbs_and_decay_shrinks():
+    g, x0 = gradients(20, 3, spread=1.0), gradients(1, 3, seed=1)[0]
+    for inner in (GradientDescent(0.1), Nesterov(0.1, 0.5), AdaGrad(0.1)):
+        torch.testing.assert_close(path(Ascent(inner), g, x0), path(inner, -g, x0), rtol=1e-13, atol=1e-14)
+    shrunk = path(CoupledDecay(GradientDescent(0.1), 0.5), torch.zeros_like(g), x0)
+    torch.testing.assert_close(shrunk[-1], 0.95**20 * x0, rtol=1e-12, atol=0)
+    with pytest.raises(ValueError, match="weight_decay is -1"):
+        CoupledDecay(GradientDescent(0.1), -1.0)
+
+
+def test_a_wrapper_repeats_samples_and_passes_the_exact_gradient():
+    """SVRG asks for the same sample at two points, and for the exact gradient at its anchor."""
+    problem = perturbed(quadratic(torch.tensor([1.0, 0.5]), torch.ones(2)), 1.0, n=8)
+
+    def last(solver):
+        oracle = Oracle.minibatch(problem, 1, torch.Generator().manual_seed(0))
+        return run(solver, oracle, problem.starts(5), 12, problem.gap, at=[12]).x
+
+    torch.testing.assert_close(last(CoupledDecay(SVRG(0.1, 4), 0.0)), last(SVRG(0.1, 4)), rtol=0, atol=0)
+    assert (last(CoupledDecay(SVRG(0.1, 4), 0.5)) - last(SVRG(0.1, 4))).abs().min() > 1e-3
+
+
+@given(seed=st.integers(0, 1000), beta1=st.floats(0.0, 0.99), beta2=st.floats(0.5, 0.9999))
+def test_the_denominator_of_amsgrad_never_decreases(seed, beta1, beta2):
+    """Without bias correction |x_{k+1} - x_k| sqrt(u_k) = lr |m_k|, with u_k the running maximum of v_k."""
+    g = gradients(30, 2, seed=seed)
+    m, v = torch.zeros(2, dtype=torch.float64), torch.zeros(2, dtype=torch.float64)
+    u, x, expected = v, v, []
+    for G in g:
+        m, v = beta1 * m + (1 - beta1) * G, beta2 * v + (1 - beta2) * G**2
+        u = torch.where(v > u, v, u)
+        x = x - 0.1 * m / u.sqrt()
+        expected.append(x)
+    seen = path(AMSGrad(0.1, beta1, beta2, eps=0.0, bias_correction=False), g)
+    torch.testing.assert_close(seen, torch.stack(expected), rtol=0, atol=1e-12 * float(seen.abs().max()))
+
+
+def test_the_corrected_maximum_remembers_a_large_first_gradient():
+    """The first corrected average is g_0^2 whole; the raw one has (1 - beta2) g_0^2, and 1 - beta2^k forgets the factor."""
+    g = torch.ones(2000, 1, dtype=torch.float64)
+    g[0] = 100.0
+    raw, corrected = (path(AMSGrad(0.1, 0.0, 0.99, maximum=name), g).diff(dim=0)[-1].abs() for name in ("raw", "corrected"))
+    torch.testing.assert_close(raw / corrected, torch.full_like(raw, 10.0), rtol=1e-6, atol=0)
+
+
+def test_rmsprop_forgets_and_starts_with_long_steps():
+    """Constant gradients: the step is lr / sqrt(1 - beta2^k), whatever their size."""
+    g = torch.full((50, 1), -37.0, dtype=torch.float64)
+    steps = path(RMSProp(0.1, 0.9, eps=0.0), g, torch.zeros(1, dtype=torch.float64))[:, 0]
+    k = np.arange(1, 51)
+    np.testing.assert_allclose(steps, np.cumsum(0.1 / np.sqrt(1 - 0.9**k)), rtol=1e-12)
+
+
+def test_centered_rmsprop_survives_a_constant_gradient():
+    """Where the variance vanishes the difference of the averages may round below 0; torch's is NaN there."""
+    g = torch.full((3000, 2), 0.1, dtype=torch.float64)
+    assert path(RMSProp(1e-4, 0.9, centered=True), g).isfinite().all()
+
+
+def test_lion_with_equal_averages_is_signum():
+    g = gradients(20, 5)
+    torch.testing.assert_close(path(Lion(0.1, 0.7, 0.7), g), path(SignSGD(0.1, 0.7), g), rtol=0, atol=1e-14)
 
 
 def test_a_vector_is_no_matrix():

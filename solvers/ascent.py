@@ -1,0 +1,26 @@
+r"""Ascent: another solver on -f, which maximizes f.
+
+torch's maximize is Ascent(CoupledDecay(...)): the gradient changes its sign, and the penalty keeps its own.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from solvers.altered import Altered
+from solvers.solver import Solver, State
+
+
+@dataclass(frozen=True, eq=False)
+class Ascent:
+    """The step of `inner` on -g."""
+
+    inner: Solver
+
+    def init(self, x: Tensor) -> State:
+        return self.inner.init(x)
+
+    def step(self, x: Tensor, state: State, oracle) -> tuple[Tensor, State]:
+        return self.inner.step(x, state, Altered(oracle, lambda x, g: -g))

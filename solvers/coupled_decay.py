@@ -1,0 +1,36 @@
+r"""Coupled weight decay: an l2 penalty in the gradient that another solver sees.
+
+    g + lambda x  in place of  g:        minimizes f + (lambda/2) ||x||^2
+
+It is torch's weight_decay, except in AdamW. A method that divides by the size of its gradients divides the penalty as
+well, and shrinks a coordinate with large gradients less.
+
+I. Loshchilov and F. Hutter (2019), arXiv:1711.05101.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from solvers.altered import Altered
+from solvers.ranges import at_least_zero
+from solvers.solver import Solver, State
+
+
+@dataclass(frozen=True, eq=False)
+class CoupledDecay:
+    """The step of `inner` on g + weight_decay * x. Raises ValueError for a negative weight_decay."""
+
+    inner: Solver
+    weight_decay: float | Tensor
+
+    def __post_init__(self):
+        at_least_zero(weight_decay=self.weight_decay)
+
+    def init(self, x: Tensor) -> State:
+        return self.inner.init(x)
+
+    def step(self, x: Tensor, state: State, oracle) -> tuple[Tensor, State]:
+        return self.inner.step(x, state, Altered(oracle, lambda x, g: g + self.weight_decay * x))
