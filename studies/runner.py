@@ -73,9 +73,27 @@ def run_claims(claims: Sequence[Claim], budget: Budget, out: Path, jobs: int) ->
 
 def _parallel(claims, keys, budget, out, jobs) -> Iterator[Result]:
     by_id = {claim.id: claim for claim in claims}
-    work = (joblib.delayed(check)(claim.module, claim.name, budget, out, keys[claim.id]) for claim in claims)
-    for claim_id, answer in joblib.Parallel(n_jobs=jobs, return_as="generator_unordered", batch_size=1)(work):
-        yield _result(by_id[claim_id], answer)
+    work = (
+        joblib.delayed(_check_all)([(claim.module, claim.name, keys[claim.id]) for claim in share], budget, out)
+        for share in _shares(claims, jobs)
+    )
+    for answers in joblib.Parallel(n_jobs=jobs, return_as="generator_unordered", batch_size=1)(work):
+        for claim_id, answer in answers:
+            yield _result(by_id[claim_id], answer)
+
+
+def _shares(claims: Sequence[Claim], jobs: int) -> list[list[Claim]]:
+    """The claims that one process takes at a time: those of a study, which cache what they measure together. One process
+    has all of them anyway, and where there are fewer studies than processes each claim is a share of its own."""
+    studies: dict[str, list[Claim]] = {}
+    for claim in claims:
+        studies.setdefault(claim.module, []).append(claim)
+    return list(studies.values()) if 1 < jobs <= len(studies) else [[claim] for claim in claims]
+
+
+def _check_all(claims: Sequence[tuple[str, str, str]], budget: Budget, out: Path) -> list[tuple[str, dict]]:
+    """Check the claims (module, name, key) one after the other."""
+    return [check(module, name, budget, out, key) for module, name, key in claims]
 
 
 def check(module: str, name: str, budget: Budget, out: Path, key: str) -> tuple[str, dict]:

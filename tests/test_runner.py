@@ -112,6 +112,32 @@ def test_the_ledger_does_not_depend_on_the_number_of_jobs(study, tmp_path):
     assert threads["verdict"]["evidence"]["threads"] == 1
 
 
+@pytest.mark.parametrize(("jobs", "shares"), [(1, 4), (2, 2), (3, 4)])
+def test_a_study_is_one_share_where_there_are_enough_studies(jobs, shares):
+    """Two studies of two claims: for two processes a study each; one process has all, and three would wait for two."""
+    claims = [Claim("S1", "S1", "exact", check, {}) for check in (_named(m, n) for m in "ab" for n in ("one", "two"))]
+    divided = runner._shares(claims, jobs)
+    assert len(divided) == shares
+    assert [claim for share in divided for claim in share] == claims
+    assert all(len({claim.module for claim in share}) == 1 for share in divided)
+
+
+def _named(module, name):
+    def check(budget):
+        """S1: Yes."""
+
+    check.__module__, check.__name__ = module, name
+    return check
+
+
+def test_two_studies_in_two_processes_lose_no_claim(study, tmp_path, monkeypatch):
+    claims = study(third="raise ArithmeticError('planted')")
+    monkeypatch.setattr(runner, "_shares", lambda claims, jobs: [claims[:2], claims[2:]])
+    found = outcomes(run_claims(claims, QUICK, tmp_path / "out", 2))
+    assert (found["first"], found["second"]) == ("supported", "supported")
+    assert "ArithmeticError: planted" in found["third"]
+
+
 @pytest.mark.parametrize("change", [{"seed": 1}, {"replicates": 5}])
 def test_another_budget_is_done_again(study, tmp_path, change):
     claims = study()
