@@ -1,0 +1,64 @@
+"""What the studies of class imbalance measure with: gains in steps, losses at the best step, groups that sum to the gap."""
+
+import numpy as np
+import pytest
+import torch
+
+from studies import adam_transformer, class_imbalance
+from studies.claims import QUICK
+from studies.class_imbalance import bigram, by_heart, gain, least, octaves
+
+torch.set_num_threads(1)
+
+
+def test_octaves():
+    assert octaves(8, "cpu").argmax(-1).tolist() == [0, 1, 1, 2, 2, 2, 2, 3]
+
+
+@pytest.mark.parametrize(("setting", "names"), [(bigram, ("Zipf", "equal")), (by_heart, ("unequal",))])
+def test_losses_of_groups_sum_to_the_gap(setting, names):
+    at = setting(QUICK, *names)
+    x = at.x0 + 0.1 * torch.randn(at.x0.shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    torch.testing.assert_close(at.losses(x).sum(-1), at.problem.gap(x))
+
+
+def paths(*rates, steps=100):
+    """Losses e^(-rate k) of one replicate in one group, a rate a step of the grid: (steps + 1, points, 1, 1)."""
+    return np.exp(-np.outer(np.arange(steps + 1), rates))[..., None, None]
+
+
+def test_the_best_step_and_its_edge():
+    assert least(paths(0.1, 0.3, 0.2), 10) == pytest.approx(np.exp(-3.0))
+    assert np.isnan(least(paths(0.1, 0.2, 0.3), 10)).all()
+    assert np.isnan(least(paths(0.3, 0.2, 0.1), 10)).all()
+
+
+@pytest.mark.parametrize(
+    ("fast", "slow", "expected"),
+    [
+        (paths(0.1, 0.4, 0.2), paths(0.05, 0.1, 0.01), 4.0),  # 25 steps to where the slower one is after 100
+        (paths(0.1, 0.2, 0.1), paths(0.1, 0.2, 0.1), 1.0),
+        (paths(0.05, 0.1, 0.01), paths(0.1, 0.4, 0.2), 0.25),  # in the other direction
+        (paths(0.1, 0.2, 0.4), paths(0.05, 0.1, 0.01), np.nan),  # first to arrive at the edge
+    ],
+)
+def test_gain_counts_steps_to_the_larger_loss(monkeypatch, fast, slow, expected):
+    found = {"fast": fast, "slow": slow}
+    monkeypatch.setattr(class_imbalance, "descended", lambda budget, setting, names, method: found[method])
+    assert np.exp(gain(QUICK, bigram, (), "fast", "slow")) == pytest.approx(expected, nan_ok=True)
+
+
+@pytest.mark.parametrize(("best", "outcome"), [(2, "supported"), (0, "inconclusive"), (4, "inconclusive")])
+def test_a_step_at_the_end_of_its_grid_supports_nothing(monkeypatch, best, outcome):
+    """Runs that are made up: Adam ends at 1 nat, the other at 2, each at its best step, the same index in both grids."""
+
+    def made_up(budget, method, lr, stream, seeds):
+        away = abs(int(np.flatnonzero(adam_transformer.grid(budget, method) == lr)[0]) - best)
+        return np.full((1, seeds), 1.0 + (method != "Adam") + away) + 1e-3 * np.arange(seeds) * (method == "Adam")
+
+    adam_transformer.tuned.cache_clear()
+    monkeypatch.setattr(adam_transformer, "losses", made_up)
+    verdict = adam_transformer.lower(QUICK, "Adam", "SGD, momentum")
+    adam_transformer.tuned.cache_clear()
+    assert verdict.outcome == outcome
+    assert verdict.evidence["loss_SGD, momentum"] == pytest.approx(2.0)
