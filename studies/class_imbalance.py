@@ -4,11 +4,12 @@ r"""Does class imbalance explain where Adam helps? Tuned methods on problems wit
     learnt by heart         2^i classes of 2^(m-i) samples, i = 1, ..., m, with labels independent of the rows
     the King James Bible    a bigram model of low rank, words as frequent as they are or made equally frequent
 
-Like is compared with like: Adam without momentum (beta1 = 0) with gradient descent, and Adam (beta1 = 0.9) with gradient
-descent with momentum 0.9, on exact gradients. Every method takes its best constant step on every instance, out of 13 (quick:
-9) over four decades, around 1/L for gradient descent (by heart: 10/L; text: 10) and around a change of a score by 0.1 for
-Adam (text: 0.03); where the best is an end of its grid the comparison is inconclusive. The *gain* of Adam is how many times
-as many steps the slower method needs until its least loss is as low as the larger of both least losses after N steps.
+Like is compared with like: Adam without momentum (beta1 = 0) and sign descent with gradient descent, and Adam (beta1 = 0.9)
+with gradient descent with momentum 0.9, on exact gradients. Every method takes its best constant step on every instance, out
+of 13 (quick: 9) over four decades, around 1/L for gradient descent (by heart: 10/L; text: 10) and around a change of a score
+by 0.1 for Adam and sign descent (text: 0.03); where the best is an end of its grid the comparison is inconclusive. The
+*gain* of Adam is how many times as many steps the slower method needs until its least loss is as low as the larger of both
+least losses after N steps.
 
 What theory says beforehand (`theory/class_imbalance.py`, `frequency_laws`): the row of a context of frequency r_i moves at
 the pace r_i with gradient descent, and at one free of r_i with Adam, so that the frequencies of contexts must matter. On
@@ -38,6 +39,7 @@ from problems.problem import FiniteSum
 from solvers.adam import Adam
 from solvers.gradient_descent import GradientDescent
 from solvers.heavy_ball import HeavyBall
+from solvers.sign_descent import SignSGD
 from solvers.solver import run
 from studies.claims import Budget, Verdict, claim
 from studies.drawing import whiskers
@@ -49,8 +51,10 @@ METHODS = {  # step -> solver, and whether its step is one of a coordinate
     "GD, momentum": (lambda lr: HeavyBall(lr, 0.9), False),
     "Adam, no momentum": (lambda lr: Adam(lr, beta1=0.0), True),
     "Adam": (Adam, True),
+    "sign descent": (SignSGD, True),
 }
 PAIRS = (("Adam, no momentum", "GD"), ("Adam", "GD, momentum"))
+SIGN = (("sign descent", "GD"),)
 FREQUENCIES = {"Zipf": zipf, "equal": balanced}
 
 
@@ -225,6 +229,20 @@ def frequencies_of_contexts_matter(budget: Budget) -> Verdict:
     return contexts(budget, compared=PAIRS[:1])
 
 
+@claim(
+    kind="phenomenon",
+    source=KUNSTNER + "; sign flow in theory/class_imbalance.py",
+    planted={
+        "fifty times": lambda budget: contexts(budget, 50.0, SIGN),
+        "equal frequencies of both against themselves": lambda budget: larger(budget, bigram, CELLS[3], CELLS[3], 2.0, SIGN),
+    },
+)
+def the_sign_is_enough(budget: Budget) -> Verdict:
+    """S28, refined (sign descent): The same for sign descent in place of Adam: its gain over gradient descent is at least
+    twice as large with Zipf's frequencies of the contexts as with equal ones, for either frequencies of the labels."""
+    return contexts(budget, compared=SIGN)
+
+
 def lag(budget: Budget, frequencies: str, method: str) -> np.ndarray:
     """Logarithm of the share of its loss that the rarest octave of contexts has left, over that of ranks 4 to 7."""
     losses = descended(budget.shared("class_imbalance"), bigram, (frequencies, "equal"), method)
@@ -265,7 +283,7 @@ def lead(budget: Budget, sizes: str, steps: int) -> dict[str, np.ndarray]:
     """By how large a share of the initial loss Adam is below gradient descent after `steps` steps, for both pairs."""
     shared = budget.shared("class_imbalance")
     left = {}
-    for method in METHODS:
+    for method in (name for pair in PAIRS for name in pair):
         losses = descended(shared, by_heart, (sizes,), method)
         left[method] = least(losses, steps).sum(-1) / losses[0, 0].sum(-1)
     return {method: left[other] - left[method] for method, other in PAIRS}
@@ -337,7 +355,7 @@ def figures(verdicts: dict[str, Verdict]) -> dict[str, plt.Figure]:
     axes[0].set(xlabel="contexts (above) and labels (below)", ylabel="gain of Adam (ratio of steps)")
     axes[1].set(xlabel="frequencies of the words")
     axes[0].legend(frameon=False)
-    lags, axes = plt.subplots(1, 4, figsize=(7.2, 2.8), layout="constrained", sharey=True)
+    lags, axes = plt.subplots(1, len(METHODS), figsize=(8.2, 2.8), layout="constrained", sharey=True)
     lags.set_label(
         "Share of its loss that each octave of contexts has left, most frequent (dark) to rarest (light), Zipf's "
         "frequencies of contexts and equal ones of labels: every method at its best step, means over tables."
