@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 
 from problems import data
+from problems.bigram import population_softmax, random_table, zipf
+from problems.class_imbalance import group_labels, grouped_rows, grouped_softmax
 from problems.huber import huber, huber_witness
 from problems.least_squares import random_least_squares
 from problems.logistic import logistic
@@ -21,6 +23,7 @@ from problems.sine_valley import sine_valley
 from problems.smooth_max import smooth_max
 from problems.softmax import random_softmax
 from problems.softplus import softplus
+from problems.which_testament import which_testament
 from problems.zero_chain import zero_chain
 
 
@@ -73,5 +76,8 @@ def catalogue(seed: int = 0, flat: bool = False) -> dict[str, FiniteSum]:
         "smooth max": smooth_max(6, 0.5),
         "softmax, l2": random_softmax(100, 4, 3, generator, l2=0.01),
         "matrix regression": random_matrix_regression(4, 3, 3.0, generator),
+        "which testament, l2": which_testament(words=40, l2=0.01).problem,
+        "bigrams": population_softmax(random_table(zipf(6), zipf(5), generator)[0]),
+        "classes by heart": grouped_softmax(grouped_rows(3, generator)[0], group_labels(3)[0]),
     }
     return {name: flattened(problem) for name, problem in found.items()} if flat else found
