@@ -58,7 +58,8 @@ def tensors(**points: Tensor) -> None:
 def holds(value: float | Tensor, condition: Callable[[Tensor], Tensor]) -> bool:
     """Whether a number, or every entry of a tensor, meets the condition; what is no real number meets none."""
     try:
-        return bool(condition(torch.as_tensor(value)).all())
+        exact = value if isinstance(value, Tensor) else torch.as_tensor(value, dtype=torch.float64)  # 1 - 1e-9 is below 1
+        return bool(condition(exact).all())
     except (TypeError, ValueError, RuntimeError):
         return False
 

@@ -335,6 +335,12 @@ def test_bad_hyperparameters_are_named(build, setting, message):
         build(**({"lr": 0.1} | setting))
 
 
+def test_a_beta_close_to_one_is_below_one():
+    Adam(0.1, beta2=1 - 1e-12)
+    with pytest.raises(ValueError, match=r"beta2 is 1\.0"):
+        Adam(0.1, beta2=1 - 1e-17)
+
+
 @pytest.mark.parametrize(("low", "high"), [(1.0, 0.0), (math.nan, 1.0), (torch.zeros(2), torch.tensor([1.0, -1.0]))])
 def test_an_empty_box_is_refused(low, high):
     with pytest.raises(ValueError, match="accepted are low <= high"):
