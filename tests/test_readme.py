@@ -35,6 +35,14 @@ def test_the_methods_of_norms_descend(capsys):
     assert all(float(gap) < 0.01 for gap in gaps.values())
 
 
+def test_adam_of_torch_fails_and_amsgrad_does_not(capsys):
+    exec(block("FromTorch"), {})
+    found = dict(re.findall(r"^(.+): x = ([+-]\d\.\d+), ", capsys.readouterr().out, re.M))
+    assert found.keys() == {"Adam", "AMSGrad", "AMSGrad, ours"}
+    assert found["Adam"] == "+1.00"
+    assert float(found["AMSGrad"]) == float(found["AMSGrad, ours"]) < -0.9
+
+
 def test_the_problem_example_is_certified():
     names = {"torch": torch, "FiniteSum": FiniteSum, "deterministic": deterministic}
     exec(block("def half_square"), names)

@@ -1,0 +1,722 @@
+"""Both adapters between torch.optim and the solvers: they repeat what they adapt, purely, batched, and after a restart."""
+
+import copy
+import io
+import math
+from dataclasses import replace
+
+import pytest
+import pytorch_optimizer
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scripted import Scripted, gradients, path
+from torch import nn
+from torch.optim import lr_scheduler
+
+from problems.oracle import Oracle
+from problems.quadratics import quadratic
+from solvers.adadelta import AdaDelta
+from solvers.adagrad import AdaGrad, AdaGradNorm, FullAdaGrad
+from solvers.adam import Adam, AdamW
+from solvers.amsgrad import AMSGrad
+from solvers.ascent import Ascent
+from solvers.averaging import PolyakRuppert
+from solvers.box import Box
+from solvers.coupled_decay import CoupledDecay
+from solvers.from_torch import ENTRYWISE, FromTorch
+from solvers.gradient_descent import GradientDescent
+from solvers.heavy_ball import HeavyBall
+from solvers.lbfgs import LBFGS
+from solvers.line_search import Armijo
+from solvers.lion import Lion
+from solvers.muon import Muon
+from solvers.nesterov import Nesterov
+from solvers.rmsprop import RMSProp
+from solvers.saga import SAGA
+from solvers.schedules import InversePower
+from solvers.sign_descent import SignSGD
+from solvers.solver import run
+from solvers.svrg import SVRG
+from solvers.to_torch import ToTorch
+
+torch.set_num_threads(1)
+
+OF_TORCH = {
+    **{cls.__name__: (cls, {}) for cls in ENTRYWISE},
+    "SGD with momentum": (torch.optim.SGD, {"momentum": 0.9, "nesterov": True, "weight_decay": 0.1}),
+    "AMSGrad": (torch.optim.Adam, {"amsgrad": True, "weight_decay": 0.1, "maximize": True}),
+    "centered RMSprop": (torch.optim.RMSprop, {"centered": True, "momentum": 0.5}),
+    "Muon": (torch.optim.Muon, {}),
+    "Adafactor": (torch.optim.Adafactor, {}),
+    "Lion": (pytorch_optimizer.Lion, {"betas": (0.8, 0.9)}),
+    "Shampoo": (pytorch_optimizer.Shampoo, {"weight_decay": 0.1}),  # changes the gradients it is given
+    "Prodigy": (pytorch_optimizer.Prodigy, {}),  # counts its steps in the param groups
+}
+every_optimizer = pytest.mark.parametrize("name", sorted(OF_TORCH))
+
+
+def from_torch(name, lr=0.1):
+    cls, options = OF_TORCH[name]
+    return FromTorch(cls, lr, options, ndim=2)
+
+
+def torch_path(optimizer_class, g, x0, **options):
+    """Iterates of one replicate, by torch alone."""
+    x = nn.Parameter(x0.clone())
+    optimizer, seen = optimizer_class([x], **options), []
+    for G in g:
+        x.grad = G.clone()
+        optimizer.step()
+        seen.append(x.detach().clone())
+    return torch.stack(seen)
+
+
+@every_optimizer
+def test_a_batch_is_what_torch_does_with_each_replicate(name):
+    g, x0 = gradients(6, 2, 3, 4, 5, spread=2.0), gradients(1, 2, 3, 4, 5, seed=1)[0]
+    cls, options = OF_TORCH[name]
+    together = path(from_torch(name), g, x0)
+    assert (together[-1] - x0).abs().amax((-1, -2)).min() > 1e-9
+    for i in range(2):
+        for j in range(3):
+            assert torch.equal(together[:, i, j], torch_path(cls, g[:, i, j], x0[i, j], lr=0.1, **options))
+
+
+@pytest.mark.parametrize("cls", sorted(ENTRYWISE, key=lambda cls: cls.__name__))
+def test_a_folded_batch_is_one_parameter_per_replicate(cls):
+    """A class derived from an entrywise one is not known to be so, and gets its replicates one by one."""
+    derived, g = type("Derived", (cls,), {}), gradients(8, 3, 4, spread=2.0)
+    x = torch.ones(3, 4)
+    assert [len(FromTorch(c, 0.1).init(x).places[0]) for c in (cls, derived)] == [1, 3]
+    assert torch.equal(path(FromTorch(cls, 0.1), g), path(FromTorch(derived, 0.1), g))
+
+
+def test_what_couples_entries_would_differ_if_folded():
+    """Adafactor on the stack of three matrices is not Adafactor on each."""
+    g, x0 = gradients(6, 3, 4, 5), torch.ones(3, 4, 5, dtype=torch.float64)
+    folded = torch_path(torch.optim.Adafactor, g, x0, lr=0.1)
+    assert (path(from_torch("Adafactor"), g, x0) - folded).abs().max() > 1e-6
+
+
+def tensors(value):
+    """All tensors in a memory."""
+    if isinstance(value, torch.Tensor):
+        return [value]
+    parts = value.values() if isinstance(value, dict) else value if isinstance(value, list | tuple) else []
+    return [tensor for part in parts for tensor in tensors(part)]
+
+
+@every_optimizer
+def test_a_step_is_pure(name):
+    """Nothing changes in place, the gradient neither, and a repeated step gives the same."""
+    solver, g = from_torch(name), gradients(4, 3, 4, 5)
+    x = torch.ones(3, 4, 5, dtype=torch.float64)
+    state = solver.init(x)
+    for G in g:
+        before, numbers = [t.clone() for t in (x, G, *tensors(state.states))], copy.deepcopy(state.groups)
+        new, after = solver.step(x, state, Scripted([G]))
+        again, again_after = solver.step(x, state, Scripted([G]))
+        assert all(torch.equal(a, b) for a, b in zip((x, G, *tensors(state.states)), before, strict=True))
+        assert state.groups == numbers
+        assert torch.equal(new, again)
+        assert all(map(torch.equal, tensors(after.states), tensors(again_after.states)))
+        x, state = new, after
+    assert state.k == 4
+
+
+@every_optimizer
+def test_the_precision_is_kept(name):
+    x = torch.ones(2, 4, 5)
+    new, _ = from_torch(name).step(x, from_torch(name).init(x), Scripted([gradients(1, 2, 4, 5)[0].float()]))
+    assert new.dtype == torch.float32
+
+
+PAIRS = [
+    (FromTorch(torch.optim.SGD, 0.1), GradientDescent(0.1)),
+    (FromTorch(torch.optim.SGD, 0.1, {"momentum": 0.7}), HeavyBall(0.1, 0.7)),
+    (FromTorch(torch.optim.Adam, 0.1, {"betas": (0.8, 0.95)}), Adam(0.1, 0.8, 0.95)),
+    (FromTorch(torch.optim.Adam, 0.1, {"amsgrad": True}), AMSGrad(0.1)),
+    (FromTorch(torch.optim.AdamW, InversePower(0.1), {"weight_decay": 0.3}), AdamW(InversePower(0.1), weight_decay=0.3)),
+    (FromTorch(torch.optim.Adagrad, 0.1), AdaGrad(0.1, eps_inside=False)),
+    (FromTorch(torch.optim.Adadelta, 0.5, {"rho": 0.8}), AdaDelta(0.5, 0.8)),
+    (FromTorch(torch.optim.RMSprop, 0.1), RMSProp(0.1, 0.99, 1e-8, eps_inside=False)),
+    (FromTorch(pytorch_optimizer.Lion, 0.1), Lion(0.1)),
+    (FromTorch(pytorch_optimizer.SignSGD, 0.1, {"momentum": 0.6}), SignSGD(0.1, 0.6)),
+]
+
+
+@pytest.mark.parametrize("pair", PAIRS, ids=lambda pair: type(pair[1]).__name__)
+@settings(max_examples=10)
+@given(seed=st.integers(0, 10_000))
+def test_an_optimizer_of_torch_is_the_solver_of_its_name(pair, seed):
+    g, x0 = gradients(20, 3, 4, seed=seed, spread=3.0), gradients(1, 3, 4, seed=seed + 1)[0]
+    theirs, ours = (path(solver, g, x0) for solver in pair)
+    torch.testing.assert_close(theirs, ours, rtol=0, atol=1e-13 * float(ours.abs().max()))
+
+
+@pytest.mark.parametrize("cls", [torch.optim.Adam, type("Derived", (torch.optim.Adam,), {})])
+def test_a_sweep_equals_single_runs(cls):
+    """lr varies along the first axis, beta2 along the second, decay along both; a rule of tensors too."""
+    g, x0 = gradients(6, 2, 3, 4, 5), gradients(1, 2, 3, 4, 5, seed=1)[0]
+    lr, beta2 = (
+        torch.tensor([0.1, 0.3])[:, None, None, None].double(),
+        torch.tensor([0.9, 0.99, 0.5])[:, None, None].double(),
+    )
+    decay = torch.arange(6.0).reshape(2, 3, 1, 1)
+
+    def build(lr, beta2, decay):
+        return FromTorch(cls, InversePower(lr), {"betas": (0.5, beta2), "weight_decay": decay}, ndim=2)
+
+    seen = path(build(lr, beta2, decay), g, x0)
+    for i in range(2):
+        for j in range(3):
+            single = path(build(float(lr[i]), float(beta2[j]), float(decay[i, j])), g[:, i, j], x0[i, j])
+            assert torch.equal(seen[:, i, j], single)
+
+
+def test_a_diverged_replicate_is_nan_alone():
+    g = gradients(3, 3, 4, 5)
+    clean = {name: path(from_torch(name), g) for name in ("Adam", "Adafactor")}
+    g[0, 1] = math.nan
+    for name, expected in clean.items():
+        seen = path(from_torch(name), g)
+        assert seen[:, 1].isnan().all()
+        assert torch.equal(seen[:, [0, 2]], expected[:, [0, 2]])
+
+
+def test_a_run_counts_one_gradient_a_step_and_converges():
+    problem = quadratic(torch.tensor([1.0, 0.5, 0.1]), torch.ones(3))
+    solver = FromTorch(torch.optim.SGD, 1.0, {"momentum": 0.5})
+    trace = run(solver, Oracle.full(problem), problem.starts(5), 150, problem.gap, at=[0, 150])
+    assert trace.calls == [0, 150]
+    assert (trace.values[-1] < 1e-10 * trace.values[0]).all()
+
+
+class Counting(torch.optim.SGD):
+    """One that counts its steps where no one looks."""
+
+    def step(self, closure=None):
+        self.count = getattr(self, "count", 0) + 1
+        return super().step(closure)
+
+
+@pytest.mark.parametrize(
+    ("build", "message"),
+    [
+        (lambda: FromTorch(torch.optim.LBFGS, 1.0), "LBFGS takes no step.*'closure'; accepted are .* without a closure"),
+        (lambda: FromTorch(torch.optim.SparseAdam, 0.1), "SparseAdam does not support dense gradients.*; accepted are"),
+        (lambda: FromTorch(pytorch_optimizer.AliG, 0.1), "requires closure"),
+        (lambda: FromTorch(Counting, 0.1), "Counting changes its attribute count in a step; accepted are"),
+        (lambda: FromTorch("Adam", 0.1), "optimizer is 'Adam'; accepted are classes derived from torch.optim.Optimizer"),
+        (lambda: FromTorch(Adam, 0.1), "optimizer is <class 'solvers.adam.Adam'>; accepted are classes derived from"),
+        (lambda: FromTorch(torch.optim.Optimizer, 0.1), "optimizer is <class 'torch.optim.optimizer.Optimizer'>; accepted"),
+        (lambda: FromTorch(torch.optim.Adam([torch.ones(1)]), 0.1), "optimizer is Adam .*; accepted are classes"),
+        (
+            lambda: FromTorch(torch.optim.Adam, 0.1, {"momentum": 0.5}),
+            "momentum is no setting of Adam; accepted are lr, betas",
+        ),
+        (lambda: FromTorch(torch.optim.Adam, -0.1), "Invalid learning rate: -0.1"),
+        (lambda: FromTorch(torch.optim.Adam, 0.1, {"betas": (0.9, 1.0)}), "Invalid beta parameter"),
+        (lambda: FromTorch(torch.optim.Adam, torch.ones(3)), "lr has shape \\(3,\\); accepted are .*\\(\\*batch, 1\\)"),
+        (lambda: FromTorch(torch.optim.Adam, 0.1, ndim=0), "ndim is 0; accepted are integers >= 1"),
+        (
+            lambda: FromTorch(torch.optim.Muon, 0.1).init(torch.ones(3, 4)),
+            "Muon takes no points of shape \\(4,\\): Muon only supports 2D .*; accepted are .* ndim = 1 trailing axes",
+        ),
+        (lambda: FromTorch(torch.optim.Muon, 0.1, ndim=2).init(torch.ones(3)), "ndim is 2; accepted are 1 to 1 for x of"),
+        (lambda: FromTorch(torch.optim.Adam, 0.1).init(torch.ones(3, dtype=torch.int64)), "x has dtype torch.int64"),
+        (
+            lambda: FromTorch(torch.optim.Adam, torch.ones(2, 1)).init(torch.ones(3, 4)),
+            "settings vary over axes \\(2,\\); accepted are those that broadcast to \\(3,\\)",
+        ),
+    ],
+)
+def test_what_is_no_solver_is_refused_in_one_line(build, message):
+    with pytest.raises(ValueError, match=message) as refusal:
+        build()
+    assert "\n" not in str(refusal.value)
+
+
+def test_an_adapted_optimizer_prints_its_hyperparameters():
+    shown = repr(FromTorch(torch.optim.AdamW, 0.1, {"betas": (0.8, 0.9)}))
+    assert all(part in shown for part in ("AdamW", "lr=0.1", "'betas': (0.8, 0.9)"))
+
+
+SOLVERS = {
+    "gradient descent": GradientDescent,
+    "heavy ball": lambda lr: HeavyBall(lr, 0.5),
+    "adam": Adam,
+    "amsgrad": lambda lr: AMSGrad(lr, maximum="corrected"),
+    "adagrad by norm": lambda lr: AdaGradNorm(lr, ndim=2),
+    "full adagrad": lambda lr: FullAdaGrad(lr, eps=0.1, ndim=2),
+    "rmsprop": lambda lr: RMSProp(lr, centered=True, momentum=0.5),
+    "adadelta": AdaDelta,
+    "muon": Muon,
+    "lion": lambda lr: Lion(lr, weight_decay=0.1),
+    "wrapped": lambda lr: Box(Ascent(CoupledDecay(AdamW(lr), 0.1)), -1.0, 1.0),
+}
+
+
+@pytest.mark.parametrize("lr", [0.1, InversePower(0.1)], ids=["number", "rule"])
+@pytest.mark.parametrize("name", SOLVERS)
+def test_a_solver_comes_back_from_torch_as_it_was(name, lr):
+    """solver -> optimizer -> solver, on a batch of matrices; the lr of the outermost counts."""
+    g, x0 = gradients(8, 3, 4, 2), gradients(1, 3, 4, 2, seed=1)[0]
+    again = FromTorch(ToTorch, lr, {"solver": SOLVERS[name](7.0)}, ndim=2)
+    torch.testing.assert_close(path(again, g, x0), path(SOLVERS[name](lr), g, x0), rtol=1e-12, atol=1e-13)
+
+
+def network(dtype=torch.float64):
+    """Parameters of shapes (6, 3), (6,), (2, 6), (2,) and a number."""
+    torch.manual_seed(0)
+
+    class Scaled(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layers = nn.Sequential(nn.Linear(3, 6), nn.Tanh(), nn.Linear(6, 2))
+            self.scale = nn.Parameter(torch.tensor(0.5))
+
+        def forward(self, x):
+            return self.scale * self.layers(x)
+
+    return Scaled().to(dtype)
+
+
+INPUTS = gradients(30, 3, seed=3, spread=0.0)
+TARGETS = torch.stack([INPUTS.sum(-1).sin(), INPUTS[:, 0] ** 2], -1)
+
+
+def train(build, steps=20, scheduler=None, module=None, closure=True):
+    """The module, its optimizer and the losses after some steps on one batch."""
+    module = network() if module is None else module
+    optimizer = build(module)
+    plan, losses = scheduler(optimizer) if scheduler else None, []
+
+    def loss():
+        optimizer.zero_grad()
+        value = (module(INPUTS.to(module.scale.dtype)) - TARGETS.to(module.scale.dtype)).square().mean()
+        value.backward()
+        return value
+
+    for _ in range(steps):
+        if closure:
+            losses.append(optimizer.step(loss).item())
+        else:
+            losses.append(loss().item())
+            optimizer.step()
+        if plan:
+            plan.step()
+    return module, optimizer, losses
+
+
+def vector(module):
+    return nn.utils.parameters_to_vector(module.parameters()).detach()
+
+
+def same(a, b, tol=1e-12):
+    torch.testing.assert_close(vector(a), vector(b), rtol=tol, atol=tol)
+
+
+TRAINERS = [
+    (Adam(0.02), lambda p: torch.optim.Adam(p, 0.02)),
+    (AdamW(0.02, weight_decay=0.1), lambda p: torch.optim.AdamW(p, 0.02, weight_decay=0.1)),
+    (HeavyBall(0.05, 0.9), lambda p: torch.optim.SGD(p, 0.05, momentum=0.9)),
+    (GradientDescent(0.1), lambda p: torch.optim.SGD(p, 0.1)),
+    (CoupledDecay(AMSGrad(0.02), 0.1), lambda p: torch.optim.Adam(p, 0.02, amsgrad=True, weight_decay=0.1)),
+    (RMSProp(0.01, 0.9, 1e-8, eps_inside=False), lambda p: torch.optim.RMSprop(p, 0.01, alpha=0.9)),
+]
+every_trainer = pytest.mark.parametrize(("solver", "theirs"), TRAINERS, ids=[type(s).__name__ for s, _ in TRAINERS])
+
+
+@every_trainer
+@pytest.mark.parametrize("closure", [True, False])
+def test_a_network_trains_as_under_torch(solver, theirs, closure):
+    ours, _, losses = train(lambda m: ToTorch(m.parameters(), solver), closure=closure)
+    reference, _, expected = train(lambda m: theirs(m.parameters()), closure=closure)
+    same(ours, reference)
+    torch.testing.assert_close(losses, expected, rtol=1e-11, atol=0)
+    assert losses[-1] < 0.8 * losses[0]
+
+
+SCHEDULERS = [
+    lambda o: lr_scheduler.StepLR(o, 3, 0.5),
+    lambda o: lr_scheduler.CosineAnnealingLR(o, 20, 1e-3),
+    lambda o: lr_scheduler.OneCycleLR(o, 0.1, total_steps=30, cycle_momentum=False),
+    lambda o: lr_scheduler.LambdaLR(o, lambda k: 1 / (k + 1)),
+]
+
+
+@pytest.mark.parametrize("scheduler", SCHEDULERS)
+@pytest.mark.parametrize(
+    ("solver", "theirs"),
+    [(solver, theirs) for solver, theirs in TRAINERS if not isinstance(solver, HeavyBall)],  # Polyak's form is not torch's
+    ids=lambda solver: type(solver).__name__,
+)
+def test_schedulers_set_the_step(solver, theirs, scheduler):
+    ours, optimizer, _ = train(lambda m: ToTorch(m.parameters(), solver), 12, scheduler)
+    reference, expected, _ = train(lambda m: theirs(m.parameters()), 12, scheduler)
+    same(ours, reference)
+    assert optimizer.param_groups[0]["lr"] == expected.param_groups[0]["lr"]
+
+
+def test_a_scheduler_multiplies_a_rule_and_writes_into_a_tensor_of_its_own():
+    inverse = lambda o: lr_scheduler.LambdaLR(o, lambda k: 1 / (k + 1))  # noqa: E731
+    reference, _, _ = train(lambda m: ToTorch(m.parameters(), AdamW(lambda k: 0.1 / (k + 1) ** 1.5)))
+    scaled, optimizer, _ = train(lambda m: ToTorch(m.parameters(), AdamW(InversePower(0.1))), scheduler=inverse)
+    same(scaled, reference)
+    assert optimizer.param_groups[0]["lr"] == 1 / 21
+    lr = torch.tensor(0.1, dtype=torch.float64)
+    by_tensor, _, _ = train(lambda m: ToTorch(m.parameters(), AdamW(lr)), scheduler=inverse)
+    same(by_tensor, train(lambda m: ToTorch(m.parameters(), AdamW(0.1)), scheduler=inverse)[0])
+    assert lr == 0.1
+
+
+def test_groups_have_their_own_solver_and_lr():
+    def ours(m):
+        return ToTorch(
+            [
+                {"params": m.layers[0].parameters()},
+                {"params": [m.layers[2].weight], "lr": 0.01},
+                {"params": [m.layers[2].bias], "solver": HeavyBall(0.05, 0.5)},
+                {"params": [m.scale], "solver": Box(GradientDescent(InversePower(0.1)), 0.0, 0.6), "lr": 0.2},
+            ],
+            Adam(0.02),
+        )
+
+    module, optimizer, _ = train(ours, 8)
+    assert [group["lr"] for group in optimizer.param_groups] == [0.02, 0.01, 0.05, 0.2]
+
+    class Theirs:
+        def __init__(self, m):
+            self.scale = m.scale
+            first, last = m.layers[0].parameters(), [{"params": [m.layers[2].weight], "lr": 0.01}]
+            self.all = [
+                torch.optim.Adam([{"params": first}, *last], 0.02),
+                torch.optim.SGD([m.layers[2].bias], 0.05, momentum=0.5),
+                torch.optim.SGD([m.scale], 0.2),
+            ]
+
+        def zero_grad(self):
+            for optimizer in self.all:
+                optimizer.zero_grad()
+
+        def step(self):
+            for optimizer in self.all:
+                optimizer.step()
+            self.scale.data.clamp_(0.0, 0.6)
+
+    same(module, train(Theirs, 8, closure=False)[0])
+
+
+def test_the_lr_of_the_optimizer_replaces_that_of_its_solvers():
+    expected = train(lambda m: ToTorch(m.parameters(), Box(Adam(InversePower(0.1)), -1.0, 1.0)))[0]
+    same(train(lambda m: ToTorch(m.parameters(), Box(Adam(7.0), -1.0, 1.0), lr=InversePower(0.1)))[0], expected, 0)
+
+
+def restarted(build, change):
+    """Train 7 steps, put the optimizer's memory through `change`, train 5 more; and 12 in one go."""
+    module, first, _ = train(build, 7)
+    saved = change(first.state_dict())
+
+    def resume(m):
+        optimizer = build(m)
+        optimizer.load_state_dict(saved)
+        return optimizer
+
+    return train(resume, 5, module=module), train(build, 12)
+
+
+def through_a_file(state_dict):
+    """torch.load accepts by default nothing but numbers, strings, tensors and containers of them."""
+    file = io.BytesIO()
+    torch.save(state_dict, file)
+    file.seek(0)
+    return torch.load(file, weights_only=True)
+
+
+ANYWHERE = {name: build(0.1) for name, build in SOLVERS.items() if name != "muon"} | {
+    "rule": GradientDescent(InversePower(0.1)),
+    "nesterov": Nesterov(0.05),
+    "lbfgs": LBFGS(0.3, memory=3, scale=0.1),
+    "average": PolyakRuppert(Adam(0.05), skip_start=3),
+}
+
+
+@pytest.mark.parametrize("solver", ANYWHERE.values(), ids=ANYWHERE)
+def test_a_restart_changes_nothing(solver):
+    (module, optimizer, losses), (expected, reference, all_losses) = restarted(
+        lambda m: ToTorch(m.parameters(), solver), through_a_file
+    )
+    assert torch.equal(vector(module), vector(expected))
+    assert losses == all_losses[7:]
+    assert str(optimizer.state_dict()) == str(reference.state_dict())
+
+
+def test_a_restart_keeps_the_schedule():
+    build, scheduler = lambda m: ToTorch(m.parameters(), AdamW(0.1)), lambda o: lr_scheduler.StepLR(o, 2, 0.5)
+    _, optimizer, _ = train(build, 6, scheduler)
+    again = build(network())
+    again.load_state_dict(through_a_file(optimizer.state_dict()))
+    assert again.param_groups[0]["lr"] == optimizer.param_groups[0]["lr"] == 0.1 / 8
+    assert again.param_groups[0]["initial_lr"] == 0.1
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_loading_copies_and_casts_as_torch_does(dtype):
+    _, optimizer, _ = train(lambda m: ToTorch(m.parameters(), Adam(0.1)), 3)
+    saved, module = optimizer.state_dict(), network(dtype)
+    loaded = ToTorch(module.parameters(), Adam(0.1))
+    loaded.load_state_dict(saved)
+    m = loaded.state[module.scale]["memory"].m
+    assert m.dtype == dtype
+    m.fill_(9.0)
+    assert optimizer.state_dict()["state"][0]["memory"][0] != 9.0
+    train(lambda _: loaded, 1, module=module)
+    assert module.scale.dtype == dtype
+
+
+class Remembering(GradientDescent):
+    """A step along the sum of this gradient and the last, which it keeps."""
+
+    def init(self, x):
+        return (torch.zeros_like(x),)
+
+    def step(self, x, state, oracle):
+        g = oracle.grad(x)
+        return x - self.lr * (g + state[0]), (g,)
+
+
+def test_a_gradient_that_is_set_to_zero_in_place_stays_with_a_solver_that_keeps_it():
+    weight = nn.Parameter(torch.zeros(2, dtype=torch.float64))
+    optimizer = ToTorch([weight], Remembering(1.0))
+    for g in (1.0, 10.0):
+        optimizer.zero_grad(set_to_none=False)
+        (g * weight).sum().backward()
+        optimizer.step()
+    assert weight.tolist() == [-12.0, -12.0]
+
+
+def test_a_deep_copy_goes_on_alone():
+    module, optimizer, _ = train(lambda m: ToTorch(m.parameters(), CoupledDecay(Adam(0.05), 0.1)), 5)
+    other, twin = copy.deepcopy((module, optimizer))
+    held = vector(module)
+    train(lambda _: twin, 3, module=other)
+    assert torch.equal(vector(module), held)
+    train(lambda _: optimizer, 3, module=module)
+    assert torch.equal(vector(module), vector(other))
+
+
+def test_parameters_without_gradient_are_skipped():
+    module = network()
+    module.layers[0].weight.requires_grad_(False)
+    held = module.layers[0].weight.clone()
+    _, optimizer, _ = train(lambda m: ToTorch(m.parameters(), Adam(0.1)), 3, module=module)
+    assert torch.equal(module.layers[0].weight, held)
+    assert module.layers[0].weight not in optimizer.state
+    optimizer.zero_grad()
+    assert all(parameter.grad is None for parameter in module.parameters())
+    held = vector(module)
+    assert optimizer.step() is None
+    assert torch.equal(vector(module), held)
+
+
+def as_a_vector(solver, module, steps):
+    """All parameters after some steps of the solver itself, on the same loss as a function of one vector."""
+    shapes = {name: parameter.shape for name, parameter in module.named_parameters()}
+
+    def loss(x):
+        parts = x.split([shape.numel() for shape in shapes.values()])
+        parts = {name: part.reshape(shape) for (name, shape), part in zip(shapes.items(), parts, strict=True)}
+        return (torch.func.functional_call(module, parts, INPUTS) - TARGETS).square().mean()
+
+    class Loss:
+        def grad(self, x, redraw=True):
+            return torch.func.grad(loss)(x)
+
+    x = vector(module)
+    state = solver.init(x)
+    for _ in range(steps):
+        x, state = solver.step(x, state, Loss())
+    return x
+
+
+@pytest.mark.parametrize(
+    "solver",
+    [Nesterov(0.05), Nesterov(0.05, 0.8), PolyakRuppert(HeavyBall(0.05, 0.5)), CoupledDecay(Nesterov(0.05), 0.1), Adam(0.1)],
+    ids=repr,
+)
+def test_gradients_elsewhere_are_those_of_all_parameters_jointly(solver):
+    """An entrywise method on the parameters is itself on the vector of them all."""
+    module, _, _ = train(lambda m: ToTorch(m.parameters(), solver), 10)
+    torch.testing.assert_close(vector(module), as_a_vector(solver, network(), 10), rtol=1e-11, atol=1e-12)
+
+
+def test_two_evaluations_in_one_step():
+    """L-BFGS of one parameter asks at x and at the next x, on one sample."""
+    module = network()
+    for name, parameter in module.named_parameters():
+        parameter.requires_grad_(name == "layers.0.weight")
+    weight, solver = module.layers[0].weight, LBFGS(0.3, scale=0.2, ndim=2)
+    start = copy.deepcopy(module)
+    train(lambda m: ToTorch(m.parameters(), replace(solver, ndim=1)), 10, module=module)
+
+    class Loss:
+        def grad(self, x, redraw=True):
+            start.layers[0].weight.data.copy_(x)
+            start.zero_grad()
+            with torch.enable_grad():
+                (start(INPUTS) - TARGETS).square().mean().backward()
+            return start.layers[0].weight.grad.clone()
+
+    x = start.layers[0].weight.detach().clone()
+    state = solver.init(x)
+    for _ in range(10):
+        x, state = solver.step(x, state, Loss())
+    torch.testing.assert_close(weight.detach(), x, rtol=1e-11, atol=1e-12)
+
+
+def two_numbers(solvers):
+    """f(a, b) = (a^2 + a b + 2 b^2)/2 + a b from (1, 1), each number with its own solver, 6 steps."""
+    a, b = (nn.Parameter(torch.ones(1, dtype=torch.float64)) for _ in range(2))
+    optimizer = ToTorch([{"params": [p], "solver": s} for p, s in zip((a, b), solvers, strict=True)], solvers[0])
+
+    def closure():
+        optimizer.zero_grad(set_to_none=False)
+        loss = (a**2 + 3 * a * b + 2 * b**2).sum() / 2
+        loss.backward()
+        return loss
+
+    for _ in range(6):
+        optimizer.step(closure)
+    return a.item(), b.item()
+
+
+def test_different_solvers_share_one_joint_gradient():
+    """Gradient descent in a at the point where Nesterov's method asks in b."""
+    a = b = y = 1.0
+    for _ in range(6):
+        ga, gb = a + 1.5 * y, 1.5 * a + 2 * y
+        new = y - 0.1 * gb
+        a, y, b = a - 0.05 * ga, new + 0.5 * (new - b), new
+    assert two_numbers([GradientDescent(0.05), Nesterov(0.1, 0.5)]) == pytest.approx((a, b), rel=1e-13)
+
+
+def test_a_number_and_a_norm():
+    """A number is a vector of one entry for a solver that has `ndim`; a matrix is one point."""
+    a = nn.Parameter(torch.tensor(2.0, dtype=torch.float64))
+    W = nn.Parameter(torch.ones(2, 3, dtype=torch.float64))
+    optimizer = ToTorch([a, W], AdaGradNorm(0.5, eps=0.0))
+    a.grad, W.grad = torch.tensor(-3.0, dtype=torch.float64), gradients(1, 2, 3)[0]
+    optimizer.step()
+    assert a.item() == 2.5
+    torch.testing.assert_close(W.detach(), 1 - 0.5 * W.grad / W.grad.norm(), rtol=1e-14, atol=0)
+
+
+@pytest.mark.parametrize("to_none", [True, False])
+def test_the_parameters_and_gradients_are_back_after_an_evaluation_elsewhere(to_none):
+    """Nothing has moved where the second evaluation fails; after a good one the gradient is that of the start."""
+    module, optimizer, _ = train(lambda m: ToTorch(m.parameters(), Nesterov(0.05)), 3)
+    held, calls = vector(module), 0
+
+    def closure(fails):
+        nonlocal calls
+        calls += 1
+        if fails and calls == 2:
+            raise ArithmeticError
+        optimizer.zero_grad(to_none)
+        loss = (module(INPUTS) - TARGETS).square().mean()
+        loss.backward()
+        return loss
+
+    with pytest.raises(ArithmeticError):
+        optimizer.step(lambda: closure(True))
+    assert torch.equal(vector(module), held)
+    closure(False)
+    expected = [parameter.grad.clone() for parameter in module.parameters()]
+    calls = 0
+    optimizer.step(lambda: closure(False))
+    assert calls == 2
+    assert all(torch.equal(p.grad, g) for p, g in zip(module.parameters(), expected, strict=True))
+    assert not torch.equal(vector(module), held)
+
+
+def step_of(solver, closure=False, steps=2):
+    train(lambda m: ToTorch(m.parameters(), solver), steps, closure=closure)
+
+
+def sparse_step(weight):
+    embedding = nn.Embedding(3, 2, sparse=True)
+    embedding(torch.tensor([1])).sum().backward()
+    ToTorch(embedding.parameters(), Adam(0.1)).step()
+
+
+def complex_step(weight):
+    weight = nn.Parameter(torch.ones(2, dtype=torch.complex64))
+    weight.grad = torch.ones_like(weight)
+    ToTorch([weight], Adam(0.1)).step()
+
+
+@pytest.mark.parametrize(
+    ("use", "message"),
+    [
+        (lambda w: step_of(Nesterov(0.1), steps=3), "gradients away from the parameters; accepted is step\\(closure\\)"),
+        (lambda w: step_of(LBFGS(0.1)), "gradients away from the parameters; accepted is step\\(closure\\)"),
+        (lambda w: step_of(Armijo(1.0), closure=True), "asks for value; accepted are solvers that ask for gradients alone"),
+        (lambda w: step_of(SVRG(0.1, 3), closure=True), "asks for full_grad; accepted are"),
+        (lambda w: step_of(SAGA(0.1), closure=True), "asks for component_grads; accepted are"),
+        (sparse_step, "gradient of shape \\(3, 2\\) is sparse; accepted are dense ones"),
+        (complex_step, "gradient has dtype torch.complex64; accepted are real"),
+        (lambda w: ToTorch([w], Adam), "solver is <class 'solvers.adam.Adam'>; accepted are dataclasses"),
+        (lambda w: ToTorch([w], "adam"), "solver is 'adam'; accepted are"),
+        (lambda w: ToTorch([w], Adam(0.1), lr=-1.0), "lr is -1.0; accepted are numbers >= 0"),
+        (lambda w: ToTorch([w], Armijo(1.0), lr=0.1), "lr is 0.1; accepted for Armijo is none"),
+        (lambda w: ToTorch([], Adam(0.1)), "empty parameter list"),
+        (
+            lambda w: ToTorch([w], Adam(0.1)).load_state_dict(ToTorch([w], AdamW(0.1)).state_dict()),
+            "state_dict is one of AdamW; accepted are those of Adam",
+        ),
+        (
+            lambda w: ToTorch([w], Adam(0.1)).load_state_dict(torch.optim.Adam([w]).state_dict()),
+            "state_dict is one of no solver; accepted are those of Adam",
+        ),
+        (
+            lambda w: ToTorch([w], Adam(0.1)).load_state_dict(ToTorch([w, torch.ones(2)], Adam(0.1)).state_dict()),
+            "doesn't match the size",
+        ),
+        (
+            lambda w: ToTorch([w], Adam(0.1)).load_state_dict(
+                ToTorch([{"params": [w]}, {"params": [torch.ones(2)]}], Adam(0.1)).state_dict()
+            ),
+            "different number of parameter groups",
+        ),
+    ],
+)
+def test_what_is_no_optimizer_is_refused_in_one_line(use, message):
+    with pytest.raises(ValueError, match=message) as refusal:
+        use(nn.Parameter(torch.ones(3, dtype=torch.float64)))
+    assert "\n" not in str(refusal.value)
+
+
+def test_the_state_of_another_solver_inside_is_refused():
+    weight = nn.Parameter(torch.ones(3, dtype=torch.float64))
+    weight.grad = torch.ones_like(weight)
+    saved = ToTorch([weight], Box(Adam(0.1), -1.0, 1.0))
+    saved.step()
+    with pytest.raises(ValueError, match="state_dict does not fit Previous; accepted are states of the same solver"):
+        ToTorch([weight], Box(HeavyBall(0.1), -1.0, 1.0)).load_state_dict(saved.state_dict())
+
+
+def test_a_solver_that_draws_twice_is_refused():
+    class Twice(GradientDescent):
+        def step(self, x, k, oracle):
+            return x - self.lr * (oracle.grad(x) + oracle.grad(x)) / 2, k + 1
+
+    with pytest.raises(ValueError, match="asks for a second sample in one step; accepted are"):
+        step_of(Twice(0.1), closure=True)
+
+
+def test_an_adapted_optimizer_trains_a_network_again():
+    """optimizer -> solver -> optimizer."""
+    adapted, _, _ = train(lambda m: ToTorch(m.parameters(), FromTorch(torch.optim.AdamW, 0.02)))
+    same(adapted, train(lambda m: torch.optim.AdamW(m.parameters(), 0.02))[0], 0)
