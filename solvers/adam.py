@@ -12,8 +12,8 @@ vhat = v. Decoupled decay comes in two forms: AdamW multiplies it by the step a_
 it by the schedule s_k only, so that its lambda is a times the lambda of torch at the same schedule. With eps = 0 a gradient
 that has always been 0 gives 0/0, which is refused where torch goes on with NaN.
 
-With eps = 0 the first step is -a sign(g), whatever the betas; with beta1 = beta2 = 0 every step is: sign descent, the
-normalized step of the l_inf norm.
+With eps = 0 the first step of Adam with bias correction is -a sign(g), whatever the betas; with beta1 = beta2 = 0 every
+step is: sign descent, the normalized step of the l_inf norm.
 
 D. P. Kingma and J. Ba (2015), arXiv:1412.6980, algorithm 1; I. Loshchilov and F. Hutter (2019), arXiv:1711.05101.
 """

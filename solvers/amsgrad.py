@@ -1,4 +1,4 @@
-r"""AMSGrad: Adam with a denominator that never decreases.
+r"""AMSGrad: Adam with the largest v so far in its denominator.
 
     m_k, v_k as in Adam
     raw maximum         u_k = max(u_{k-1}, v_k)                             divided by 1 - beta2^{k+1} afterwards
@@ -8,6 +8,8 @@ r"""AMSGrad: Adam with a denominator that never decreases.
 The paper takes the maximum over the raw v and has neither bias correction nor eps: `bias_correction=False`, eps = 0. With
 bias correction and the raw maximum, the default, it is torch's Adam(amsgrad=True). The corrected maximum (optax) is
 another method: the corrected average of the first gradient is all of g_0^2, so that a large one keeps later steps small.
+u never decreases. Nor does the denominator, in the paper's form and with the corrected maximum; in the default form it may
+fall at first, by a factor (1 - beta2)^{1/2} at most, while the correction fades.
 
 S. J. Reddi, S. Kale and S. Kumar (2018), arXiv:1904.09237, algorithm 2.
 """

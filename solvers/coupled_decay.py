@@ -2,7 +2,8 @@ r"""Coupled weight decay: an l2 penalty in the gradient that another solver sees
 
     g + lambda x  in place of  g:        minimizes f + (lambda/2) ||x||^2
 
-It is torch's weight_decay, except in AdamW. A method that divides by the size of its gradients divides the penalty as
+It is torch's weight_decay in SGD, Adam, RMSprop, Adagrad and Adadelta (not with decoupled_weight_decay, and not in AdamW). A
+method that divides by the size of its gradients divides the penalty as
 well, and shrinks a coordinate with large gradients less.
 
 I. Loshchilov and F. Hutter (2019), arXiv:1711.05101.

@@ -7,7 +7,8 @@ centered       v_k - w_k^2 >= 0 in place of v_k, w_k = beta2 w_{k-1} + (1 - beta
 momentum mu    x_{k+1} = x_k - a_k b_k,  b_k = mu b_{k-1} + g_k / sqrt(eps + v_k),  b_{-1} = 0
 
 eps stands *inside* the root; with eps_inside=False it is added to the root, as torch's RMSprop does. There is no bias
-correction: v starts at 0, so that the first step has length a/sqrt(1 - beta2) for eps = 0. With eps = 0 a gradient that has
+correction: v starts at 0, so that the first step has length a/sqrt(1 - beta2) for eps = 0, and centered
+a/sqrt(beta2 (1 - beta2)). With eps = 0 a gradient that has
 always been 0 gives 0/0, which is refused.
 
 T. Tieleman and G. Hinton (2012), lecture 6.5 of Neural Networks for Machine Learning; centered: A. Graves (2013),

@@ -118,8 +118,8 @@ SYMBOLIC = ("closed_form", "weights", "nonstationary", "only_stationary", "drift
 def moments(budget: Budget) -> Verdict:
     """S24: E m_k = (1 - beta1^k) E g and E v_k = (1 - beta2^k) E g^2 for every k where the means and the second moments are
     the same for every gradient; else E v_k = (1 - beta2^k) E g_k^2 + zeta_k, and zeta_k = 0 for every k only where they are.
-    For independent gradients the variance of mhat falls from that of one gradient at k = 1 to (1 - beta1)/(1 + beta1) of
-    it."""
+    For independent gradients of equal variance that of mhat falls from that of one gradient at k = 1 to (1 - beta1)/(1 +
+    beta1) of it."""
     return all_of({name: proved(PROOFS[name]) for name in SYMBOLIC})
 
 

@@ -189,8 +189,9 @@ def falsified(*names: str) -> dict[str, Check]:
 @claim(kind="proof", source="S29; theory/decoupled_decay.py", planted=falsified(*SYMBOLIC))
 def stationary_points(budget: Budget) -> Verdict:
     """S29: Coupled decay is stationary where grad f + l x = 0, whatever the fixed preconditioner, and decoupled decay with
-    diag(s)^{-1} where grad f + (lam/a) s x = 0. Sign descent with decoupled decay is stationary at the KKT points of min f
-    over ||x||_inf <= a/lam, which is 1/w in torch's form, and never leaves that box."""
+    diag(s)^{-1} where grad f + (lam/a) s x = 0. Sign descent with decoupled decay, sign(0) any number in [-1, 1], is
+    stationary exactly at the KKT points of min f over ||x||_inf <= a/lam, which is 1/w in torch's form, and for lam <= 1 a
+    run that starts in that box never leaves it. With sign(0) = 0, as in code, a KKT point with grad f = 0 is not kept."""
     return all_of({name: proved(PROOFS[name]) for name in SYMBOLIC})
 
 

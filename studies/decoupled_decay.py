@@ -189,9 +189,10 @@ SYMBOLIC = (
 
 @claim(kind="proof", source="S29; Loshchilov and Hutter (2019); theory/decoupled_decay.py", planted=falsified(*SYMBOLIC))
 def equal_and_different(budget: Budget) -> Verdict:
-    """S29: Decoupled decay lam is the l2 coefficient lam/a for SGD, with Polyak's momentum, too. It is none from the second
-    step on with momentum that averages gradients, none for a preconditioner that is no multiple of I, and none for Adam,
-    from the first step on. For a fixed preconditioner diag(s)^{-1} it is the penalty (l/2)||x sqrt s||^2 with l = lam/a."""
+    """S29: Decoupled decay lam is the l2 coefficient lam/a for SGD, with Polyak's momentum, too. From a start x_0 != 0 it is
+    none with momentum that averages gradients, from the second step on; it is none for a preconditioner that is no multiple
+    of I, and none for Adam with eps = 0, from the first step on, where a coordinate has g x > 0. For a fixed preconditioner
+    diag(s)^{-1} it is the penalty (l/2)||x sqrt s||^2 with l = lam/a."""
     return all_of({name: proved(PROOFS[name]) for name in SYMBOLIC})
 
 

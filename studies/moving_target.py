@@ -296,9 +296,9 @@ def others_recover_from_a_jump(budget: Budget) -> Verdict:
     planted={"constant steps": lambda budget: slowed_by_decreasing_steps(budget, decays=False)},
 )
 def decreasing_steps_undo_it(budget: Budget) -> Verdict:
-    """S19, refined: What helps after a jump is the constant step, not what the denominator forgets: with the steps
-    lr/sqrt(k + 1) of the regret bounds, tuned in the same way, the recovery times of RMSProp, Adam and AMSGrad grow as
-    AdaGrad's do, with log-log slopes in T0 between 0.35 and 0.65 (1/2 but for the rounds that momentum adds)."""
+    """S19, refined: Forgetting alone does not help after a jump: with the steps lr/sqrt(k + 1) of the regret bounds, tuned
+    in the same way, the recovery times of RMSProp, Adam and AMSGrad grow as AdaGrad's do, with log-log slopes in T0 between
+    0.35 and 0.65 (1/2 but for the rounds that momentum adds)."""
     return slowed_by_decreasing_steps(budget)
 
 

@@ -8,7 +8,8 @@ Hypotheses: M is the preconditioner of the step, symmetric and positive definite
 Proved here:
  1. M = I (SGD): the same iterates for l = lam/a (`sgd`), as long as the two are kept at that ratio in every step. Momentum
     that remembers displacements remembers the decay as well, and changes nothing (`displacement_momentum`); momentum that
-    averages gradients makes them differ from the second step on, whatever l, and moves the minimizer (`gradient_momentum`).
+    averages gradients makes them differ from the second step on, whatever l, if x_0 != 0, and moves the minimizer
+    (`gradient_momentum`).
  2. M not a multiple of I: no l gives the same step for every x (`no_coefficient`). Nor for Adam, whose preconditioner
     depends on the penalty: where g x > 0 its first step with a penalty, -a sign(g + l x), is that without (`adam`).
  3. M = diag(s)^{-1}, fixed: the decoupled step is the plain one for f + (l/2)||x sqrt s||^2 with l = lam/a
@@ -16,8 +17,9 @@ Proved here:
  4. Minimizers, for f = (h/2)(x - c)^2: h c/(h + l) of the coupled step, whatever M; h c/(h + l s) of the decoupled one with
     M = 1/s (`minimizers`).
  5. Sign descent with decoupled decay, and Adam where gradients change so little that its steps are signs: its stationary
-    points are the KKT points of min f over ||x||_inf <= a/lam (`box`), 1/w in torch's form, and that box is never left
-    (`stays_in_the_box`).
+    points, sign(0) being any number in [-1, 1], are the KKT points of min f over ||x||_inf <= a/lam (`box`), 1/w in torch's
+    form. With sign(0) = 0, as in code, a KKT point where g = 0 is not kept unless it is 0. From inside and for lam <= 1 that
+    box is never left (`stays_in_the_box`).
  6. Adam with gradients m + xi, E xi = 0, E xi^2 = sigma^2, and averages at their means: a penalty changes the step by
     -a l x sigma^2/(m^2 + sigma^2)^{3/2} to first order in l (`shrinkage`). It is -a l x/sqrt(v) only for m = 0: the penalty
     is in v as well, and where gradients are without noise it changes nothing.
