@@ -310,7 +310,7 @@ def decreasing_steps_undo_it(budget: Budget) -> Verdict:
 def all_recover_from_a_drop_as_stated(budget: Budget) -> Verdict:
     """S19, as stated (AdaDelta, Adam and AMSGrad improve on the monotone accumulation), read on a gradient scale that drops:
     with equal effective steps before it, each of them recovers at least twice as fast as AdaGrad when gradients fall to
-    1/100 after 500 rounds and the minimizer jumps. (AMSGrad's maximum never decreases, either.)"""
+    1/100 after 500 rounds and the minimizer jumps. AMSGrad's maximum never decreases, either."""
     return faster_after_a_drop(budget, "AdaDelta", "Adam", "AMSGrad")
 
 

@@ -17,6 +17,7 @@ from solvers.averaging import PolyakRuppert, RandomIterate
 from solvers.box import Box
 from solvers.catalogue import catalogue
 from solvers.coupled_decay import CoupledDecay
+from solvers.from_torch import FromTorch
 from solvers.gradient_descent import GradientDescent
 from solvers.heavy_ball import HeavyBall
 from solvers.lbfgs import LBFGS
@@ -110,6 +111,7 @@ def solvers(ndim=1):
             "sign descent": SignSGD(0.1),
             "signum": SignSGD(0.1, 0.5),
             "lion": Lion(0.1, weight_decay=0.1),
+            "torch's adam": FromTorch(torch.optim.Adam, 0.3, ndim=ndim),
             "in a box": Box(Nesterov(0.5), -3.0, 3.0),
             "coupled decay": CoupledDecay(Adam(0.3), 0.1),
             "ascent": Ascent(GradientDescent(0.1)),

@@ -6,7 +6,7 @@ import torch
 
 from studies import adam_transformer, class_imbalance
 from studies.claims import QUICK
-from studies.class_imbalance import bigram, by_heart, gain, least, octaves
+from studies.class_imbalance import arrivals, bigram, by_heart, gain, least, octaves
 
 torch.set_num_threads(1)
 
@@ -27,10 +27,33 @@ def paths(*rates, steps=100):
     return np.exp(-np.outer(np.arange(steps + 1), rates))[..., None, None]
 
 
-def test_the_best_step_and_its_edge():
-    assert least(paths(0.1, 0.3, 0.2), 10) == pytest.approx(np.exp(-3.0))
-    assert np.isnan(least(paths(0.1, 0.2, 0.3), 10)).all()
-    assert np.isnan(least(paths(0.3, 0.2, 0.1), 10)).all()
+@pytest.fixture
+def three_steps(monkeypatch):
+    """A coarse grid of three steps; what comes after them is finer."""
+    monkeypatch.setattr(class_imbalance, "ends", lambda budget: (0, 2))
+
+
+def test_the_best_step_and_its_edge(three_steps):
+    assert least(QUICK, paths(0.1, 0.3, 0.2), 10) == pytest.approx(np.exp(-3.0))
+    assert least(QUICK, paths(0.1, 0.3, 0.2, 0.4), 10) == pytest.approx(np.exp(-4.0))
+    assert np.isnan(least(QUICK, paths(0.1, 0.2, 0.3), 10)).all()
+    assert np.isnan(least(QUICK, paths(0.3, 0.2, 0.1), 10)).all()
+
+
+def test_arrivals_are_interpolated_and_never_at_what_is_not_reached():
+    losses = paths(0.3, 0.01, steps=10)[..., 0]
+    found = arrivals(losses, np.array([np.exp(-1.0)]))
+    assert found[0, 0] == pytest.approx(10 / 3)
+    assert np.isinf(found[1, 0])
+
+
+@pytest.mark.parametrize("method", ["GD", "Adam"])
+def test_the_finer_grid_lies_beside_the_best_step(method):
+    """Its losses after the judged number of steps are not above the coarse ones by more than a bend of the curve."""
+    losses = class_imbalance.descended(QUICK.shared("test"), by_heart, ("equal",), method)[8].sum(-1)
+    coarse, fine = losses[:9].min(0), losses[9:].min(0)
+    assert losses.shape[0] == 13
+    assert (fine < 1.5 * coarse).all()
 
 
 @pytest.mark.parametrize(
@@ -42,7 +65,7 @@ def test_the_best_step_and_its_edge():
         (paths(0.1, 0.2, 0.4), paths(0.05, 0.1, 0.01), np.nan),  # first to arrive at the edge
     ],
 )
-def test_gain_counts_steps_to_the_larger_loss(monkeypatch, fast, slow, expected):
+def test_gain_counts_steps_to_the_larger_loss(three_steps, monkeypatch, fast, slow, expected):
     found = {"fast": fast, "slow": slow}
     monkeypatch.setattr(class_imbalance, "descended", lambda budget, setting, names, method: found[method])
     assert np.exp(gain(QUICK, bigram, (), "fast", "slow")) == pytest.approx(expected, nan_ok=True)
@@ -53,7 +76,8 @@ def test_a_step_at_the_end_of_its_grid_supports_nothing(monkeypatch, best, outco
     """Runs that are made up: Adam ends at 1 nat, the other at 2, each at its best step, the same index in both grids."""
 
     def made_up(budget, method, lr, stream, seeds):
-        away = abs(int(np.flatnonzero(adam_transformer.grid(budget, method) == lr)[0]) - best)
+        steps = adam_transformer.grid(budget, method)
+        away = abs(np.log(lr / steps[best]) / np.log(steps[1] / steps[0]))
         return np.full((1, seeds), 1.0 + (method != "Adam") + away) + 1e-3 * np.arange(seeds) * (method == "Adam")
 
     adam_transformer.tuned.cache_clear()
