@@ -28,9 +28,10 @@ from problems.sine import sine
 from solvers.adagrad import AdaGrad, AdaGradNorm
 from solvers.gradient_descent import GradientDescent
 from solvers.solver import Solver
-from studies.claims import Budget, Check, Verdict, claim
+from studies.claims import Budget, Verdict, claim
 from studies.drawing import whiskers
-from studies.judges import all_of, bound_holds, exponent_is, interval, proved
+from studies.judges import bound_holds, exponent_is, interval
+from studies.proofs import falsified, prove
 from studies.rotated_family import rotated_family
 from theory import adagrad
 
@@ -40,16 +41,12 @@ EPS, DIVERGED = 1e-6, 1e100
 WARD = "after Ward, Wu and Bottou (2019), arXiv:1806.01811; theory/adagrad.py"
 
 
-def falsified(*names: str) -> dict[str, Check]:
-    return {f"{name} with a wrong constant": lambda budget, n=name: proved(adagrad.FALSE_VARIANTS[n]) for name in names}
-
-
-@claim(kind="proof", source=f"S16; {WARD}", planted=falsified(*PROOFS))
+@claim(kind="proof", source=f"S16; {WARD}", planted=falsified(adagrad.FALSE_VARIANTS, *PROOFS))
 def safety_is_proved(budget: Budget) -> Verdict:
     """S16, refined: With exact gradients of an L-smooth f, convex or not, and any step eta, AdaGrad keeps f - f* below
     Delta + q, q = n L eta^2 log^+(eta L/(2 sqrt eps)), and h below max(eta L, sqrt eps) + (2/eta) (Delta + q), with n = d
     denominators, by norm n = 1: it cannot diverge, and its effective step eta/h does not decrease to 0."""
-    return all_of({name: proved(adagrad.PROOFS[name]) for name in PROOFS}).noting(identities=len(PROOFS))
+    return prove(adagrad.PROOFS, *PROOFS)
 
 
 def highest(solver: Solver, problem: FiniteSum, x: Tensor, steps: int) -> tuple[Tensor, Tensor]:

@@ -28,9 +28,10 @@ from problems import online
 from solvers.adagrad import AdaGrad, AdaGradNorm
 from solvers.box import Box
 from solvers.solver import iterates
-from studies.claims import Budget, Check, Verdict, claim
+from studies.claims import Budget, Verdict, claim
 from studies.gradient_streams import Stream, normal
-from studies.judges import agrees, all_of, bound_holds, proved
+from studies.judges import agrees, bound_holds
+from studies.proofs import falsified, prove
 from theory import adagrad
 from theory.kronecker import diagonal_adagrad
 
@@ -42,28 +43,24 @@ SOURCE = "Duchi, Hazan and Singer (2011); Streeter and McMahan (2010)"
 REGRET = ("growing_root", "online_step", "clipping", "growing_metric", "one_round", "best_step", "wrong_step")
 
 
-def falsified(*names: str) -> dict[str, Check]:
-    return {f"{name} with a wrong constant": lambda budget, n=name: proved(adagrad.FALSE_VARIANTS[n]) for name in names}
-
-
-@claim(kind="proof", source=f"S15; {SOURCE}; theory/adagrad.py", planted=falsified(*REGRET))
+@claim(kind="proof", source=f"S15; {SOURCE}; theory/adagrad.py", planted=falsified(adagrad.FALSE_VARIANTS, *REGRET))
 def regret_is_proved(budget: Budget) -> Verdict:
     """S15: For convex losses on a box AdaGrad's regret is at most (D_inf^2/(2 eta) + eta) sum_i (eps + sum_t
     g_{t,i}^2)^{1/2}, by norm (D_2^2/(2 eta) + eta) (eps + sum_t ||g_t||^2)^{1/2}; the best step D/sqrt 2 makes the factor
     sqrt 2 D, and c times that step multiplies the bound by (c + 1/c)/2, as a wrong constant step multiplies SGD's."""
-    return all_of({name: proved(adagrad.PROOFS[name]) for name in REGRET}).noting(identities=len(REGRET))
+    return prove(adagrad.PROOFS, *REGRET)
 
 
 @claim(
     kind="proof",
     source="S15, S18; Cauchy-Schwarz; theory/adagrad.py",
-    planted=falsified("equal_columns", "attained_by_shuttling"),
+    planted=falsified(adagrad.FALSE_VARIANTS, "equal_columns", "attained_by_shuttling"),
 )
 def bounds_compared(budget: Budget) -> Verdict:
     """S15: On a cube the diagonal bound is sum_i sqrt p_i/sqrt(d sum_i p_i) <= 1 times that by norm, p_i = sum_t g_{t,i}^2,
     with equality where all p_i are equal and only there; and neither can be improved: an adversary attains them in a
     limit."""
-    return all_of({name: proved(adagrad.PROOFS[name]) for name in ("equal_columns", "attained_by_shuttling")})
+    return prove(adagrad.PROOFS, "equal_columns", "attained_by_shuttling")
 
 
 def reference(g: Tensor, lr: float, eps: float, norm: bool) -> np.ndarray:

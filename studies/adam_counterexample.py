@@ -31,8 +31,9 @@ from solvers.box import Box
 from solvers.from_torch import FromTorch
 from solvers.schedules import InversePower
 from solvers.solver import Solver, run
-from studies.claims import Budget, Check, Verdict, claim
-from studies.judges import all_of, bound_holds, equals_exactly, proved
+from studies.claims import Budget, Verdict, claim
+from studies.judges import all_of, bound_holds, equals_exactly
+from studies.proofs import falsified, prove
 from theory import bounds
 from theory.adam_counterexample import FALSE_VARIANTS, PROOFS, exact_run, limit_of_regret, three_periodic_regret
 from theory.adam_drift import cycle, regret_in_cycle, relative_steps, spike
@@ -46,30 +47,22 @@ LR = 0.01
 ON_TORCH = (3.0, 10.0)  # C
 
 
-def prove(*names: str) -> Verdict:
-    return all_of({name: proved(PROOFS[name]) for name in names}).noting(identities=len(names))
-
-
-def falsified(*names: str) -> dict[str, Check]:
-    return {f"{name} with a wrong constant": lambda budget, n=name: proved(FALSE_VARIANTS[n]) for name in names}
-
-
-@claim(kind="proof", source="S25; " + PAPER, planted=falsified(*ADAM))
+@claim(kind="proof", source="S25; " + PAPER, planted=falsified(FALSE_VARIANTS, *ADAM))
 def theorem_1(budget: Budget) -> Verdict:
     """S25: For every C >= 1, a > 0 and t Adam without bias correction, beta1 = 0, beta2 = 1/(1 + C^2), steps a/sqrt(t + 1)
     is at exactly 1 after every period if it starts there, and from any other start after some period. For C > 2, where -1 is
     the best point, its average regret after T periods from 1 is at least (2C - 4)/3 and at most that plus
     2 a sqrt(1 + 1/C^2) (1 + 2 sqrt(3T - 2))/(9T), so that it tends to (2C - 4)/3. The condition a < sqrt(1 - beta2) of the
     source is not needed."""
-    return prove(*ADAM)
+    return prove(PROOFS, *ADAM)
 
 
-@claim(kind="proof", source="S26; " + PAPER, planted=falsified("amsgrad_descends"))
+@claim(kind="proof", source="S26; " + PAPER, planted=falsified(FALSE_VARIANTS, "amsgrad_descends"))
 def amsgrad_on_theorem_1(budget: Budget) -> Verdict:
     """S26: On the losses of Theorem 1, C > 2, beta1 = 0 and any beta2, with steps that never increase, AMSGrad with
     a maximum that never decreases (raw without bias correction, or corrected) moves down by at least (C - 2) a_t/C in
     every period that the box does not clip."""
-    return prove("amsgrad_descends")
+    return prove(PROOFS, "amsgrad_descends")
 
 
 def returns_to_one(budget: Budget, C: Fraction, beta2: Fraction | None = None) -> Verdict:

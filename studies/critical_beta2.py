@@ -32,7 +32,8 @@ from solvers.adam import Adam
 from solvers.box import Box
 from solvers.solver import run
 from studies.claims import Budget, Verdict, claim
-from studies.judges import all_of, bound_holds, equals_exactly, proved
+from studies.judges import all_of, bound_holds, equals_exactly
+from studies.proofs import falsified, prove
 from theory.adam_drift import (
     FALSE_VARIANTS,
     PROOFS,
@@ -97,21 +98,17 @@ def reach(table: pd.DataFrame, end: ArrayLike) -> Verdict:
     return all_of({"end": reached, "place": place, "excursion": excursion}).showing(table)
 
 
-def prove(*names: str) -> Verdict:
-    return all_of({name: proved(PROOFS[name]) for name in names}).noting(identities=len(names))
-
-
 @claim(
     kind="proof",
     source="S25; theory/adam_drift.py",
-    planted={f"{name} with a wrong constant": lambda budget, n=name: proved(FALSE_VARIANTS[n]) for name in PROOFS},
+    planted=falsified(FALSE_VARIANTS),
 )
 def the_drift_and_its_limits(budget: Budget) -> Verdict:
     """S25: D is sum_j (-1 + (C + 1) w_j(beta1))/sqrt(1 + (C^2 - 1) w_j(beta2)), w_j(beta) = (1 - beta) beta^j/(1 - beta^n).
     For n = 2 it is positive, whatever beta1 and beta2 > 0: Adam does not fail. For n >= 3 and beta1 = 0 it is negative at
     beta2 = 0. For C = n and any beta1 the largest root has n^2 (1 - beta2) -> 4. For C = n, any beta1 and 0 < beta2 < 1,
     beta1 < sqrt(beta2) or not, D/n -> -1: from some n on Adam fails."""
-    return prove(*PROOFS)
+    return prove(PROOFS)
 
 
 @cache

@@ -25,10 +25,11 @@ from solvers.adam import Adam, AdamW
 from solvers.coupled_decay import CoupledDecay
 from solvers.gradient_descent import GradientDescent
 from solvers.solver import Solver, iterates
-from studies.claims import Budget, Check, Verdict, claim
+from studies.claims import Budget, Verdict, claim
 from studies.drawing import whiskers
 from studies.gradient_streams import Stream, normal
-from studies.judges import all_of, exceeds, interval, mean_is, proved
+from studies.judges import all_of, exceeds, interval, mean_is
+from studies.proofs import falsified, prove
 from theory.decoupled_decay import FALSE_VARIANTS, PROOFS, normalized_mean
 
 DECAY, STEP, START, END, GROUPS = 1e-3, 1e-6, 500, 1500, 20
@@ -178,22 +179,22 @@ def no_coefficient_for_adam(budget: Budget) -> Verdict:
     return best_coefficient(budget, SIZES[LARGE])
 
 
-def falsified(*names: str) -> dict[str, Check]:
-    return {f"{name} with a wrong constant": lambda budget, n=name: proved(FALSE_VARIANTS[n]) for name in names}
-
-
 SYMBOLIC = (
     "sgd", "displacement_momentum", "gradient_momentum", "no_coefficient", "adam", "scale_adjusted", "shrinkage"
 )  # fmt: skip
 
 
-@claim(kind="proof", source="S29; Loshchilov and Hutter (2019); theory/decoupled_decay.py", planted=falsified(*SYMBOLIC))
+@claim(
+    kind="proof",
+    source="S29; Loshchilov and Hutter (2019); theory/decoupled_decay.py",
+    planted=falsified(FALSE_VARIANTS, *SYMBOLIC),
+)
 def equal_and_different(budget: Budget) -> Verdict:
     """S29: Decoupled decay lam is the l2 coefficient lam/a for SGD, with Polyak's momentum, too. From a start x_0 != 0 it is
     none with momentum that averages gradients, from the second step on; it is none for a preconditioner that is no multiple
     of I, and none for Adam with eps = 0, from the first step on, where a coordinate has g x > 0. For a fixed preconditioner
     diag(s)^{-1} it is the penalty (l/2)||x sqrt s||^2 with l = lam/a."""
-    return all_of({name: proved(PROOFS[name]) for name in SYMBOLIC})
+    return prove(PROOFS, *SYMBOLIC)
 
 
 def figures(verdicts: dict[str, Verdict]) -> dict[str, plt.Figure]:

@@ -14,7 +14,7 @@ FORBIDDEN = {
     "studies": {"reports", "tests"},
 }
 # what studies share: the machinery, and set-ups that state no claim of their own
-MACHINERY = {"claims", "judges", "report", "runner", "sources", "drawing", "tuning", "__main__"}
+MACHINERY = {"claims", "judges", "report", "runner", "sources", "drawing", "tuning", "proofs", "__main__"}
 STUDIES_SPINE = MACHINERY | {"cells", "spectra", "gradient_streams", "logreg_runs", "rotated_family", "adagrad_and_sgd"}
 QUERIES = {"grad", "full_grad", "component_grads", "value", "sample", "n"}
 COUNTERS = {"calls", "component_gradients", "values"}  # read by solvers/solver.py, which watches a run
