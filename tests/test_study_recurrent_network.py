@@ -1,0 +1,77 @@
+"""The study of recurrent networks: its clipping against torch's, and how it counts edges and diverged runs."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from solvers.gradient_descent import GradientDescent
+from solvers.heavy_ball import HeavyBall
+from studies import recurrent_network as study
+from studies.claims import QUICK
+from tests.scripted import gradients, path
+
+torch.set_num_threads(1)
+
+
+@pytest.fixture
+def tiny(monkeypatch):
+    """A network of two units, so that a whole comparison takes a moment; and a cache of its own."""
+    monkeypatch.setattr(study, "HIDDEN", 2)
+    study.trained.cache_clear()
+    yield replace(QUICK, scope="tiny")
+    study.trained.cache_clear()
+
+
+def test_clipping_is_torchs():
+    g = gradients(20, 7, spread=2.0)
+    assert (g.norm(dim=-1) > 1).any()
+    assert (g.norm(dim=-1) < 1).any()
+    x = torch.nn.Parameter(torch.zeros(7, dtype=torch.float64))
+    optimizer, seen = torch.optim.SGD([x], lr=0.1, momentum=0.9), []
+    for each in g:
+        x.grad = each.clone()
+        torch.nn.utils.clip_grad_norm_([x], 1.0)
+        optimizer.step()
+        seen.append(x.detach().clone())
+    torch.testing.assert_close(path(study.Clipped(HeavyBall(0.1, 0.9)), g), torch.stack(seen), rtol=1e-5, atol=1e-5)
+
+
+def test_clipping_treats_every_network_of_a_batch_by_its_own_norm_and_leaves_a_zero_alone():
+    g = torch.tensor([[[3.0, 4.0], [0.3, 0.4], [0.0, 0.0]]])
+    moved = -path(study.Clipped(GradientDescent(1.0)), g)[0]
+    torch.testing.assert_close(moved, torch.tensor([[0.6, 0.8], [0.3, 0.4], [0.0, 0.0]]))
+
+
+def test_all_methods_start_at_the_same_points_and_tuning_elsewhere(tiny):
+    sgd, adam = study.trained("SGD", tiny), study.trained("Adam", tiny)
+    assert sgd.losses.shape == (len(sgd.steps), 3)
+    np.testing.assert_array_equal(sgd.losses[0], adam.losses[0])
+    assert not torch.equal(study.starts(tiny, "tuning", 3), study.starts(tiny, "test", 3))
+    assert len(sgd.tuned.grid) == len(adam.tuned.grid) == 11
+    verdict = study.lower(tiny, "SGD", "SGD", -0.1)  # not by a factor below exp(-0.1): of equal losses
+    assert verdict.evidence["ratio"] == 1.0
+
+
+def test_a_run_that_diverged_counts_as_the_constant_answer_and_its_grid_is_misplaced(tiny, monkeypatch):
+    monkeypatch.setitem(study.METHODS, "SGD", (GradientDescent, 1e20))
+    sgd = study.trained("SGD", tiny)
+    assert sgd.tuned.on_edge
+    assert sgd.diverged == 3
+    assert (sgd.losses[-1] < 0.2).all()
+    assert sgd.table("SGD")["on an edge"].all()
+
+
+@pytest.mark.parametrize(("on_edge", "outcome"), [(False, "supported"), (True, "inconclusive")])
+def test_a_comparison_is_paired_and_an_edge_makes_it_inconclusive(monkeypatch, on_edge, outcome):
+    tuned = study.Tuned(np.arange(1.0, 4.0), np.array([2.0, 1.0, 2.0]), on_edge)
+    rng = np.random.default_rng(0)
+    common = np.exp(rng.normal(size=10))
+    noise = 1 + 0.01 * rng.random(10)
+    found = {"Adam": common, "SGD": 3 * common * noise}
+    monkeypatch.setattr(study, "trained", lambda method, budget: study.Trained(tuned, [0], found[method][None], 0))
+    assert study.lower(QUICK, "Adam", "SGD", study.ADVANTAGE).outcome == outcome
+    assert study.lower(QUICK, "SGD", "Adam", study.ADVANTAGE).outcome == ("inconclusive" if on_edge else "refuted")
+    assert study.lower(QUICK, "Adam", "SGD", math.log(4)).outcome == ("inconclusive" if on_edge else "refuted")
