@@ -10,14 +10,18 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from solvers.altered import Altered
+from solvers.inner import solvers
 from solvers.solver import Solver, State
 
 
 @dataclass(frozen=True, eq=False)
 class Ascent:
-    """The step of `inner` on -g."""
+    """The step of `inner` on -g. Raises ValueError for an `inner` that is no solver."""
 
     inner: Solver
+
+    def __post_init__(self):
+        solvers(inner=self.inner)
 
     def init(self, x: Tensor) -> State:
         return self.inner.init(x)

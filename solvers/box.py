@@ -17,6 +17,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from solvers.inner import solvers
 from solvers.ranges import holds, shown
 from solvers.solver import Solver, State
 
@@ -25,7 +26,7 @@ from solvers.solver import Solver, State
 class Box:
     """The step of `inner`, clipped to [low, high]; both numbers, or tensors that broadcast against x.
 
-    Raises ValueError where low is above high, or one is NaN.
+    Raises ValueError for an `inner` that is no solver, and where low is above high, or one is NaN or no number.
     """
 
     inner: Solver
@@ -33,7 +34,9 @@ class Box:
     high: float | Tensor
 
     def __post_init__(self):
-        if not holds(torch.as_tensor(self.high) - torch.as_tensor(self.low), lambda width: width >= 0):
+        solvers(inner=self.inner)
+        ends = holds(self.low, lambda v: v == v) and holds(self.high, lambda v: v == v)
+        if not (ends and (torch.as_tensor(self.low) <= torch.as_tensor(self.high)).all()):
             raise ValueError(f"low is {shown(self.low)} and high {shown(self.high)}; accepted are low <= high")
 
     def init(self, x: Tensor) -> State:

@@ -16,18 +16,23 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from solvers.altered import Altered
+from solvers.inner import solvers
 from solvers.ranges import at_least_zero
 from solvers.solver import Solver, State
 
 
 @dataclass(frozen=True, eq=False)
 class CoupledDecay:
-    """The step of `inner` on g + weight_decay * x. Raises ValueError for a negative weight_decay."""
+    """The step of `inner` on g + weight_decay * x.
+
+    Raises ValueError for an `inner` that is no solver, and a negative weight_decay.
+    """
 
     inner: Solver
     weight_decay: float | Tensor
 
     def __post_init__(self):
+        solvers(inner=self.inner)
         at_least_zero(weight_decay=self.weight_decay)
 
     def init(self, x: Tensor) -> State:

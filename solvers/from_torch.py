@@ -26,7 +26,7 @@ import torch
 from torch import Size, Tensor
 from torch.optim import Optimizer
 
-from solvers.ranges import positive_integer, real_floating, shown
+from solvers.ranges import at_least_zero, positive_integer, real_floating, shown
 from solvers.schedules import Schedule, step_size
 
 # the classes themselves: one derived from them may do anything
@@ -75,6 +75,9 @@ class FromTorch:
         given = self.optimizer
         if not (isinstance(given, type) and issubclass(given, Optimizer)) or given is Optimizer:
             raise ValueError(f"optimizer is {shown(given)}; accepted are classes derived from torch.optim.Optimizer")
+        at_least_zero(lr=self.lr)
+        if not isinstance(self.settings, Mapping) or "lr" in self.settings:
+            raise ValueError(f"settings is {shown(self.settings)}; accepted are mappings of names to values, without lr")
         arguments = inspect.signature(self.optimizer).parameters
         if all(argument.kind is not argument.VAR_KEYWORD for argument in arguments.values()):
             accepted = list(arguments)[1:]  # the first are the parameters
@@ -105,9 +108,8 @@ class FromTorch:
         replicates = x.reshape(-1, *x.shape[x.ndim - self.ndim :])
         g = oracle.grad(x).reshape(replicates.shape)
         groups = deepcopy(state.groups)
-        if callable(self.lr):
-            for group, lr in zip(groups, _values(self.lr(state.k), state.grid, self.ndim), strict=True):
-                group["lr"] = lr
+        for group, lr in zip(groups, _values(step_size(self.lr, state.k), state.grid, self.ndim), strict=True):
+            group["lr"] = lr  # a rule has another one at every step, and what replaced a number may hold here
         optimizer = self._around(replicates, state.places, groups)
         for parameter, place, kept in _aligned(optimizer, state.places, state.states):
             parameter.grad = g[place].clone()
@@ -149,8 +151,13 @@ class FromTorch:
 
     def _try_a_step(self) -> None:
         """A step on a matrix, to refuse at once what takes none, or keeps something where it would be lost."""
+        for group in reversed(self._groups(self._grid())):  # torch checks the values of the first group only
+            try:
+                optimizer = self._around(torch.zeros(1, 2, 2, dtype=torch.float64), [[0]], [group])
+            except (TypeError, ValueError) as refusal:
+                values = ", ".join(f"{name} = {shown(value)}" for name, value in group.items())
+                raise ValueError(f"{self._name} does not take {values}: {_line(refusal)}") from refusal
         try:
-            optimizer = self._around(torch.zeros(1, 2, 2, dtype=torch.float64), [[0]], self._groups(self._grid())[:1])
             before = dict(vars(optimizer))
             (parameter,) = optimizer.param_groups[0]["params"]
             parameter.grad = torch.ones_like(parameter)

@@ -12,28 +12,37 @@ sample, full gradients, components) are refused.
 group["lr"], which the schedulers of torch write, is the solver's lr; where that is a rule k -> a_k, it is a factor of the
 rule, 1 at first. The lr of a solver around another (`inner`) is that of the inner one.
 
-A state_dict holds numbers, strings and tensors only; the solver, other than its lr, is not in it.
+A state_dict holds numbers, strings and tensors only (around FromTorch: an object as well); the solver, other than its lr
+and its name, is not in it.
+
+Where a schedule wants to change a momentum too, tell it not to: OneCycleLR(..., cycle_momentum=False). A solver for matrices
+reads a weight of more than two axes, such as one of a convolution, as a stack of matrices; vectors need a group of their
+own, {"params": biases, "solver": Adam(0.01)}.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from copy import deepcopy
-from dataclasses import is_dataclass, replace
+from dataclasses import replace
 
 import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
+from solvers.inner import solvers
 from solvers.ranges import real_floating, shown
 from solvers.schedules import Schedule
 from solvers.solver import Solver, State
+
+KEYS = {"params", "param_names", "solver", "lr", "initial_lr", "max_lr", "min_lr", "swa_lr"}  # the last are of schedulers
 
 
 class ToTorch(Optimizer):
     """Moves parameters by a solver; `lr` replaces the solver's own. A param group may have its own "solver" and "lr".
 
-    Raises ValueError for anything but solvers, and for an lr where the solver has none. A step raises it, and moves nothing,
+    Raises ValueError for anything but solvers, for an lr where the solver has none, and for other keys of a group: hyper-
+    parameters belong to a solver of its own. A step raises it, and moves nothing,
     for gradients that are sparse or complex, and where a solver asks for what a closure cannot give, or for what one could.
     """
 
@@ -41,10 +50,11 @@ class ToTorch(Optimizer):
         super().__init__(params, {"solver": solver, **({} if lr is None else {"lr": lr})})
 
     def add_param_group(self, param_group: dict) -> None:
+        for key in set(param_group) - KEYS:
+            raise ValueError(f"a param group has no {key}; accepted are params, lr and a solver of its own")
         group = {**self.defaults, **param_group}
         solver = group["solver"]
-        if isinstance(solver, type) or not (is_dataclass(solver) and hasattr(solver, "init") and hasattr(solver, "step")):
-            raise ValueError(f"solver is {shown(solver)}; accepted are dataclasses of hyperparameters with init and step")
+        solvers(solver=solver)
         if "lr" in group:
             group["solver"] = solver = _with_lr(solver, group["lr"])
         own = _lr(solver)
@@ -82,7 +92,7 @@ class ToTorch(Optimizer):
 
     def state_dict(self) -> dict:
         saved = super().state_dict()
-        groups = [{**group, "solver": type(group["solver"]).__name__} for group in saved["param_groups"]]
+        groups = [{**group, "solver": _name(group["solver"])} for group in saved["param_groups"]]
         states = {i: {"memory": _plain(state["memory"])} for i, state in saved["state"].items()}
         return {**saved, "state": states, "param_groups": groups}
 
@@ -90,7 +100,7 @@ class ToTorch(Optimizer):
         """Raises ValueError for the state of other solvers, and for other groups of parameters."""
         ours, saved = self.param_groups, state_dict["param_groups"]
         for group, other in zip(ours, saved, strict=False):  # torch compares the numbers of groups
-            if (name := type(group["solver"]).__name__) != other.get("solver"):
+            if (name := _name(group["solver"])) != other.get("solver"):
                 raise ValueError(f"state_dict is one of {other.get('solver', 'no solver')}; accepted are those of {name}")
         groups = [{**other, "solver": group["solver"]} for group, other in zip(ours, saved, strict=False)]
         super().load_state_dict({**state_dict, "state": {}, "param_groups": groups + saved[len(groups) :]})
@@ -183,6 +193,14 @@ def _lr(solver: Solver) -> Schedule | None:
     return _lr(solver.inner) if hasattr(solver, "inner") else None
 
 
+def _name(solver: Solver) -> str:
+    """The classes of a solver and of what is inside, and whether its lr is a rule."""
+    inside = getattr(solver, "inner", None) or getattr(solver, "optimizer", None)
+    within = "" if inside is None else inside.__name__ if isinstance(inside, type) else _name(inside)
+    rule = "a rule" if callable(getattr(solver, "lr", None)) else ""
+    return type(solver).__name__ + f"({', '.join(filter(None, (within, rule)))})" * bool(within or rule)
+
+
 def _with_lr(solver: Solver, lr: Schedule) -> Solver:
     if hasattr(solver, "lr"):
         return replace(solver, lr=lr)
@@ -207,6 +225,10 @@ def _for_point(solver: Solver, ndim: int) -> Solver:
     return replace(solver, ndim=ndim) if getattr(solver, "ndim", ndim) != ndim else solver
 
 
+def _kind(part: object) -> str:
+    return f"a tensor of shape {tuple(part.shape)}" if isinstance(part, Tensor) else shown(part)
+
+
 def _plain(state: State) -> State:
     """Tuples as lists."""
     return [_plain(part) for part in state] if isinstance(state, tuple) else state
@@ -219,6 +241,8 @@ def _restored(fresh: State, saved: State, parameter: Tensor) -> State:
             raise ValueError(f"state_dict does not fit {type(fresh).__name__}; accepted are states of the same solver")
         parts = [_restored(*pair, parameter) for pair in zip(fresh, saved, strict=True)]
         return type(fresh)(*parts) if hasattr(fresh, "_fields") else tuple(parts)
+    if isinstance(fresh, Tensor) != isinstance(saved, Tensor) or (isinstance(fresh, Tensor) and fresh.shape != saved.shape):
+        raise ValueError(f"state_dict holds {_kind(saved)} for {_kind(fresh)}; accepted are states of the same parameters")
     if isinstance(saved, Tensor):
         return saved.to(parameter.device, parameter.dtype if saved.is_floating_point() else saved.dtype, copy=True)
     return deepcopy(saved)

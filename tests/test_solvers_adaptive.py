@@ -341,10 +341,19 @@ def test_a_beta_close_to_one_is_below_one():
         Adam(0.1, beta2=1 - 1e-17)
 
 
-@pytest.mark.parametrize(("low", "high"), [(1.0, 0.0), (math.nan, 1.0), (torch.zeros(2), torch.tensor([1.0, -1.0]))])
+@pytest.mark.parametrize(
+    ("low", "high"), [(1.0, 0.0), (math.nan, 1.0), ("a", 1.0), (None, 1.0), (torch.zeros(2), torch.tensor([1.0, -1.0]))]
+)
 def test_an_empty_box_is_refused(low, high):
     with pytest.raises(ValueError, match="accepted are low <= high"):
         Box(Adam(0.1), low, high)
+
+
+@pytest.mark.parametrize("wrap", [lambda s: Box(s, -1.0, 1.0), lambda s: CoupledDecay(s, 0.1), Ascent])
+def test_a_wrapper_takes_solvers_only(wrap):
+    for inner in (None, Adam, "adam"):
+        with pytest.raises(ValueError, match=r"inner is .*; accepted are dataclasses of hyperparameters with init and step"):
+            wrap(inner)
 
 
 def test_a_box_takes_numbers_and_tensors():

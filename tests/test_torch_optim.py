@@ -216,7 +216,7 @@ class Counting(torch.optim.SGD):
             lambda: FromTorch(torch.optim.Adam, 0.1, {"momentum": 0.5}),
             "momentum is no setting of Adam; accepted are lr, betas",
         ),
-        (lambda: FromTorch(torch.optim.Adam, -0.1), "Invalid learning rate: -0.1"),
+        (lambda: FromTorch(torch.optim.Adam, -0.1), "lr is -0.1; accepted are numbers >= 0"),
         (lambda: FromTorch(torch.optim.Adam, 0.1, {"betas": (0.9, 1.0)}), "Invalid beta parameter"),
         (lambda: FromTorch(torch.optim.Adam, torch.ones(3)), "lr has shape \\(3,\\); accepted are .*\\(\\*batch, 1\\)"),
         (lambda: FromTorch(torch.optim.Adam, 0.1, ndim=0), "ndim is 0; accepted are integers >= 1"),
@@ -703,7 +703,7 @@ def test_the_state_of_another_solver_inside_is_refused():
     weight.grad = torch.ones_like(weight)
     saved = ToTorch([weight], Box(Adam(0.1), -1.0, 1.0))
     saved.step()
-    with pytest.raises(ValueError, match="state_dict does not fit Previous; accepted are states of the same solver"):
+    with pytest.raises(ValueError, match=r"state_dict is one of Box\(Adam\); accepted are those of Box\(HeavyBall\)"):
         ToTorch([weight], Box(HeavyBall(0.1), -1.0, 1.0)).load_state_dict(saved.state_dict())
 
 
@@ -720,3 +720,56 @@ def test_an_adapted_optimizer_trains_a_network_again():
     """optimizer -> solver -> optimizer."""
     adapted, _, _ = train(lambda m: ToTorch(m.parameters(), FromTorch(torch.optim.AdamW, 0.02)))
     same(adapted, train(lambda m: torch.optim.AdamW(m.parameters(), 0.02))[0], 0)
+
+
+def test_a_scheduler_reaches_an_optimizer_of_torch_inside():
+    def path(optimizer):
+        parameter = nn.Parameter(torch.ones(3, dtype=torch.float64))
+        optimizer = optimizer([parameter])
+        scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, 10)
+        for _ in range(10):
+            optimizer.zero_grad()
+            parameter.pow(4).sum().backward()
+            optimizer.step()
+            scheduler.step()
+        return parameter.detach()
+
+    theirs = path(lambda parameters: torch.optim.NAdam(parameters, 0.1))
+    ours = path(lambda parameters: ToTorch(parameters, FromTorch(torch.optim.NAdam, 0.1)))
+    torch.testing.assert_close(ours, theirs, rtol=1e-13, atol=0)
+
+
+def test_a_param_group_takes_no_hyperparameters_and_names_them():
+    weight = nn.Parameter(torch.ones(3))
+    with pytest.raises(ValueError, match="a param group has no weight_decay; accepted are params, lr and a solver"):
+        ToTorch([{"params": [weight], "weight_decay": 0.0}], Adam(0.1))
+
+
+def test_a_rule_is_not_loaded_into_a_number_nor_a_state_of_another_shape():
+    def stepped(size, solver):
+        weight = nn.Parameter(torch.ones(size, dtype=torch.float64))
+        weight.grad = torch.ones_like(weight)
+        optimizer = ToTorch([weight], solver)
+        optimizer.step()
+        return optimizer
+
+    with pytest.raises(ValueError, match=r"state_dict is one of Adam\(a rule\); accepted are those of Adam"):
+        stepped(3, Adam(0.1)).load_state_dict(stepped(3, Adam(InversePower(0.1))).state_dict())
+    with pytest.raises(ValueError, match=r"a tensor of shape \(1,\) for a tensor of shape \(3,\)"):
+        stepped(3, Adam(0.1)).load_state_dict(stepped(1, Adam(0.1)).state_dict())
+
+
+@pytest.mark.parametrize(
+    ("lr", "settings", "message"),
+    [
+        (0.1, {"betas": (0.9, torch.tensor([[0.9], [1.0]]))}, "Adam does not take betas = .*1.0.*"),
+        (torch.tensor([[0.1], [-0.2]]), {}, "lr is tensor"),
+        ("x", {}, "lr is 'x'; accepted are numbers >= 0"),
+        (0.1, None, "settings is None; accepted are mappings"),
+        (0.1, {"lr": 5.0}, "settings is .*; accepted are mappings of names to values, without lr"),
+        (0.1, {"betas": None}, "Adam does not take betas = None"),
+    ],
+)
+def test_every_bad_setting_is_named(lr, settings, message):
+    with pytest.raises(ValueError, match=message):
+        FromTorch(torch.optim.Adam, lr, settings)
