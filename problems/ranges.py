@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from numbers import Real
+
 import torch
 from torch import Tensor
 
@@ -10,27 +13,34 @@ from problems.problem import Number
 
 def above_zero(**values: Number) -> None:
     for name, value in values.items():
-        if not (torch.as_tensor(value) > 0).all():
+        if not holds(value, lambda v: v > 0):
             raise ValueError(f"{name} is {shown(value)}; accepted are numbers > 0")
 
 
 def whole(least: int, **values: int | Tensor) -> None:
     for name, value in values.items():
-        number = torch.as_tensor(value)
-        if not ((number % 1 == 0) & (number >= least)).all():
+        if not holds(value, lambda v: (v % 1 == 0) & (v >= least)):
             raise ValueError(f"{name} is {shown(value)}; accepted are integers >= {least}")
 
 
 def shares(**values: Number) -> None:
     for name, value in values.items():
-        number = torch.as_tensor(value)
-        if number.numel() == 0 or not ((number > 0) & (number <= 1)).all():
+        if not holds(value, lambda v: (v > 0) & (v <= 1)):
             raise ValueError(f"{name} is {shown(value)}; accepted are numbers in (0, 1]")
 
 
 def below(low: Number, high: Number) -> None:
-    if not (torch.as_tensor(low) < torch.as_tensor(high)).all():
+    ends = holds(low, lambda v: v == v) and holds(high, lambda v: v == v)
+    if not (ends and (torch.as_tensor(low) < torch.as_tensor(high)).all()):
         raise ValueError(f"low is {shown(low)} and high {shown(high)}; accepted are low < high")
+
+
+def holds(value: Number, condition: Callable[[Tensor], Tensor]) -> bool:
+    """Whether a number, or every entry of a tensor that is not empty, meets the condition; nothing else does."""
+    if not isinstance(value, Real | Tensor):
+        return False
+    number = torch.as_tensor(value, dtype=torch.float64)
+    return number.numel() > 0 and bool(condition(number).all())
 
 
 def shown(value: object) -> str:

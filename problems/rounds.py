@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import count
 from types import SimpleNamespace
 
 import torch
@@ -45,14 +44,20 @@ def play(problem: Online, generator: Generator | None = None) -> tuple[Oracle, C
     """An oracle that plays the rounds one after the other, and a measure that takes them in step with it.
 
     Every `grad` is a round, answered with its gradient; redraw=False repeats the last one. The sample is the number of the
-    round, with what was drawn where something is; full gradients and values are those of the last round. The measure, called
-    once at every iterate in order, gives f_t(x_t) (expected where it is drawn), so that over="mean" of `run` records the
-    average loss. Raises ValueError where a drawn sequence gets no generator; another one needs none.
+    round, with what was drawn where something is; full gradients and values are those of the last round. The measure gives
+    the loss of the round that comes next (expected where it is drawn): in a run with one gradient a step that is f_t(x_t),
+    and over="mean" of `run` records the average loss. Rounds are never played again: take a new pair for every run. Raises
+    ValueError where a drawn sequence gets no generator; another one needs none.
     """
-    if problem.draw is not None and generator is None:
-        raise ValueError(f"generator is None for {problem.name}, which is drawn; accepted are torch generators")
-    rounds, measured, grad, loss = count(), count(), problem.grad, problem.loss
+    if problem.draw is not None and not isinstance(generator, Generator):
+        raise ValueError(f"generator is {generator!r} for {problem.name}, which is drawn; accepted are torch generators")
+    played, grad, loss = 0, problem.grad, problem.loss
     draw, sampled = problem.draw, problem.sample_grad
+
+    def next_round():
+        nonlocal played
+        played += 1
+        return played - 1
 
     def last():
         sample = oracle.sample
@@ -66,15 +71,15 @@ def play(problem: Online, generator: Generator | None = None) -> tuple[Oracle, C
         sample_grad=lambda x, index: grad(last(), x),
     )
     if draw is None:
-        oracle = Oracle(function, lambda batch: next(rounds), lambda x, t: grad(t, x), 1)
+        oracle = Oracle(function, lambda batch: next_round(), lambda x, t: grad(t, x), 1)
     else:
         oracle = Oracle(
             function,
-            draw=lambda batch: (next(rounds), draw(batch, generator)),
+            draw=lambda batch: (next_round(), draw(batch, generator)),
             query=lambda x, sample: sampled(sample[0], x, sample[1]),
             cost=1,
         )
-    return oracle, lambda x: loss(next(measured), x)
+    return oracle, lambda x: loss(played, x)
 
 
 def regret(problem: Online, steps: Sequence[int], averages: Tensor) -> Tensor:

@@ -200,7 +200,9 @@ def test_every_query_is_a_round_and_redraw_repeats_it():
     assert (oracle.sample, oracle.calls) == (3, 5)
     assert oracle.full_grad(x)[0].item() == oracle.component_grads(x)[0].item() == oracle.value(x)[0].item() == 3
     assert oracle.grad(x)[0].item() == -1
-    assert [measure(x)[0].item() for _ in range(4)] == [3, -1, -1, 3]
+    assert [measure(x)[0].item() for _ in range(2)] == [-1, -1]  # of round 5, the next one
+    oracle.grad(x)
+    assert measure(x)[0].item() == 3
 
 
 def test_a_drawn_round_is_repeated_as_well():
@@ -270,3 +272,24 @@ def test_bad_input_is_named_in_one_line(message):
         BAD[message]()
     assert "accepted" in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_the_measure_is_of_the_round_that_comes_next_whenever_it_is_asked():
+    """Records at some iterations only, over="last", are those of a run that records all."""
+    records = []
+    for at in (range(31), [0, 7, 13, 30]):
+        oracle, loss = play(three_periodic(3.0))
+        trace = run(GradientDescent(0.1), oracle, torch.zeros(1, dtype=torch.float64), 30, loss, at=at)
+        records.append(dict(zip(trace.steps, trace.values.tolist(), strict=True)))
+    assert all(records[0][k] == value for k, value in records[1].items())
+
+
+def test_a_generator_is_asked_for():
+    with pytest.raises(ValueError, match=r"generator is 'x' for .*, which is drawn; accepted are torch generators"):
+        play(experiment_stochastic(), "x")
+
+
+@pytest.mark.parametrize("value", ["3", None, [3.0]])
+def test_what_is_no_number_is_refused_in_one_line(value):
+    with pytest.raises(ValueError, match=r"C is .*; accepted are numbers > 0"):
+        three_periodic(value)
