@@ -2,8 +2,8 @@ r"""Does AdaGrad's effective step decrease by itself, and can a step be so large
 
     x_{k+1} = x_k - eta g_k/h_k,     h_k = (eps + sum_{j<=k} g_j^2)^{1/2},     effective step eta/h_k
 
-In noise of standard deviation sigma in each coordinate h_k ~ sigma sqrt k: the effective step falls as k^(-1/2). With exact
-gradients of an L-smooth f it does not go to 0 (theory/adagrad.py): with n = d denominators, or one by norm,
+In noise with E ||xi||^2 = sigma^2 an h_k is ~ sigma sqrt(k/d), by norm sigma sqrt k: the effective step falls as k^(-1/2).
+With exact gradients of an L-smooth f it does not go to 0 (theory/adagrad.py): with n = d denominators, or one by norm,
 
     f(x_k) - f*  <=  Delta + q,    h_k  <=  max(eta L, eps^{1/2}) + (2/eta) (Delta + q)
     q = n L eta^2 log^+(eta L/(2 eps^{1/2}))

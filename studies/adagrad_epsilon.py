@@ -8,7 +8,7 @@ the gradient, while above it the step is lr whether the gradient is 1e-2 or 1e6.
 1e-3, and a loss whose gradients are smaller throughout is not trained by AdaGrad but by SGD with the step lr/sqrt eps.
 
 The last gap is that of s times the rotated quadratic of `studies/rotated_family.py`, after N = 1000 steps ||x_0 -
-x*||_inf/sqrt 2, with Gaussian noise of standard deviation 3 s/sqrt N; all eps see the same noise.
+x*||_inf/sqrt 2, with Gaussian noise xi, E ||xi||^2 = 9 s^2/N; all eps see the same noise.
 
 J. Duchi, E. Hazan and Y. Singer (2011), JMLR 12.
 """
@@ -233,8 +233,9 @@ def scale_decides(budget: Budget, small: float = 1e-7, flat: int = BY_DEFAULT) -
     },
 )
 def scale_decides_what_epsilon_does(budget: Budget) -> Verdict:
-    """S20, refined: The last gap is the same within 1 % for eps from 1e-16 to 1e-6 where the sums of squares are far above
-    1e-6 (s = 1); where they stay below (s = 1e-7), eps = 1e-6 makes it at least 5 times that of eps = 1e-16."""
+    """S20, refined: At the step D/sqrt 2 the last gap is the same within 1 % for eps from 1e-16 to 1e-6 where the sums of
+    squares are far above 1e-6 (s = 1); where they stay below (s = 1e-7), eps = 1e-6 makes it at least 5 times that of eps =
+    1e-16."""
     return scale_decides(budget)
 
 

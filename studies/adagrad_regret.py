@@ -57,9 +57,9 @@ def regret_is_proved(budget: Budget) -> Verdict:
     planted=falsified(adagrad.FALSE_VARIANTS, "equal_columns", "attained_by_shuttling"),
 )
 def bounds_compared(budget: Budget) -> Verdict:
-    """S15: On a cube the diagonal bound is sum_i sqrt p_i/sqrt(d sum_i p_i) <= 1 times that by norm, p_i = sum_t g_{t,i}^2,
-    with equality where all p_i are equal and only there; and neither can be improved: an adversary attains them in a
-    limit."""
+    """S15: On a cube, for eps = 0, the same gradients and the best step of each, the diagonal bound is sum_i sqrt p_i/sqrt(d
+    sum_i p_i) <= 1 times that by norm, p_i = sum_t g_{t,i}^2, with equality where all p_i are equal and only there; and
+    neither can be improved: an adversary attains them in a limit."""
     return prove(adagrad.PROOFS, "equal_columns", "attained_by_shuttling")
 
 

@@ -200,7 +200,7 @@ def torch_adam_fails(budget: Budget) -> Verdict:
     source="S26; torch.optim.Adam; " + SOURCE,
     planted={"maximum dropped": lambda budget: on_torch(budget, amsgrad=False, expected=True)},
 )
-def torch_amsgrad_converges(budget: Budget) -> Verdict:
+def torch_amsgrad_goes_to_the_right_end(budget: Budget) -> Verdict:
     """S26: With amsgrad=True torch.optim.Adam ends on the same losses, from the same starts, in the cycle at -1 that the
     drift predicts (to 1e-6), and its regret in a period is what the cycle costs (to 1e-5), of the order of lr; AMSGrad of
     this package takes the same path to 1e-9."""

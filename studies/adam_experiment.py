@@ -245,7 +245,8 @@ def figures(verdicts: dict[str, Verdict]) -> dict[str, plt.Figure]:
     figure, axes = plt.subplots(1, 2, figsize=(7, 3.2), sharey=True, layout="constrained")
     figure.set_label(
         "The experiment 1010/-10, Adam (left) and AMSGrad (right): average regret after T rounds under the smallest "
-        "constant step and the smallest a/sqrt(t), from all starts (bands: least to largest). Dashed: Adam's limit 20/101."
+        "constant step and the smallest a/sqrt(t), from all starts (bands: least to largest). Each method's steps are "
+        "scaled to its own drift, AMSGrad's are 24 times Adam's. Dashed: Adam's limit 20/101."
     )
     for ax, name in zip(axes, ("adam_goes_to_the_wrong_end", "amsgrad_goes_to_the_right_end"), strict=True):
         table = verdicts[name].table

@@ -1,4 +1,4 @@
-r"""Does Adam train a small transformer where gradient descent with momentum does not? On characters of a text.
+r"""Does Adam train a small transformer further than gradient descent with momentum? On characters of a text.
 
 S27 says that Adam works exceptionally well on some hard problems. A decoder-only transformer on the King James Bible
 (`problems/character_model.py`) is one. Adam (betas 0.9 and 0.999, no decay) and stochastic gradient descent (momentum 0.9)

@@ -104,7 +104,8 @@ def reach(table: pd.DataFrame, end: ArrayLike) -> Verdict:
     planted=falsified(FALSE_VARIANTS),
 )
 def the_drift_and_its_limits(budget: Budget) -> Verdict:
-    """S25: D is sum_j (-1 + (C + 1) w_j(beta1))/sqrt(1 + (C^2 - 1) w_j(beta2)), w_j(beta) = (1 - beta) beta^j/(1 - beta^n).
+    """S25: The drift D, the sum of Adam's m/sqrt v over a period (D < 0: it goes to +1), is on (C, -1, ..., -1), n rounds a
+    period, sum_{j<n} (-1 + (C + 1) w_j(beta1))/sqrt(1 + (C^2 - 1) w_j(beta2)), w_j(beta) = (1 - beta) beta^j/(1 - beta^n).
     For n = 2 it is positive, whatever beta1 and beta2 > 0: Adam does not fail. For n >= 3 and beta1 = 0 it is negative at
     beta2 = 0. For C = n and any beta1 the largest root has n^2 (1 - beta2) -> 4. For C = n, any beta1 and 0 < beta2 < 1,
     beta1 < sqrt(beta2) or not, D/n -> -1: from some n on Adam fails."""
@@ -209,10 +210,10 @@ def as_the_drift_says(budget: Budget, sign: int = 1) -> Verdict:
     planted={"the other end": lambda budget: as_the_drift_says(budget, sign=-1)},
 )
 def runs_on_both_sides(budget: Budget) -> Verdict:
-    """S25, refined: At the powers 1.5 and 1/1.5 of the critical beta2 of (C, -1, ..., -1), for C = n = 3 to 30 (quick: 10)
-    with beta1 = 0, 0.5, 0.9 where there is one, and for n = 3, C = 2.1 to 5 with beta1 = 0 and 0.3, Adam from -1, 0 and 1
-    goes to the end that the sign of the drift predicts, with bias correction and without: the critical value does not depend
-    on it."""
+    """S25, refined: At the powers 1.5 and 1/1.5 of the critical beta2 of (C, -1, ..., -1), for C = n = 3, 4, 5, 7, 10, 20,
+    30 (quick: 3, 5, 10) with beta1 = 0, 0.5, 0.9 where there is one, and for n = 3, C = 2.1 to 5 with beta1 = 0 and 0.3,
+    Adam from -1, 0 and 1 goes to the end that the sign of the drift predicts, with bias correction and without: the critical
+    value does not depend on it."""
     return as_the_drift_says(budget)
 
 
@@ -249,9 +250,9 @@ def every_pair(budget: Budget, end: int = 1) -> Verdict:
 )
 def every_pair_has_its_losses(budget: Budget) -> Verdict:
     """S25, refined with the betas given first: For each beta1 of 0, 0.5, 0.9 and beta2 of 0.1, 0.5, 0.9, 0.99 (full: and
-    0.999), also where beta1 >= sqrt(beta2), Adam fails on some (n, -1, ..., -1): the first n with D < 0 is certain in
-    exact arithmetic, and with twice that n Adam goes to +1 from -1, 0 and 1. The n that Theorem 2 guarantees, by its
-    conditions as recalled, is larger by the ratios of the evidence."""
+    0.999), also where beta1 >= sqrt(beta2), Adam fails on some (n, -1, ..., -1): the change of sign of D to the first n with
+    D < 0 is certain in exact arithmetic, and with twice that n Adam goes to +1 from -1, 0 and 1. The n that Theorem 2
+    guarantees, by its conditions as recalled, is larger by the ratios of the evidence."""
     return every_pair(budget)
 
 

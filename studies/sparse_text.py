@@ -118,9 +118,9 @@ def falls_with_the_mean_square(budget: Budget) -> Verdict:
     planted={"the frequency alone": lambda budget: beyond(budget, "p", "q", 0.01)},
 )
 def mean_square_alone_decides(budget: Budget) -> Verdict:
-    """S17, refined, as derived for residuals that do not depend on the word: At equal mean square q the effective steps of
-    the claims above do not depend on the frequency p: in the regression of log step on log q and log p the power of p is
-    within 0.1 of 0, in a 99 % bootstrap interval over words."""
+    """S17, refined, as derived for residuals that do not depend on the word: At equal mean square q of a word's weights
+    AdaGrad's effective steps on the text do not depend on the frequency p: in the regression of log step on log q and log p
+    the power of p is within 0.1 of 0, in a 99 % bootstrap interval over words."""
     return beyond(budget, "q", "p")
 
 

@@ -55,12 +55,13 @@ def test_all_methods_start_at_the_same_points_and_tuning_elsewhere(tiny):
     assert verdict.evidence["ratio"] == 1.0
 
 
-def test_a_run_that_diverged_counts_as_the_constant_answer_and_its_grid_is_misplaced(tiny, monkeypatch):
+def test_a_run_that_diverged_supports_nothing_and_its_grid_is_misplaced(tiny, monkeypatch):
     monkeypatch.setitem(study.METHODS, "SGD", (GradientDescent, 1e20))
     sgd = study.trained("SGD", tiny)
     assert sgd.tuned.on_edge
     assert sgd.diverged == 3
-    assert (sgd.losses[-1] < 0.2).all()
+    assert np.isnan(sgd.losses[-1]).all()
+    assert study.lower(tiny, "Adam", "SGD", 0.0).outcome == "inconclusive"
     assert sgd.table("SGD")["on an edge"].all()
 
 

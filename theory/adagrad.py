@@ -22,9 +22,9 @@ A wrong D: with eta = c D/sqrt 2 the bound grows by (c + 1/c)/2. So does that of
 ||g_t|| <= G (`wrong_step`). Not a smaller price, but less to know: D alone, where the constant step takes G and T as well.
 The box matters: without it D is at least eta - |d_1|, the first step having the length eta, and the bound grows as c^2.
 
-On a cube D_2 = sqrt d D_inf, and the diagonal bound is `heterogeneity` times that by norm, a number in [1/sqrt d, 1] that is
-1 where all p_i = sum_t g_{t,i}^2 are equal, and only there (`equal_columns`). Features that are active with probability p_i
-have sum_t g_{t,i}^2 ~ p_i T.
+On a cube D_2 = sqrt d D_inf, and for eps = 0 and the same gradients the diagonal bound is `heterogeneity` times that by
+norm, a number in [1/sqrt d, 1] that is 1 where all p_i = sum_t g_{t,i}^2 are equal, and only there (`equal_columns`).
+Features that are active with probability p_i have sum_t g_{t,i}^2 ~ p_i T.
 
 Exact gradients of an L-smooth f, convex or not, any step, with `count` = d denominators (diagonal) or 1 (norm), no box:
 
@@ -35,7 +35,8 @@ A step raises f by at most -eta g^2/h + L eta^2 g^2/(2 h^2) in each coordinate, 
 at most -eta g^2/(2 h) once h >= eta L (`descent`). The rises add up to (L eta^2/2) sum_t g_t^2/h_t^2, and g_t^2/h_t^2 = 1 -
 h_{t-1}^2/h_t^2 <= log h_t^2/h_{t-1}^2 (`logarithm`, `rises`); the falls bound the growth of h, as h_t - h_{t-1} <= g_t^2/h_t
 (`root_grows`). So no step makes AdaGrad diverge where gradients are exact, as one beyond 2/L makes gradient descent: it
-costs an overshoot of the order eta^2, and eta/h_t does not go to 0; for eta^2 >= Delta/L it stays above 1/L over a log.
+costs an overshoot of the order eta^2, and eta/h_t does not go to 0; for eta^2 >= Delta/L and epsilon^{1/2} <= eta L it stays
+above 1/(count L) over a log.
 
 Sources: M. Streeter and H. B. McMahan (2010), arXiv:1002.4862; J. Duchi, E. Hazan and Y. Singer (2011), JMLR 12; for smooth
 f R. Ward, X. Wu and L. Bottou (2019), arXiv:1806.01811. Everything that is said to be proved is proved here.

@@ -21,7 +21,8 @@ Proved for every t and every real C >= 1 (C > 2 is needed for the regret only: i
     (`bias_correction`). For constant steps 2. reads 2/sqrt 2 > 1, with 1. unchanged: they stay at 1 as well.
  6. AMSGrad with the paper's maximum, or with the corrected one, has denominators h that never decrease, h <= C^2: with steps
     that never increase a period lowers x by at least (C - 2) a_{3t+1}/C as long as it is not clipped (`amsgrad_descends`),
-    for every beta2. At -1 its two steps up are at most 2 a_{3t+1}/sqrt(1 - beta2)/C together: x_t -> -1, and R_T/T -> 0.
+    for every beta2. At -1 its two steps up are at most 2 a_{3t+1}/sqrt(1 - beta2)/C together. So x_t -> -1, and R_T/T -> 0,
+    where a_t -> 0 with an infinite sum, as for a/sqrt t.
 Not proved here: anything for beta1 > 0 or another beta2 (theory/adam_drift.py has both in the limit t -> oo), and AMSGrad
 with bias correction after a raw maximum for every t, whose denominators decrease at first.
 
