@@ -81,7 +81,7 @@ def octaves(count: int, device: str) -> Tensor:
 def bigram(budget: Budget, contexts: str, labels: str) -> Setting:
     c = budget.pick(48, 100)
     marginals = (FREQUENCIES[name](c) for name in (contexts, labels))
-    P = pairs.random_table(*marginals, budget.generator("tables"), budget.pick(4, 5))
+    P = pairs.random_table(*marginals, budget.generator("tables"), budget.pick(4, 8))
     problem, groups, steps = pairs.population_softmax(P), octaves(c, budget.device), budget.pick(100, 200)
 
     def losses(x):
@@ -112,7 +112,7 @@ def text(budget: Budget, marginals: str) -> Setting:
     if marginals == "made equal":
         P = pairs.with_marginals(P, balanced(V).to(P), balanced(V).to(P))
     model = pairs.LowRank(V, V, budget.pick(8, 16))
-    x0 = model.initial(budget.generator("starts"), budget.pick(3, 4))
+    x0 = model.initial(budget.generator("starts"), budget.pick(3, 8))
     groups = octaves(V, budget.device)
     problem = pairs.low_rank_softmax(P, model, x0[0])
 
