@@ -78,7 +78,7 @@ def flow_loss(frequency: ArrayLike, t: ArrayLike, c: ArrayLike) -> np.ndarray:
     """l_k(t) of gradient flow as floats that broadcast: v = e^m/(c-1) solves v + log v = (1 + c pi t)/(c-1) - log(c-1).
 
     >>> np.round(flow_loss(0.5, [0.0, 1.0], 2), 6).tolist()  # e^m + m = 1 + t
-    [0.693147, 0.474077]
+    [0.693147, 0.496037]
     """
     frequency, t, c = np.broadcast_arrays(*(np.asarray(each, dtype=float) for each in (frequency, t, c)))
     return np.log1p(1 / wrightomega((1 + c * frequency * t) / (c - 1) - np.log(c - 1)))
