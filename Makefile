@@ -9,7 +9,7 @@ READY := .venv/.ready
 .PHONY: reports test lint clean
 
 reports: $(READY)
-	$(BIN)/python -m studies run --budget $(BUDGET)
+	$(BIN)/python -m ratewitness.studies run --budget $(BUDGET)
 
 test: $(READY)
 	$(BIN)/python -m pytest

@@ -3,28 +3,27 @@
 from __future__ import annotations
 
 import torch
-
-from problems import data
-from problems.bigram import population_softmax, random_table, zipf
-from problems.class_imbalance import group_labels, grouped_rows, grouped_softmax
-from problems.huber import huber, huber_witness
-from problems.least_squares import random_least_squares
-from problems.logistic import logistic
-from problems.matrix_regression import random_matrix_regression
-from problems.noisy_quadratics import horizon_parabola, noisy_parabola, two_mode
-from problems.perturbation import perturbed
-from problems.power import power
-from problems.problem import FiniteSum, flattened
-from problems.quadratics import log_spaced, quadratic, random_rotation
-from problems.robust_regression import random_robust_regression
-from problems.sawtooth import sawtooth
-from problems.sine import sine
-from problems.sine_valley import sine_valley
-from problems.smooth_max import smooth_max
-from problems.softmax import random_softmax
-from problems.softplus import softplus
-from problems.which_testament import which_testament
-from problems.zero_chain import zero_chain
+from ratewitness.problems.data import tables as data
+from ratewitness.problems.data.bigram import population_softmax, random_table, zipf
+from ratewitness.problems.data.class_imbalance import group_labels, grouped_rows, grouped_softmax
+from ratewitness.problems.data.least_squares import random_least_squares
+from ratewitness.problems.data.logistic import logistic
+from ratewitness.problems.data.matrix_regression import random_matrix_regression
+from ratewitness.problems.data.robust_regression import random_robust_regression
+from ratewitness.problems.data.softmax import random_softmax
+from ratewitness.problems.data.which_testament import which_testament
+from ratewitness.problems.huber import huber, huber_witness
+from ratewitness.problems.noisy_quadratics import horizon_parabola, noisy_parabola, two_mode
+from ratewitness.problems.perturbation import perturbed
+from ratewitness.problems.power import power
+from ratewitness.problems.problem import FiniteSum, flattened
+from ratewitness.problems.quadratics import log_spaced, quadratic, random_rotation
+from ratewitness.problems.sawtooth import sawtooth
+from ratewitness.problems.sine import sine
+from ratewitness.problems.sine_valley import sine_valley
+from ratewitness.problems.smooth_max import smooth_max
+from ratewitness.problems.softplus import softplus
+from ratewitness.problems.zero_chain import zero_chain
 
 
 def catalogue(seed: int = 0, flat: bool = False) -> dict[str, FiniteSum]:

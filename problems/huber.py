@@ -11,9 +11,8 @@ Y. Drori and M. Teboulle (2014), Theorem 3.1, for h <= 1.
 from __future__ import annotations
 
 import torch
+from ratewitness.problems.problem import FiniteSum, Number, deterministic, over_batch
 from torch import Tensor
-
-from problems.problem import FiniteSum, Number, deterministic, over_batch
 
 
 def huber(L: Number, tau: Number, start: Number) -> FiniteSum:

@@ -17,10 +17,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 import torch
-
-from problems.perturbation import perturbed
-from problems.problem import FiniteSum, Number, against_x, over_batch
-from problems.quadratics import quadratic
+from ratewitness.problems.perturbation import perturbed
+from ratewitness.problems.problem import FiniteSum, Number, against_x, over_batch
+from ratewitness.problems.quadratics import quadratic
 
 
 def noisy_parabola(lam: Number, sigma: Number, start: Number = 1.0) -> FiniteSum:

@@ -10,9 +10,8 @@ from collections.abc import Callable
 from typing import Literal
 
 import torch
+from ratewitness.problems.problem import FiniteSum
 from torch import Generator, Tensor
-
-from problems.problem import FiniteSum
 
 Sampling = Literal["with replacement", "without replacement", "reshuffled"]
 

@@ -15,9 +15,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 import torch
+from ratewitness.problems.problem import FiniteSum, Number
 from torch import Tensor
-
-from problems.problem import FiniteSum, Number
 
 
 def perturbed(problem: FiniteSum, sigma: Number, n: int = 2, directions: Tensor | None = None) -> FiniteSum:

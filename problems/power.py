@@ -10,8 +10,7 @@ of the convex cell is approached as p grows and never attained.
 from __future__ import annotations
 
 import torch
-
-from problems.problem import FiniteSum, Number, deterministic, over_batch
+from ratewitness.problems.problem import FiniteSum, Number, deterministic, over_batch
 
 
 def power(p: Number = 4.0, start: Number = 1.0) -> FiniteSum:

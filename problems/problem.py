@@ -9,7 +9,7 @@ parameter, and with it `start`, keeps an axis of length 1 for every replicate ax
 x of shape (12, replicates, d), and constants, R and Delta of shape (12, 1) then broadcast against gap(x).
 
 The constants are one-sided numbers that the problem *certifies*, each with its reason: a bound is judged against these
-and never against an estimate. `problems/certify.py` tries to break them.
+and never against an estimate. `problems/certify/certify.py` tries to break them.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Constants:
 
     They hold on the whole space or, where the problem has a `domain`, on that set (smoothness and convexity: for pairs
     whose segment stays in it). `certificate` gives one reason for each, as "L: ...; mu: ...; sigma2: ...; f*: ...".
-    `smoothness_in` gives L in other norms by name, of which `problems/certify.py` lists those that it can check, and
+    `smoothness_in` gives L in other norms by name, of which `problems/certify/certify.py` lists those that it can check, and
     `certificate` the reasons in the same place as for L.
     """
 

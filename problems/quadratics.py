@@ -3,7 +3,7 @@ r"""Quadratics with a given spectrum, possibly rotated.
     f(x) = (1/2) (x - x*)^T Q diag(lam) Q^T (x - x*),        n = 1
 
 L = max lam and mu = the smallest *nonzero* lam are exact: ||grad f||^2 = sum lam_j^2 z_j^2 >= lam_min^+ sum lam_j z_j^2
-= 2 lam_min^+ f with z = Q^T (x - x*). Noise is added by `problems.perturbation.perturbed`.
+= 2 lam_min^+ f with z = Q^T (x - x*). Noise is added by `ratewitness.problems.perturbation.perturbed`.
 
 The log-spaced spectrum lam_j = L 2^{-j}, j < J, with equal distances along its axes is a *fixed* function on which
 gradient descent needs 1/eps steps over many decades (until the smallest eigenvalue is resolved).
@@ -12,9 +12,8 @@ gradient descent needs 1/eps steps over many decades (until the smallest eigenva
 from __future__ import annotations
 
 import torch
+from ratewitness.problems.problem import FiniteSum, deterministic
 from torch import Tensor
-
-from problems.problem import FiniteSum, deterministic
 
 
 def quadratic(spectrum: Tensor, start: Tensor, rotation: Tensor | None = None) -> FiniteSum:

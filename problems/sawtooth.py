@@ -18,9 +18,8 @@ H. Abbaszadehpeivasti, E. de Klerk and M. Zamani (2021), arXiv 2104.05468, for t
 from __future__ import annotations
 
 import torch
+from ratewitness.problems.problem import FiniteSum, deterministic
 from torch import Tensor
-
-from problems.problem import FiniteSum, deterministic
 
 
 def sawtooth(N: int | Tensor) -> FiniteSum:

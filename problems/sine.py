@@ -22,9 +22,8 @@ from math import cos, pi, sin, sqrt
 
 import numpy as np
 import torch
+from ratewitness.problems.problem import FiniteSum, Number, deterministic, over_batch
 from scipy.optimize import brentq, minimize_scalar
-
-from problems.problem import FiniteSum, Number, deterministic, over_batch
 
 LOSS = 5e-7  # relative: the certified mu is this much below the best value found
 ROUNDING = 16 * 2.0**-53  # relative to the absolute values of the terms: a dozen operations and a libm sine

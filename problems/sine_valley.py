@@ -18,9 +18,8 @@ from __future__ import annotations
 import math
 
 import torch
+from ratewitness.problems.problem import FiniteSum, deterministic
 from torch import Tensor
-
-from problems.problem import FiniteSum, deterministic
 
 GRID = 20_001
 

@@ -27,8 +27,7 @@ from __future__ import annotations
 import math
 
 import torch
-
-from problems.problem import FiniteSum, deterministic
+from ratewitness.problems.problem import FiniteSum, deterministic
 
 LARGE = 300.0  # cosh overflows at 710
 

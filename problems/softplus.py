@@ -9,8 +9,7 @@ bound L R^2/(4 N + 2) is void and so is the o(1/k) that a minimizer would grant.
 from __future__ import annotations
 
 import torch
-
-from problems.problem import FiniteSum, Number, deterministic
+from ratewitness.problems.problem import FiniteSum, Number, deterministic
 
 
 def softplus(start: Number = 0.0) -> FiniteSum:

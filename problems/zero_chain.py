@@ -22,9 +22,8 @@ from __future__ import annotations
 import math
 
 import torch
+from ratewitness.problems.problem import Constants, FiniteSum, Number, against_x, over_batch
 from torch import Tensor
-
-from problems.problem import Constants, FiniteSum, Number, against_x, over_batch
 
 LIPSCHITZ = 152.0
 CEILING = math.sqrt(2 * math.pi * math.e)  # Phi(inf)

@@ -21,13 +21,12 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
+from ratewitness.solvers.division import over_root
+from ratewitness.solvers.norms.inverse_root import inverse_root
+from ratewitness.solvers.ranges import at_least_zero, positive_integer
+from ratewitness.solvers.schedules import Schedule, step_size
+from ratewitness.solvers.solver import dot
 from torch import Tensor
-
-from solvers.division import over_root
-from solvers.inverse_root import inverse_root
-from solvers.ranges import at_least_zero, positive_integer
-from solvers.schedules import Schedule, step_size
-from solvers.solver import dot
 
 
 class Sums(NamedTuple):

@@ -20,12 +20,11 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 import torch
+from ratewitness.solvers.adam import Moments
+from ratewitness.solvers.division import over_root
+from ratewitness.solvers.ranges import at_least_zero, below_one
+from ratewitness.solvers.schedules import Schedule, step_size
 from torch import Tensor
-
-from solvers.adam import Moments
-from solvers.division import over_root
-from solvers.ranges import at_least_zero, below_one
-from solvers.schedules import Schedule, step_size
 
 
 class Largest(NamedTuple):

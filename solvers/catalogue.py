@@ -7,18 +7,17 @@ for claims about "any method".
 
 from __future__ import annotations
 
+from ratewitness.solvers.around.averaging import PolyakRuppert
+from ratewitness.solvers.gradient_descent import GradientDescent
+from ratewitness.solvers.heavy_ball import HeavyBall
+from ratewitness.solvers.lbfgs import LBFGS
+from ratewitness.solvers.line_search import Armijo
+from ratewitness.solvers.nesterov import Nesterov
+from ratewitness.solvers.saga import SAGA
+from ratewitness.solvers.schedules import InversePower, InverseTime
+from ratewitness.solvers.solver import Solver
+from ratewitness.solvers.svrg import SVRG
 from torch import Tensor
-
-from solvers.averaging import PolyakRuppert
-from solvers.gradient_descent import GradientDescent
-from solvers.heavy_ball import HeavyBall
-from solvers.lbfgs import LBFGS
-from solvers.line_search import Armijo
-from solvers.nesterov import Nesterov
-from solvers.saga import SAGA
-from solvers.schedules import InversePower, InverseTime
-from solvers.solver import Solver
-from solvers.svrg import SVRG
 
 
 def catalogue(

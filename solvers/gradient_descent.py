@@ -9,9 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ratewitness.solvers.schedules import Schedule, step_size
 from torch import Tensor
-
-from solvers.schedules import Schedule, step_size
 
 
 @dataclass(frozen=True, eq=False)

@@ -18,9 +18,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from ratewitness.solvers.schedules import Schedule, step_size
 from torch import Tensor
-
-from solvers.schedules import Schedule, step_size
 
 
 class Previous(NamedTuple):

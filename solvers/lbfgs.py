@@ -26,10 +26,9 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
+from ratewitness.solvers.schedules import Schedule, step_size
+from ratewitness.solvers.solver import dot
 from torch import Tensor
-
-from solvers.schedules import Schedule, step_size
-from solvers.solver import dot
 
 
 class Memory(NamedTuple):

@@ -28,9 +28,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
+from ratewitness.solvers.solver import dot
 from torch import Tensor
-
-from solvers.solver import dot
 
 
 class Accepted(NamedTuple):

@@ -13,11 +13,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
+from ratewitness.solvers.ranges import at_least_zero, below_one
+from ratewitness.solvers.schedules import Schedule, step_size
+from ratewitness.solvers.sign_descent import Average, sign
 from torch import Tensor
-
-from solvers.ranges import at_least_zero, below_one
-from solvers.schedules import Schedule, step_size
-from solvers.sign_descent import Average, sign
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,9 +6,8 @@ from collections.abc import Callable
 from numbers import Integral
 
 import torch
+from ratewitness.solvers.schedules import Schedule
 from torch import Tensor
-
-from solvers.schedules import Schedule
 
 
 def at_least_zero(**values: Schedule) -> None:

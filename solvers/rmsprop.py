@@ -21,11 +21,10 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
+from ratewitness.solvers.division import over_root
+from ratewitness.solvers.ranges import at_least_zero, below_one
+from ratewitness.solvers.schedules import Schedule, step_size
 from torch import Tensor
-
-from solvers.division import over_root
-from solvers.ranges import at_least_zero, below_one
-from solvers.schedules import Schedule, step_size
 
 
 class Squares(NamedTuple):

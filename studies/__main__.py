@@ -1,4 +1,4 @@
-"""The command line: `python -m studies list` and `python -m studies run [NAME ...]`.
+"""The command line: `python -m ratewitness.studies list` and `python -m ratewitness.studies run [NAME ...]`.
 
 Exit status 0 when every claim was judged, whatever the verdict; 1 when a claim broke; 2 for bad usage.
 """
@@ -20,16 +20,10 @@ import pandas as pd
 import torch
 import typer
 from filelock import FileLock, Timeout
-from rich.console import Console
-from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-from rich.table import Column, Table
-from typer.exceptions import TyperException
-
-import studies
-from problems.data import DataError, from_file
-from studies.claims import FULL, QUICK, Budget, Claim
-from studies.report import (
+from ratewitness import studies
+from ratewitness.problems.data.tables import DataError, from_file
+from ratewitness.studies.claims import FULL, QUICK, Budget, Claim
+from ratewitness.studies.running.report import (
     ledger_rows,
     origin,
     read_ledger,
@@ -39,8 +33,13 @@ from studies.report import (
     write_provenance,
     write_study,
 )
-from studies.runner import Result, run_claims, write_atomically
-from studies.sources import digest
+from ratewitness.studies.running.runner import Result, run_claims, write_atomically
+from ratewitness.studies.running.sources import digest
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Column, Table
+from typer.exceptions import TyperException
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, no_args_is_help=True)
 console = Console(width=None if sys.stdout.isatty() else 120)
@@ -159,8 +158,8 @@ def _write(name: str, module: str, results: list[Result], budget: Budget, origin
 def catalogue() -> dict[str, list[Claim]]:
     """Every study with its claims, in the order of the file: {module name: claims}."""
     found = {}
-    for info in pkgutil.iter_modules(studies.__path__, "studies."):
-        if info.name != __spec__.name:
+    for info in pkgutil.walk_packages(studies.__path__, "ratewitness.studies."):
+        if not info.ispkg and not info.name.endswith((".__main__", ".running.runner", ".running.report")):
             module = import_module(info.name)
             claims = [v for v in vars(module).values() if isinstance(v, Claim) and v.module == info.name]
             if claims:
@@ -169,7 +168,7 @@ def catalogue() -> dict[str, list[Claim]]:
 
 
 def script(file: str) -> None:
-    """Run the study in `file` as if by `python -m studies run NAME`, with the options given to the script."""
+    """Run the study in `file` as if by `python -m ratewitness.studies run NAME`, with the options given to the script."""
     main(["run", Path(file).stem, *sys.argv[1:]])
 
 

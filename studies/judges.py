@@ -22,9 +22,8 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 from numpy.typing import ArrayLike
+from ratewitness.studies.claims import Outcome, Verdict
 from scipy import stats
-
-from studies.claims import Outcome, Verdict
 
 CONFIDENCE = 0.99
 MARGIN = 10.0  # a rival law is rejected when its AICc is worse by this much (odds of exp(5), about 150 to 1)

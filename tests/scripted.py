@@ -1,8 +1,7 @@
 """Gradients given in advance, so that two implementations of a method see the same."""
 
 import torch
-
-from solvers.solver import iterates
+from ratewitness.solvers.solver import iterates
 
 
 class Scripted:

@@ -13,21 +13,20 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from ratewitness.solvers.adadelta import AdaDelta
+from ratewitness.solvers.adagrad import AdaGrad, AdaGradNorm, FullAdaGrad
+from ratewitness.solvers.adam import Adam, AdamW
+from ratewitness.solvers.amsgrad import AMSGrad
+from ratewitness.solvers.around.box import Box
+from ratewitness.solvers.gradient_descent import GradientDescent
+from ratewitness.solvers.heavy_ball import HeavyBall
+from ratewitness.solvers.lion import Lion
+from ratewitness.solvers.rmsprop import RMSProp
+from ratewitness.solvers.sign_descent import SignSGD
+from ratewitness.solvers.solver import iterates
 from scipy.optimize import lsq_linear
 from scripted import Scripted, gradients, path
 from threadpoolctl import threadpool_limits
-
-from solvers.adadelta import AdaDelta
-from solvers.adagrad import AdaGrad, AdaGradNorm, FullAdaGrad
-from solvers.adam import Adam, AdamW
-from solvers.amsgrad import AMSGrad
-from solvers.box import Box
-from solvers.gradient_descent import GradientDescent
-from solvers.heavy_ball import HeavyBall
-from solvers.lion import Lion
-from solvers.rmsprop import RMSProp
-from solvers.sign_descent import SignSGD
-from solvers.solver import iterates
 
 torch.set_num_threads(1)
 

@@ -6,14 +6,13 @@ from itertools import product
 
 import pytest
 import torch
-
-from problems.catalogue import catalogue
-from problems.certify import ratios, violations
-from problems.huber import huber
-from problems.noisy_quadratics import noisy_parabola
-from problems.problem import deterministic, norm
-from problems.quadratics import quadratic, random_rotation
-from problems.smooth_max import smooth_max
+from ratewitness.problems.catalogue import catalogue
+from ratewitness.problems.certify.certify import ratios, violations
+from ratewitness.problems.huber import huber
+from ratewitness.problems.noisy_quadratics import noisy_parabola
+from ratewitness.problems.problem import deterministic, norm
+from ratewitness.problems.quadratics import quadratic, random_rotation
+from ratewitness.problems.smooth_max import smooth_max
 
 PROBLEMS = catalogue()
 LARGE = {name for name, problem in PROBLEMS.items() if problem.n > 200}

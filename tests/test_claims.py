@@ -5,9 +5,8 @@ from dataclasses import replace
 
 import pytest
 import torch
-
-from studies.__main__ import catalogue
-from studies.claims import FULL, QUICK, Budget, Claim, Verdict, claim
+from ratewitness.studies.__main__ import catalogue
+from ratewitness.studies.claims import FULL, QUICK, Budget, Claim, Verdict, claim
 
 CLAIMS = [claim for claims in catalogue().values() for claim in claims]
 

@@ -6,11 +6,10 @@ from pathlib import Path
 
 import pytest
 from filelock import FileLock
-
-from studies import __main__ as cli
-from studies.claims import Claim, Verdict
-from studies.report import read_ledger
-from studies.runner import Result
+from ratewitness.studies import __main__ as cli
+from ratewitness.studies.claims import Claim, Verdict
+from ratewitness.studies.running.report import read_ledger
+from ratewitness.studies.running.runner import Result
 
 ROOT = Path(__file__).parent.parent
 
@@ -71,7 +70,7 @@ def made_up(name):
     def check(budget):
         """S1: Made up."""
 
-    check.__name__, check.__module__ = name, "studies.identities"
+    check.__name__, check.__module__ = name, "ratewitness.studies.rates.identities"
     return Claim("S1: Made up.", "S1; us", "exact", check, {"no": check})
 
 
@@ -80,7 +79,7 @@ def two_claims(monkeypatch):
     """A study of two claims whose checks are not run; a function sets their results."""
     both = made_up("good"), made_up("bad")
     verdict, no = Verdict("refuted", {"x": 1.0}), {"no": Verdict("refuted", {})}
-    monkeypatch.setattr(cli, "catalogue", lambda: {"studies.identities": both})
+    monkeypatch.setattr(cli, "catalogue", lambda: {"ratewitness.studies.rates.identities": both})
 
     def finish(*broken):
         results = [Result(c, error="Traceback\nBoom") if c.name in broken else Result(c, 0.5, verdict, no) for c in both]
@@ -146,7 +145,7 @@ def test_sources_that_change_during_a_run_spoil_its_report(capsys, tmp_path, two
 
 
 def test_a_study_runs_as_a_script(tmp_path):
-    command = [sys.executable, ROOT / "studies/identities.py", "--seed", "-3", "--out", tmp_path]
+    command = [sys.executable, ROOT / "studies/rates/identities.py", "--seed", "-3", "--out", tmp_path]
     done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
     assert done.returncode == 2
     assert done.stderr.startswith("error: Invalid value for '--seed'")
@@ -154,7 +153,7 @@ def test_a_study_runs_as_a_script(tmp_path):
 
 @pytest.mark.cuda
 def test_the_table_takes_a_cuda_device(tmp_path):
-    command = [sys.executable, "-m", "studies", "run", "complexity_table", "--device", "cuda", "--jobs", "1"]
+    command = [sys.executable, "-m", "ratewitness.studies", "run", "complexity_table", "--device", "cuda", "--jobs", "1"]
     done = subprocess.run([*command, "--out", tmp_path], capture_output=True, text=True, cwd=ROOT)
     assert done.returncode == 0, done.stderr
     ledger = read_ledger(tmp_path / "ledger.csv")

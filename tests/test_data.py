@@ -9,12 +9,20 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from ratewitness.problems.data.logistic import logistic
+from ratewitness.problems.data.tables import (
+    DataError,
+    breast_cancer,
+    design,
+    diabetes,
+    digits,
+    from_file,
+    load_table,
+    two_classes,
+)
+from ratewitness.studies.rates import bounds_on_every_problem as study
 from sklearn.datasets import dump_svmlight_file, load_digits, load_svmlight_file
 from sklearn.linear_model import LogisticRegression
-
-from problems.data import DataError, breast_cancer, design, diabetes, digits, from_file, load_table, two_classes
-from problems.logistic import logistic
-from studies import bounds_on_every_problem as study
 
 finite = st.floats(-1e6, 1e6, allow_subnormal=False).map(lambda v: round(v, 6))
 tables = arrays(np.float64, st.tuples(st.integers(1, 8), st.integers(2, 5)), elements=finite)

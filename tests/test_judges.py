@@ -4,9 +4,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
-from studies.claims import Verdict
-from studies.judges import (
+from ratewitness.studies.claims import Verdict
+from ratewitness.studies.judges import (
     agrees,
     all_of,
     bound_holds,

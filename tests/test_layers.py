@@ -7,16 +7,15 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 LAYERS = ("theory", "problems", "solvers", "studies")
+NAME = "ratewitness"
 FORBIDDEN = {
     "theory": {"torch", "problems", "solvers", "studies", "reports", "tests"},
     "problems": {"theory", "solvers", "studies", "reports", "tests"},
     "solvers": {"theory", "problems", "studies", "reports", "tests"},
     "studies": {"reports", "tests"},
 }
-# what studies share: the machinery, and set-ups that state no claim of their own
-MACHINERY = {"claims", "judges", "report", "runner", "sources", "drawing", "tuning", "proofs", "__main__"}
-STUDIES_SPINE = MACHINERY | {"cells", "spectra", "gradient_streams", "logreg_runs", "rotated_family", "adagrad_and_sgd"}
 QUERIES = {"grad", "full_grad", "component_grads", "value", "sample", "n"}
+RUNNING = {"running", "__main__"}  # what turns claims into files; no study needs it
 COUNTERS = {"calls", "component_gradients", "values"}  # read by solvers/solver.py, which watches a run
 
 
@@ -27,7 +26,7 @@ def imported(tree: ast.AST, package: str) -> set[str]:
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
-            above = package if node.level else None
+            above = package.rsplit(".", node.level - 1)[0] if node.level else None
             stem = ".".join(part for part in (above, node.module) if part)
             names |= {f"{stem}.{alias.name}" for alias in node.names}
         elif isinstance(node, ast.Call) and _called(node) in {"import_module", "__import__"}:
@@ -41,14 +40,17 @@ def _called(node: ast.Call) -> str | None:
     return getattr(node.func, "id", None) or getattr(node.func, "attr", None)
 
 
-def bad_imports(source: str, layer: str, stem: str = "leaf", leaves: frozenset = frozenset()) -> set[str]:
-    """What a file of `layer` imports and must not. leaves: the studies that no other study may import."""
-    bad = set()
-    for name in imported(ast.parse(source), layer):
+def bad_imports(source: str, module: str, stating: frozenset = frozenset()) -> set[str]:
+    """What the file `module` (layer.room.leaf) imports and must not. stating: the modules that state claims."""
+    bad, layer = set(), module.partition(".")[0]
+    for name in imported(ast.parse(source), f"{NAME}.{module}".rpartition(".")[0]):
         top, _, rest = name.partition(".")
-        study = layer == "studies" and top == "studies" and rest.partition(".")[0] in leaves - {stem}
+        bare = top in LAYERS  # a user's own project has folders of these names
+        own = rest if top == NAME else name
+        study = layer == "studies" and {own, own.rpartition(".")[0]} & (stating - {module})
+        running = layer == "studies" and own.startswith("studies.running") and module.split(".")[1] not in RUNNING
         computed = name == "?" and layer != "studies"  # the runner finds studies by name
-        if top in FORBIDDEN[layer] or study or computed:
+        if bare or own.partition(".")[0] in FORBIDDEN[layer] or study or running or computed:
             bad.add(name)
     return bad
 
@@ -77,21 +79,26 @@ def files(layer: str) -> list[Path]:
     return sorted((ROOT / layer).rglob("*.py"))
 
 
+def dotted(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts)
+
+
+STATING = frozenset(dotted(path) for path in files("studies") if states_claims(path.read_text()))
+
+
 @pytest.mark.parametrize("path", [p for layer in LAYERS for p in files(layer)], ids=lambda p: str(p.relative_to(ROOT)))
 def test_imports_respect_the_layers(path):
-    leaves = frozenset(p.stem for p in files("studies")) - STUDIES_SPINE - {"__init__"}
-    layer = path.relative_to(ROOT).parts[0]
-    assert not bad_imports(path.read_text(), layer, path.stem, leaves)
+    assert not bad_imports(path.read_text(), dotted(path), STATING)
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "tests").rglob("*.py")), ids=lambda p: p.name)
+def test_tests_use_the_import_name(path):
+    assert not {n for n in imported(ast.parse(path.read_text()), "tests") if n.partition(".")[0] in LAYERS}
 
 
 @pytest.mark.parametrize("path", files("solvers"), ids=lambda p: p.stem)
 def test_solvers_touch_only_the_queries_of_an_oracle(path):
     assert not bad_attributes(path.read_text(), QUERIES | (COUNTERS if path.stem == "solver" else set()))
-
-
-@pytest.mark.parametrize("path", [p for p in files("studies") if p.stem in STUDIES_SPINE], ids=lambda p: p.stem)
-def test_what_studies_share_states_no_claim(path):
-    assert not states_claims(path.read_text())
 
 
 def test_a_planted_claim_is_found():
@@ -108,36 +115,38 @@ def test_every_layer_has_files():
     [
         ("import torch", "theory"),
         ("from torch.linalg import norm", "theory"),
-        ("def f():\n    import problems.huber", "theory"),
-        ("from theory.bounds import L", "solvers"),
-        ("from problems import oracle", "solvers"),
-        ("import solvers.sam as s", "problems"),
-        ("from studies.claims import Claim", "problems"),
+        ("def f():\n    import ratewitness.problems.huber", "theory"),
+        ("from ratewitness.theory.bounds import L", "solvers"),
+        ("from ratewitness.problems import oracle", "solvers"),
+        ("import ratewitness.solvers.sam as s", "problems"),
+        ("from problems.oracle import Oracle", "problems"),  # without the import name
+        ("from ratewitness.studies.claims import Claim", "problems"),
         ("from tests.test_run import Scripted", "studies"),
-        ("from studies.saddle import slope", "studies"),
-        ("from studies import saddle", "studies"),
+        ("from ratewitness.studies.rates.saddle import slope", "studies"),
+        ("from ratewitness.studies.rates import saddle", "studies"),
         ("from . import saddle", "studies"),
         ("from .saddle import slope", "studies"),
-        ("import importlib\nimportlib.import_module('theory.bounds')", "solvers"),
+        ("from ratewitness.studies.running.report import write_study", "studies"),
+        ("import importlib\nimportlib.import_module('ratewitness.theory.bounds')", "solvers"),
         ("__import__(name)", "solvers"),
     ],
 )
 def test_a_planted_import_is_found(source, layer):
-    assert bad_imports(source, layer, leaves=frozenset({"saddle", "leaf"}))
+    assert bad_imports(source, f"{layer}.rates.leaf", frozenset({"studies.rates.saddle", "studies.rates.leaf"}))
 
 
 @pytest.mark.parametrize(
     ("source", "layer"),
     [
         ("import torch\nfrom torch import Tensor", "solvers"),
-        ("from solvers.solver import run\nfrom .schedules import Schedule", "solvers"),
-        ("from studies.claims import Claim\nfrom . import judges", "studies"),
-        ("import studies.leaf", "studies"),  # itself
-        ("import theory.bounds\nfrom problems.huber import huber\nimport torch", "studies"),
+        ("from ratewitness.solvers.solver import run\nfrom ..schedules import Schedule", "solvers"),
+        ("from ratewitness.studies.claims import Claim\nfrom . import cells", "studies"),
+        ("import ratewitness.studies.rates.leaf", "studies"),  # itself
+        ("import ratewitness.theory.bounds\nfrom ratewitness.problems.huber import huber\nimport torch", "studies"),
     ],
 )
 def test_an_allowed_import_passes(source, layer):
-    assert not bad_imports(source, layer, leaves=frozenset({"saddle", "leaf"}))
+    assert not bad_imports(source, f"{layer}.rates.leaf", frozenset({"studies.rates.saddle", "studies.rates.leaf"}))
 
 
 @pytest.mark.parametrize(

@@ -4,14 +4,13 @@ import itertools
 
 import pytest
 import torch
+from ratewitness.problems.data.least_squares import random_least_squares
+from ratewitness.problems.huber import huber
+from ratewitness.problems.noisy_quadratics import noisy_parabola
+from ratewitness.problems.oracle import Oracle
+from ratewitness.problems.problem import norm
+from ratewitness.problems.quadratics import quadratic
 from scipy.stats import chisquare
-
-from problems.huber import huber
-from problems.least_squares import random_least_squares
-from problems.noisy_quadratics import noisy_parabola
-from problems.oracle import Oracle
-from problems.problem import norm
-from problems.quadratics import quadratic
 
 
 def seeded(seed=0):

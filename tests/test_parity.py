@@ -10,17 +10,16 @@ import scripted
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from ratewitness.solvers.adadelta import AdaDelta
+from ratewitness.solvers.adagrad import AdaGrad
+from ratewitness.solvers.adam import Adam, AdamW, AdamWPaper
+from ratewitness.solvers.amsgrad import AMSGrad
+from ratewitness.solvers.around.ascent import Ascent
+from ratewitness.solvers.around.coupled_decay import CoupledDecay
+from ratewitness.solvers.heavy_ball import HeavyBall
+from ratewitness.solvers.rmsprop import RMSProp
+from ratewitness.solvers.schedules import InversePower
 from scripted import path
-
-from solvers.adadelta import AdaDelta
-from solvers.adagrad import AdaGrad
-from solvers.adam import Adam, AdamW, AdamWPaper
-from solvers.amsgrad import AMSGrad
-from solvers.ascent import Ascent
-from solvers.coupled_decay import CoupledDecay
-from solvers.heavy_ball import HeavyBall
-from solvers.rmsprop import RMSProp
-from solvers.schedules import InversePower
 
 torch.set_num_threads(1)
 

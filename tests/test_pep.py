@@ -7,8 +7,7 @@ both that a bound holds and that it cannot be improved.  Everything is scaled to
 import math
 
 import pytest
-
-from theory import gradient_descent
+from ratewitness.theory import gradient_descent
 
 pepit = pytest.importorskip("PEPit")
 pytest.importorskip("clarabel")

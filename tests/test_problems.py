@@ -7,19 +7,18 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-from problems.catalogue import catalogue
-from problems.huber import huber, huber_witness
-from problems.noisy_quadratics import horizon_parabola, noisy_parabola, two_mode
-from problems.perturbation import perturbed
-from problems.power import power
-from problems.problem import flattened, norm, over_batch
-from problems.quadratics import quadratic
-from problems.sawtooth import sawtooth
-from problems.sine import sine
-from problems.sine_valley import sine_valley
-from problems.softplus import softplus
-from problems.zero_chain import zero_chain
+from ratewitness.problems.catalogue import catalogue
+from ratewitness.problems.huber import huber, huber_witness
+from ratewitness.problems.noisy_quadratics import horizon_parabola, noisy_parabola, two_mode
+from ratewitness.problems.perturbation import perturbed
+from ratewitness.problems.power import power
+from ratewitness.problems.problem import flattened, norm, over_batch
+from ratewitness.problems.quadratics import quadratic
+from ratewitness.problems.sawtooth import sawtooth
+from ratewitness.problems.sine import sine
+from ratewitness.problems.sine_valley import sine_valley
+from ratewitness.problems.softplus import softplus
+from ratewitness.problems.zero_chain import zero_chain
 
 PROBLEMS = catalogue()
 every_problem = pytest.mark.parametrize("problem", PROBLEMS.values(), ids=PROBLEMS.keys())

@@ -5,16 +5,15 @@ from itertools import pairwise
 
 import pytest
 import torch
+from ratewitness.problems.data import text as text_module
+from ratewitness.problems.data.tables import DataError
+from ratewitness.problems.data.text import king_james, tokenized
+from ratewitness.problems.networks.character_model import Transformer, character_model, windows
+from ratewitness.problems.networks.layout import Layout
+from ratewitness.problems.oracle import Oracle
+from ratewitness.solvers.gradient_descent import GradientDescent
+from ratewitness.solvers.solver import run
 from torch import nn
-
-from problems import text as text_module
-from problems.character_model import Transformer, character_model, windows
-from problems.data import DataError
-from problems.layout import Layout
-from problems.oracle import Oracle
-from problems.text import king_james, tokenized
-from solvers.gradient_descent import GradientDescent
-from solvers.solver import run
 
 torch.set_num_threads(1)
 
@@ -209,7 +208,7 @@ def test_a_batch_is_its_single_points():
 
 
 def test_the_components_average_to_the_gradient_and_it_is_the_derivative_of_the_gap(monkeypatch):
-    monkeypatch.setattr("problems.character_model.CHUNK", 3)  # 8 windows in chunks of 3, 3 and 2
+    monkeypatch.setattr("ratewitness.problems.networks.character_model.CHUNK", 3)  # 8 windows in chunks of 3, 3 and 2
     problem, tokens = tiny()
     assert problem.n == 8
     x = weights(2)

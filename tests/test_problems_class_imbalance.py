@@ -4,9 +4,8 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from torch.nn.functional import cross_entropy
-
-from problems.bigram import (
+from ratewitness.problems.certify.certify import violations
+from ratewitness.problems.data.bigram import (
     LowRank,
     balanced,
     divergences,
@@ -17,9 +16,9 @@ from problems.bigram import (
     word_pairs,
     zipf,
 )
-from problems.certify import violations
-from problems.class_imbalance import group_labels, grouped_rows, grouped_softmax, sample_losses
-from problems.softmax import softmax
+from ratewitness.problems.data.class_imbalance import group_labels, grouped_rows, grouped_softmax, sample_losses
+from ratewitness.problems.data.softmax import softmax
+from torch.nn.functional import cross_entropy
 
 torch.set_num_threads(1)
 

@@ -9,23 +9,22 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from mpmath import iv, mp
+from ratewitness.problems.catalogue import catalogue
+from ratewitness.problems.data.least_squares import least_squares, random_least_squares
+from ratewitness.problems.data.logistic import _bregman, logistic
+from ratewitness.problems.data.robust_regression import random_robust_regression
+from ratewitness.problems.data.tables import breast_cancer, diabetes
+from ratewitness.problems.huber import huber_witness
+from ratewitness.problems.noisy_quadratics import horizon_parabola, noisy_parabola, two_mode
+from ratewitness.problems.power import power
+from ratewitness.problems.quadratics import log_spaced, quadratic, random_rotation
+from ratewitness.problems.sawtooth import sawtooth
+from ratewitness.problems.sine import best_pl, critical_amplitude, sine
+from ratewitness.problems.sine_valley import sine_valley
+from ratewitness.problems.softplus import softplus
+from ratewitness.problems.zero_chain import CEILING, zero_chain
 from scipy.optimize import minimize, minimize_scalar
 from sklearn.linear_model import LogisticRegression
-
-from problems.catalogue import catalogue
-from problems.data import breast_cancer, diabetes
-from problems.huber import huber_witness
-from problems.least_squares import least_squares, random_least_squares
-from problems.logistic import _bregman, logistic
-from problems.noisy_quadratics import horizon_parabola, noisy_parabola, two_mode
-from problems.power import power
-from problems.quadratics import log_spaced, quadratic, random_rotation
-from problems.robust_regression import random_robust_regression
-from problems.sawtooth import sawtooth
-from problems.sine import best_pl, critical_amplitude, sine
-from problems.sine_valley import sine_valley
-from problems.softplus import softplus
-from problems.zero_chain import CEILING, zero_chain
 
 
 def seeded(seed=0):

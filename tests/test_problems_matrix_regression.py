@@ -6,12 +6,11 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-
-from problems.certify import violations
-from problems.matrix_regression import matrix_regression, random_matrix_regression
-from problems.oracle import Oracle
-from problems.perturbation import perturbed
-from problems.problem import norm
+from ratewitness.problems.certify.certify import violations
+from ratewitness.problems.data.matrix_regression import matrix_regression, random_matrix_regression
+from ratewitness.problems.oracle import Oracle
+from ratewitness.problems.perturbation import perturbed
+from ratewitness.problems.problem import norm
 
 
 def seeded(seed=0):

@@ -6,9 +6,8 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-
-from problems.moving_parabola import moving_parabola
-from problems.online import (
+from ratewitness.problems.online.moving_parabola import moving_parabola
+from ratewitness.problems.online.slopes import (
     drawn_slopes,
     drifting_minimizer,
     dropping_scale,
@@ -23,9 +22,9 @@ from problems.online import (
     three_periodic,
     two_slopes,
 )
-from solvers.box import Box
-from solvers.gradient_descent import GradientDescent
-from solvers.solver import run
+from ratewitness.solvers.around.box import Box
+from ratewitness.solvers.gradient_descent import GradientDescent
+from ratewitness.solvers.solver import run
 
 torch.set_num_threads(1)
 

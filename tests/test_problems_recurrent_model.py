@@ -2,12 +2,11 @@
 
 import pytest
 import torch
+from ratewitness.problems.networks.recurrent_model import Recurrent, adding, sequences
+from ratewitness.problems.oracle import Oracle
+from ratewitness.solvers.gradient_descent import GradientDescent
+from ratewitness.solvers.solver import run
 from torch import nn
-
-from problems.oracle import Oracle
-from problems.recurrent_model import Recurrent, adding, sequences
-from solvers.gradient_descent import GradientDescent
-from solvers.solver import run
 
 torch.set_num_threads(1)
 

@@ -8,9 +8,8 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-
-from problems.certify import ratios, violations
-from problems.smooth_max import smooth_max
+from ratewitness.problems.certify.certify import ratios, violations
+from ratewitness.problems.smooth_max import smooth_max
 
 
 def hessian(problem, x):

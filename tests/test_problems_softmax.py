@@ -9,14 +9,22 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from mpmath import mp
+from ratewitness.problems.certify.certify import ratios, violations
+from ratewitness.problems.data.logistic import logistic
+from ratewitness.problems.data.softmax import (
+    _bregman,
+    _certified,
+    _hessian,
+    _loss,
+    digits_rows,
+    random_rows,
+    random_softmax,
+    softmax,
+)
+from ratewitness.problems.quadratics import random_rotation
 from scipy.optimize import minimize
 from sklearn.linear_model import LogisticRegression
 from torch.nn.functional import cross_entropy
-
-from problems.certify import ratios, violations
-from problems.logistic import logistic
-from problems.quadratics import random_rotation
-from problems.softmax import _bregman, _certified, _hessian, _loss, digits_rows, random_rows, random_softmax, softmax
 
 torch.set_num_threads(1)
 

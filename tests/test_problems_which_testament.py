@@ -7,13 +7,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from ratewitness.problems.certify.certify import violations
+from ratewitness.problems.data import which_testament as leaf
+from ratewitness.problems.data.tables import DataError
+from ratewitness.problems.data.text import tokenized
+from ratewitness.problems.data.which_testament import paragraphs, which_testament
 from sklearn.linear_model import LogisticRegression
-
-from problems import which_testament as leaf
-from problems.certify import violations
-from problems.data import DataError
-from problems.text import tokenized
-from problems.which_testament import paragraphs, which_testament
 
 torch.set_num_threads(1)
 

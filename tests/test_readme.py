@@ -6,11 +6,10 @@ from pathlib import Path
 
 import pytest
 import torch
-
-from problems import certify
-from problems.oracle import Oracle
-from problems.problem import FiniteSum, deterministic
-from solvers.solver import run
+from ratewitness.problems.certify import certify
+from ratewitness.problems.oracle import Oracle
+from ratewitness.problems.problem import FiniteSum, deterministic
+from ratewitness.solvers.solver import run
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -52,7 +51,7 @@ def test_the_problem_example_is_certified():
 def test_the_solver_example_descends():
     from dataclasses import dataclass
 
-    from problems.quadratics import quadratic
+    from ratewitness.problems.quadratics import quadratic
 
     names = {"dataclass": dataclass}
     exec(block("class SignDescent"), names)
@@ -79,8 +78,8 @@ def test_the_lmo_example_passes_and_catches_the_slips_it_names():
 
 
 def test_the_study_example_is_a_claim():
-    from studies.claims import Budget, Verdict, claim
-    from studies.judges import bound_holds
+    from ratewitness.studies.claims import Budget, Verdict, claim
+    from ratewitness.studies.judges import bound_holds
 
     names = {"claim": claim, "Budget": Budget, "Verdict": Verdict, "check": lambda b, f: bound_holds([0.9], [f])}
     exec(block("@claim("), names)

@@ -11,17 +11,24 @@ import matplotlib.pyplot as plt
 import pandas as pd
 import pytest
 import seaborn
-
-from studies import report
-from studies.claims import QUICK, Claim, Verdict
-from studies.report import COLUMNS, ledger_rows, origin, read_ledger, write_ledger, write_provenance, write_study
-from studies.runner import Result
+from ratewitness.studies.claims import QUICK, Claim, Verdict
+from ratewitness.studies.running import report
+from ratewitness.studies.running.report import (
+    COLUMNS,
+    ledger_rows,
+    origin,
+    read_ledger,
+    write_ledger,
+    write_provenance,
+    write_study,
+)
+from ratewitness.studies.running.runner import Result
 
 
 @pytest.fixture
 def study(monkeypatch):
     """A module `studies.made_up` with a figure and a table, and the results of its one claim."""
-    module = types.ModuleType("studies.made_up")
+    module = types.ModuleType("ratewitness.studies.made_up")
     module.__doc__ = "Is it so?\n\nText of the page."
 
     def figures(verdicts):
@@ -33,10 +40,10 @@ def study(monkeypatch):
     def so(budget):
         """S1: It is so."""
 
-    so.__module__ = "studies.made_up"
+    so.__module__ = "ratewitness.studies.made_up"
     module.figures = figures
     module.tables = lambda verdicts: {"short": pd.DataFrame({"$x_0^2$, 99 %": ["at_50 %"], r"$\|g\|$": [1.0]})}
-    monkeypatch.setitem(sys.modules, "studies.made_up", module)
+    monkeypatch.setitem(sys.modules, "ratewitness.studies.made_up", module)
     monkeypatch.setattr(report, "digest", lambda name: "0" * 64)
     verdict = Verdict("supported", {"power": 0.123456789, "none": math.nan, "wide": math.inf})
     claim = Claim("S1: It is so.", "S1; us", "exact", so, {"not so": lambda budget: None})
@@ -81,7 +88,7 @@ def test_the_bars_of_a_norm_do_not_split_a_table(study, tmp_path):
     norm = "S1: ||grad f||^2 <= eps at x*, 2 * 3."
     study[0] = replace(study[0], claim=replace(study[0].claim, statement=norm))
     write_ledger(ledger_rows(study, QUICK), "made_up", tmp_path)
-    write_study("studies.made_up", study, QUICK, tmp_path)
+    write_study("ratewitness.studies.made_up", study, QUICK, tmp_path)
     for page in ("ledger.md", "made_up.md"):
         tables = re.findall(r"(?:^\|.*\n)+", (tmp_path / page).read_text(), re.M)
         for table in tables:
@@ -89,13 +96,13 @@ def test_the_bars_of_a_norm_do_not_split_a_table(study, tmp_path):
 
 
 def test_figures_are_drawn_in_colours_that_the_colour_blind_can_tell_apart(study, tmp_path):
-    write_study("studies.made_up", study, QUICK, tmp_path)
+    write_study("ratewitness.studies.made_up", study, QUICK, tmp_path)
     assert seaborn.color_palette("colorblind").as_hex()[1] in (tmp_path / "figures/made_up-line.svg").read_text()
     assert not plt.get_fignums()
 
 
 def test_a_study_writes_page_figures_and_tables(study, tmp_path):
-    write_study("studies.made_up", study, QUICK, tmp_path)
+    write_study("ratewitness.studies.made_up", study, QUICK, tmp_path)
     assert sorted(str(p.relative_to(tmp_path)) for p in tmp_path.rglob("*.*")) == [
         "figures/made_up-line.pdf", "figures/made_up-line.svg", "made_up.md",
         "tables/made_up-short.csv", "tables/made_up-short.tex", "tables/made_up-so.csv", "tables/made_up-so.tex",
@@ -111,14 +118,14 @@ def test_a_study_writes_page_figures_and_tables(study, tmp_path):
 
 def test_the_same_verdicts_give_the_same_bytes(study, tmp_path):
     for out in ("a", "b"):
-        write_study("studies.made_up", study, QUICK, tmp_path / out)
+        write_study("ratewitness.studies.made_up", study, QUICK, tmp_path / out)
     for path in (tmp_path / "a").rglob("*.*"):
         assert path.read_bytes() == (tmp_path / "b" / path.relative_to(tmp_path / "a")).read_bytes(), path.name
 
 
 def test_provenance_says_where_each_study_comes_from(study, tmp_path):
     for name, seed in (("made_up", 0), ("another", 5), ("made_up", 1)):
-        write_provenance(name, origin(["studies.made_up"], replace(QUICK, seed=seed))["made_up"], tmp_path)
+        write_provenance(name, origin(["ratewitness.studies.made_up"], replace(QUICK, seed=seed))["made_up"], tmp_path)
     record = json.loads((tmp_path / "provenance.json").read_text())["studies"]
     assert {name: entry["seed"] for name, entry in record.items()} == {"another": 5, "made_up": 1}
     assert record["made_up"]["sources_sha256"] == "0" * 64

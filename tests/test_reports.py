@@ -8,10 +8,9 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-
-from studies.__main__ import catalogue
-from studies.report import COLUMNS, read_ledger
-from studies.sources import digest
+from ratewitness.studies.__main__ import catalogue
+from ratewitness.studies.running.report import COLUMNS, read_ledger
+from ratewitness.studies.running.sources import digest
 
 ROOT = Path(__file__).parent.parent
 FULL = ROOT / "reports/full"
@@ -22,7 +21,7 @@ AFFIRMED = {"proved", "supported"}
 @pytest.fixture(scope="module")
 def quick() -> pd.DataFrame:
     """The quick ledger; a finished reports/quick is taken as it is, otherwise this takes minutes."""
-    done = subprocess.run([sys.executable, "-m", "studies", "run"], cwd=ROOT, capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-m", "ratewitness.studies", "run"], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return read_ledger(ROOT / "reports/quick/ledger.csv")
 
@@ -68,7 +67,7 @@ def test_quick_verdicts_are_never_contrary_to_the_full_report(quick, full):
 
 def test_the_same_seed_gives_the_same_ledger_for_any_number_of_jobs(quick, tmp_path):
     """noise_floor alone with one job, against the run of everything with all cores."""
-    command = [sys.executable, "-m", "studies", "run", "noise_floor", "--jobs", "1", "--out", str(tmp_path)]
+    command = [sys.executable, "-m", "ratewitness.studies", "run", "noise_floor", "--jobs", "1", "--out", str(tmp_path)]
     subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
     again = (tmp_path / "ledger.csv").read_text().splitlines()
     before = (ROOT / "reports/quick/ledger.csv").read_text().splitlines()

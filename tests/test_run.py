@@ -8,8 +8,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-from solvers.solver import CENSORED, dot, hitting_times, log_spaced, run
+from ratewitness.solvers.solver import CENSORED, dot, hitting_times, log_spaced, run
 
 torch.set_num_threads(1)
 

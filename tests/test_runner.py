@@ -13,10 +13,9 @@ from dataclasses import replace
 
 import pytest
 from joblib.externals.loky import get_reusable_executor
-
-from studies import runner
-from studies.claims import QUICK, Claim
-from studies.runner import run_claims, write_atomically
+from ratewitness.studies.claims import QUICK, Claim
+from ratewitness.studies.running import runner
+from ratewitness.studies.running.runner import run_claims, write_atomically
 
 STUDY = '''
 """A study for the tests of the runner."""

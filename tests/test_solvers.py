@@ -4,35 +4,34 @@ from collections.abc import Iterable
 
 import pytest
 import torch
-
-from problems.oracle import Oracle
-from problems.perturbation import perturbed
-from problems.quadratics import quadratic
-from solvers.adadelta import AdaDelta
-from solvers.adagrad import AdaGrad, AdaGradNorm, FullAdaGrad
-from solvers.adam import Adam, AdamW, AdamWPaper
-from solvers.amsgrad import AMSGrad
-from solvers.ascent import Ascent
-from solvers.averaging import PolyakRuppert, RandomIterate
-from solvers.box import Box
-from solvers.catalogue import catalogue
-from solvers.coupled_decay import CoupledDecay
-from solvers.from_torch import FromTorch
-from solvers.gradient_descent import GradientDescent
-from solvers.heavy_ball import HeavyBall
-from solvers.lbfgs import LBFGS
-from solvers.line_search import Armijo
-from solvers.lion import Lion
-from solvers.lmo import FROBENIUS, L2, LINF, MAX_ABS
-from solvers.lmo_descent import LMODescent
-from solvers.nesterov import Nesterov
-from solvers.rmsprop import RMSProp
-from solvers.saga import SAGA
-from solvers.schedules import InversePower
-from solvers.sign_descent import SignSGD
-from solvers.solver import iterates, run
-from solvers.steepest_descent import SteepestDescent
-from solvers.svrg import SVRG
+from ratewitness.problems.oracle import Oracle
+from ratewitness.problems.perturbation import perturbed
+from ratewitness.problems.quadratics import quadratic
+from ratewitness.solvers.adadelta import AdaDelta
+from ratewitness.solvers.adagrad import AdaGrad, AdaGradNorm, FullAdaGrad
+from ratewitness.solvers.adam import Adam, AdamW, AdamWPaper
+from ratewitness.solvers.amsgrad import AMSGrad
+from ratewitness.solvers.around.ascent import Ascent
+from ratewitness.solvers.around.averaging import PolyakRuppert, RandomIterate
+from ratewitness.solvers.around.box import Box
+from ratewitness.solvers.around.coupled_decay import CoupledDecay
+from ratewitness.solvers.around.from_torch import FromTorch
+from ratewitness.solvers.catalogue import catalogue
+from ratewitness.solvers.gradient_descent import GradientDescent
+from ratewitness.solvers.heavy_ball import HeavyBall
+from ratewitness.solvers.lbfgs import LBFGS
+from ratewitness.solvers.line_search import Armijo
+from ratewitness.solvers.lion import Lion
+from ratewitness.solvers.nesterov import Nesterov
+from ratewitness.solvers.norms.lmo import FROBENIUS, L2, LINF, MAX_ABS
+from ratewitness.solvers.norms.lmo_descent import LMODescent
+from ratewitness.solvers.norms.steepest_descent import SteepestDescent
+from ratewitness.solvers.rmsprop import RMSProp
+from ratewitness.solvers.saga import SAGA
+from ratewitness.solvers.schedules import InversePower
+from ratewitness.solvers.sign_descent import SignSGD
+from ratewitness.solvers.solver import iterates, run
+from ratewitness.solvers.svrg import SVRG
 
 torch.set_num_threads(1)
 

@@ -11,29 +11,28 @@ import scripted
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from ratewitness.problems.oracle import Oracle
+from ratewitness.problems.perturbation import perturbed
+from ratewitness.problems.quadratics import quadratic
+from ratewitness.solvers.adadelta import AdaDelta
+from ratewitness.solvers.adagrad import AdaGrad, AdaGradNorm, FullAdaGrad
+from ratewitness.solvers.adam import Adam, AdamW, AdamWPaper
+from ratewitness.solvers.amsgrad import AMSGrad
+from ratewitness.solvers.around.ascent import Ascent
+from ratewitness.solvers.around.box import Box
+from ratewitness.solvers.around.coupled_decay import CoupledDecay
+from ratewitness.solvers.gradient_descent import GradientDescent
+from ratewitness.solvers.lion import Lion
+from ratewitness.solvers.nesterov import Nesterov
+from ratewitness.solvers.norms.shampoo import Shampoo
+from ratewitness.solvers.rmsprop import RMSProp
+from ratewitness.solvers.schedules import InversePower
+from ratewitness.solvers.sign_descent import SignSGD
+from ratewitness.solvers.solver import run
+from ratewitness.solvers.svrg import SVRG
 from scipy.linalg import fractional_matrix_power
 from scripted import Scripted, path
 from threadpoolctl import threadpool_limits
-
-from problems.oracle import Oracle
-from problems.perturbation import perturbed
-from problems.quadratics import quadratic
-from solvers.adadelta import AdaDelta
-from solvers.adagrad import AdaGrad, AdaGradNorm, FullAdaGrad
-from solvers.adam import Adam, AdamW, AdamWPaper
-from solvers.amsgrad import AMSGrad
-from solvers.ascent import Ascent
-from solvers.box import Box
-from solvers.coupled_decay import CoupledDecay
-from solvers.gradient_descent import GradientDescent
-from solvers.lion import Lion
-from solvers.nesterov import Nesterov
-from solvers.rmsprop import RMSProp
-from solvers.schedules import InversePower
-from solvers.shampoo import Shampoo
-from solvers.sign_descent import SignSGD
-from solvers.solver import run
-from solvers.svrg import SVRG
 
 torch.set_num_threads(1)
 

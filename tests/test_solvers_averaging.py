@@ -3,13 +3,12 @@
 import numpy as np
 import pytest
 import torch
-
-from problems.oracle import Oracle
-from problems.perturbation import perturbed
-from problems.quadratics import quadratic
-from solvers.averaging import PolyakRuppert, RandomIterate
-from solvers.heavy_ball import HeavyBall
-from solvers.solver import iterates
+from ratewitness.problems.oracle import Oracle
+from ratewitness.problems.perturbation import perturbed
+from ratewitness.problems.quadratics import quadratic
+from ratewitness.solvers.around.averaging import PolyakRuppert, RandomIterate
+from ratewitness.solvers.heavy_ball import HeavyBall
+from ratewitness.solvers.solver import iterates
 
 torch.set_num_threads(1)
 

@@ -8,9 +8,8 @@ import scipy.linalg
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from ratewitness.solvers.norms.inverse_root import inverse_root
 from threadpoolctl import threadpool_limits
-
-from solvers.inverse_root import inverse_root
 
 torch.set_num_threads(1)
 

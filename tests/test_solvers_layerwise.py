@@ -6,20 +6,19 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-
-from problems.oracle import Oracle
-from problems.perturbation import perturbed
-from problems.quadratics import quadratic
-from solvers.adam import AdamW
-from solvers.gradient_descent import GradientDescent
-from solvers.heavy_ball import HeavyBall
-from solvers.layerwise import Layerwise, Part
-from solvers.lbfgs import LBFGS
-from solvers.muon import Muon
-from solvers.nesterov import Nesterov
-from solvers.polar import ExactPolar
-from solvers.schedules import Trapezoid
-from solvers.solver import iterates, run
+from ratewitness.problems.oracle import Oracle
+from ratewitness.problems.perturbation import perturbed
+from ratewitness.problems.quadratics import quadratic
+from ratewitness.solvers.adam import AdamW
+from ratewitness.solvers.around.layerwise import Layerwise, Part
+from ratewitness.solvers.gradient_descent import GradientDescent
+from ratewitness.solvers.heavy_ball import HeavyBall
+from ratewitness.solvers.lbfgs import LBFGS
+from ratewitness.solvers.nesterov import Nesterov
+from ratewitness.solvers.norms.muon import Muon
+from ratewitness.solvers.norms.polar import ExactPolar
+from ratewitness.solvers.schedules import Trapezoid
+from ratewitness.solvers.solver import iterates, run
 
 torch.set_num_threads(1)
 

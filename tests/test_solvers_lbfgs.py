@@ -3,11 +3,10 @@
 import numpy as np
 import pytest
 import torch
-
-from problems.oracle import Oracle
-from problems.perturbation import perturbed
-from problems.quadratics import quadratic, random_rotation
-from solvers.lbfgs import LBFGS, inverse_hessian_times
+from ratewitness.problems.oracle import Oracle
+from ratewitness.problems.perturbation import perturbed
+from ratewitness.problems.quadratics import quadratic, random_rotation
+from ratewitness.solvers.lbfgs import LBFGS, inverse_hessian_times
 
 torch.set_num_threads(1)
 

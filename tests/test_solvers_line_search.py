@@ -2,11 +2,10 @@
 
 import pytest
 import torch
-
-from problems.oracle import Oracle
-from problems.quadratics import quadratic
-from solvers.line_search import Armijo
-from solvers.solver import run
+from ratewitness.problems.oracle import Oracle
+from ratewitness.problems.quadratics import quadratic
+from ratewitness.solvers.line_search import Armijo
+from ratewitness.solvers.solver import run
 
 torch.set_num_threads(1)
 

@@ -7,10 +7,9 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-from solvers import lmo
-from solvers.lmo import NORMS, Norm
-from solvers.testing import assert_lmo, matrices, vectors
+from ratewitness.solvers.norms import lmo
+from ratewitness.solvers.norms.lmo import NORMS, Norm
+from ratewitness.solvers.norms.testing import assert_lmo, matrices, vectors
 
 torch.set_num_threads(1)
 

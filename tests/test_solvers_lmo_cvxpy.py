@@ -6,8 +6,7 @@ import cvxpy as cp
 import numpy as np
 import pytest
 import torch
-
-from solvers import lmo
+from ratewitness.solvers.norms import lmo
 
 torch.set_num_threads(1)
 

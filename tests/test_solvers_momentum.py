@@ -3,14 +3,13 @@
 import numpy as np
 import pytest
 import torch
-
-from problems.oracle import Oracle
-from problems.quadratics import log_spaced, quadratic
-from solvers.gradient_descent import GradientDescent
-from solvers.heavy_ball import HeavyBall
-from solvers.nesterov import Nesterov
-from solvers.schedules import InversePower, InverseTime, horizon_tuned, step_size
-from solvers.solver import iterates, run
+from ratewitness.problems.oracle import Oracle
+from ratewitness.problems.quadratics import log_spaced, quadratic
+from ratewitness.solvers.gradient_descent import GradientDescent
+from ratewitness.solvers.heavy_ball import HeavyBall
+from ratewitness.solvers.nesterov import Nesterov
+from ratewitness.solvers.schedules import InversePower, InverseTime, horizon_tuned, step_size
+from ratewitness.solvers.solver import iterates, run
 
 torch.set_num_threads(1)
 

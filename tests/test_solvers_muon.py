@@ -8,11 +8,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pytorch_optimizer import Muon as IndependentMuon
+from ratewitness.solvers.norms.muon import Muon
+from ratewitness.solvers.norms.polar import ExactPolar, MuonQuintic, NewtonSchulz, PolarExpress
+from ratewitness.solvers.solver import iterates
 from scipy.linalg import polar
-
-from solvers.muon import Muon
-from solvers.polar import ExactPolar, MuonQuintic, NewtonSchulz, PolarExpress
-from solvers.solver import iterates
 
 torch.set_num_threads(1)
 

@@ -8,9 +8,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from mpmath import mp, mpf
 from numpy.testing import assert_allclose
+from ratewitness.solvers.norms.odd_polynomials import CUSHION, greedy_composition, optimal_odd_polynomial, pade_polynomial
 from scipy.optimize import linprog
-
-from solvers.odd_polynomials import CUSHION, greedy_composition, optimal_odd_polynomial, pade_polynomial
 
 LOWS = [1e-8, 1e-3, 0.05, 0.4, 0.9]
 

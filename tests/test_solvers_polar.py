@@ -6,10 +6,9 @@ import scipy
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from ratewitness.solvers.norms.odd_polynomials import CUSHION, MUON, greedy_composition, pade_polynomial
+from ratewitness.solvers.norms.polar import ExactPolar, MuonQuintic, NewtonSchulz, PolarExpress
 from torch.testing import assert_close
-
-from solvers.odd_polynomials import CUSHION, MUON, greedy_composition, pade_polynomial
-from solvers.polar import ExactPolar, MuonQuintic, NewtonSchulz, PolarExpress
 
 PURE = PolarExpress(8, low=1e-3, cushion=0.0, safety=1.0, eps=0.0)
 ALL = [ExactPolar(), NewtonSchulz(3), NewtonSchulz(2, degree=7), MuonQuintic(), PolarExpress(5), PURE]

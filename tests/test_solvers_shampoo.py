@@ -8,11 +8,10 @@ import pytorch_optimizer
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from ratewitness.solvers.norms.shampoo import Shampoo
 from scipy.linalg import fractional_matrix_power
 from scripted import Scripted, gradients, path
 from threadpoolctl import threadpool_limits
-
-from solvers.shampoo import Shampoo
 
 torch.set_num_threads(1)
 

@@ -6,16 +6,15 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from ratewitness.problems.oracle import Oracle
+from ratewitness.problems.quadratics import quadratic
+from ratewitness.solvers.gradient_descent import GradientDescent
+from ratewitness.solvers.norms import lmo
+from ratewitness.solvers.norms.lmo_descent import LMODescent
+from ratewitness.solvers.norms.steepest_descent import SteepestDescent
+from ratewitness.solvers.schedules import InverseTime
+from ratewitness.solvers.solver import iterates, run
 from scripted import Scripted
-
-from problems.oracle import Oracle
-from problems.quadratics import quadratic
-from solvers import lmo
-from solvers.gradient_descent import GradientDescent
-from solvers.lmo_descent import LMODescent
-from solvers.schedules import InverseTime
-from solvers.solver import iterates, run
-from solvers.steepest_descent import SteepestDescent
 
 torch.set_num_threads(1)
 

@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 import torch
 from hypothesis import HealthCheck, Phase, find, given, settings
-
-from solvers.testing import assert_lmo, matrices, vectors
+from ratewitness.solvers.norms.testing import assert_lmo, matrices, vectors
 
 torch.set_num_threads(1)
 

@@ -3,14 +3,13 @@
 import numpy as np
 import pytest
 import torch
-
-from problems.oracle import Oracle
-from problems.perturbation import perturbed
-from problems.quadratics import quadratic
-from solvers.gradient_descent import GradientDescent
-from solvers.saga import SAGA
-from solvers.solver import iterates
-from solvers.svrg import SVRG
+from ratewitness.problems.oracle import Oracle
+from ratewitness.problems.perturbation import perturbed
+from ratewitness.problems.quadratics import quadratic
+from ratewitness.solvers.gradient_descent import GradientDescent
+from ratewitness.solvers.saga import SAGA
+from ratewitness.solvers.solver import iterates
+from ratewitness.solvers.svrg import SVRG
 
 torch.set_num_threads(1)
 

@@ -1,6 +1,6 @@
 """A study depends on what it imports, directly or not, and on nothing else."""
 
-from studies.sources import dependencies, digest
+from ratewitness.studies.running.sources import dependencies, digest
 
 
 def names(module):
@@ -8,23 +8,23 @@ def names(module):
 
 
 def test_dependencies_follow_imports_to_the_end():
-    found = names("studies.complexity_table")
+    found = names("ratewitness.studies.rates.complexity_table")
     assert {
-        "studies/complexity_table.py",
-        "studies/cells.py",
+        "studies/rates/complexity_table.py",
+        "studies/rates/cells.py",
         "studies/judges.py",
         "problems/huber.py",
         "problems/problem.py",
-        "solvers/averaging.py",
+        "solvers/around/averaging.py",
         "theory/parabola_family.py",
     } <= found
-    assert not found & {"studies/crossover.py", "problems/sine.py", "solvers/saga.py"}
+    assert not found & {"studies/rates/crossover.py", "problems/sine.py", "solvers/saga.py"}
 
 
 def test_a_study_run_as_a_script_does_not_depend_on_the_command_line():
-    found = names("studies.identities")
+    found = names("ratewitness.studies.rates.identities")
     assert found >= {"theory/witnesses.py", "theory/bounds.py", "studies/judges.py"}
-    assert not found & {"studies/__main__.py", "studies/report.py", "studies/runner.py"}
+    assert not found & {"studies/__main__.py", "studies/running/report.py", "studies/running/runner.py"}
 
 
 def test_the_digest_changes_with_any_dependency(tmp_path, monkeypatch):

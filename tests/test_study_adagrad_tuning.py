@@ -6,13 +6,12 @@ from fractions import Fraction
 import numpy as np
 import pytest
 import torch
+from ratewitness.problems.oracle import Oracle
+from ratewitness.solvers.adagrad import AdaGrad, AdaGradNorm
+from ratewitness.studies.adaptive import adagrad_effective_step, adagrad_epsilon, adagrad_regret, adagrad_tuning
+from ratewitness.studies.adaptive.rotated_family import rotated_family
+from ratewitness.studies.claims import QUICK
 from scripted import gradients
-
-from problems.oracle import Oracle
-from solvers.adagrad import AdaGrad, AdaGradNorm
-from studies import adagrad_effective_step, adagrad_epsilon, adagrad_regret, adagrad_tuning
-from studies.claims import QUICK
-from studies.rotated_family import rotated_family
 
 torch.set_num_threads(1)
 

@@ -7,11 +7,10 @@ from fractions import Fraction
 import numpy as np
 import pytest
 import torch
-
-from solvers.amsgrad import AMSGrad
-from studies import adam_counterexample, adam_drawn, adam_experiment, critical_beta2
-from studies.claims import QUICK
-from theory.adam_drift import drift, spike
+from ratewitness.solvers.amsgrad import AMSGrad
+from ratewitness.studies.adaptive import adam_counterexample, adam_drawn, adam_experiment, critical_beta2
+from ratewitness.studies.claims import QUICK
+from ratewitness.theory.adam_drift import drift, spike
 
 torch.set_num_threads(1)
 BRIEF = adam_experiment.BRIEF

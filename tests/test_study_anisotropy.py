@@ -7,16 +7,15 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-from problems.oracle import Oracle
-from problems.quadratics import quadratic, random_rotation
-from solvers.adagrad import FullAdaGrad
-from solvers.gradient_descent import GradientDescent
-from solvers.heavy_ball import HeavyBall
-from solvers.sign_descent import SignSGD
-from solvers.solver import CENSORED, iterates, run
-from studies import anisotropy as study
-from studies.claims import QUICK
+from ratewitness.problems.oracle import Oracle
+from ratewitness.problems.quadratics import quadratic, random_rotation
+from ratewitness.solvers.adagrad import FullAdaGrad
+from ratewitness.solvers.gradient_descent import GradientDescent
+from ratewitness.solvers.heavy_ball import HeavyBall
+from ratewitness.solvers.sign_descent import SignSGD
+from ratewitness.solvers.solver import CENSORED, iterates, run
+from ratewitness.studies.adaptive import anisotropy as study
+from ratewitness.studies.claims import QUICK
 
 torch.set_num_threads(1)
 

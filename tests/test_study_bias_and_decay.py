@@ -5,12 +5,11 @@ from itertools import islice
 import numpy as np
 import pytest
 import torch
+from ratewitness.solvers.adam import Adam, AdamW
+from ratewitness.studies.adaptive import bias_correction, decay_forms, decay_minimizers, decoupled_decay, first_steps
+from ratewitness.studies.claims import QUICK
+from ratewitness.theory.moving_averages import average
 from scripted import gradients, path
-
-from solvers.adam import Adam, AdamW
-from studies import bias_correction, decay_forms, decay_minimizers, decoupled_decay, first_steps
-from studies.claims import QUICK
-from theory.moving_averages import average
 
 torch.set_num_threads(1)
 

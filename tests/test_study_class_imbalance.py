@@ -3,10 +3,9 @@
 import numpy as np
 import pytest
 import torch
-
-from studies import adam_transformer, class_imbalance
-from studies.claims import QUICK
-from studies.class_imbalance import arrivals, bigram, by_heart, gain, least, octaves
+from ratewitness.studies.adaptive import adam_transformer, class_imbalance
+from ratewitness.studies.adaptive.class_imbalance import arrivals, bigram, by_heart, gain, least, octaves
+from ratewitness.studies.claims import QUICK
 
 torch.set_num_threads(1)
 

@@ -4,11 +4,10 @@ import cvxpy as cp
 import numpy as np
 import pytest
 import torch
-
-from solvers.lmo import NORMS
-from studies import lmo_closed_forms as study
-from studies.claims import QUICK
-from theory import norms
+from ratewitness.solvers.norms.lmo import NORMS
+from ratewitness.studies.claims import QUICK
+from ratewitness.studies.norms import lmo_closed_forms as study
+from ratewitness.theory import norms
 
 G = np.random.default_rng(0).standard_normal((3, 4))
 VALUES = {

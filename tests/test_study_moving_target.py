@@ -5,12 +5,20 @@ import math
 import numpy as np
 import pytest
 import torch
-
-from problems.online import drifting_minimizer
-from solvers.adagrad import AdaGrad
-from solvers.gradient_descent import GradientDescent
-from studies.claims import QUICK
-from studies.moving_target import ALPHA, HALF, in_stationary_noise, matched, method, recovery, slopes, within
+from ratewitness.problems.online.slopes import drifting_minimizer
+from ratewitness.solvers.adagrad import AdaGrad
+from ratewitness.solvers.gradient_descent import GradientDescent
+from ratewitness.studies.adaptive.moving_target import (
+    ALPHA,
+    HALF,
+    in_stationary_noise,
+    matched,
+    method,
+    recovery,
+    slopes,
+    within,
+)
+from ratewitness.studies.claims import QUICK
 
 torch.set_num_threads(1)
 

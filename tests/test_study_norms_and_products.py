@@ -6,12 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-
-from problems.quadratics import quadratic
-from solvers.lmo import L1, L2, LINF
-from solvers.polar import NewtonSchulz
-from studies import descent_in_a_norm, orthogonalization, svd_bottleneck
-from studies.claims import QUICK
+from ratewitness.problems.quadratics import quadratic
+from ratewitness.solvers.norms.lmo import L1, L2, LINF
+from ratewitness.solvers.norms.polar import NewtonSchulz
+from ratewitness.studies.claims import QUICK
+from ratewitness.studies.norms import descent_in_a_norm, orthogonalization, svd_bottleneck
 
 
 @pytest.mark.parametrize("norm", [L1, L2, LINF], ids=lambda norm: norm.name)

@@ -6,11 +6,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from ratewitness.solvers.gradient_descent import GradientDescent
+from ratewitness.solvers.heavy_ball import HeavyBall
+from ratewitness.studies.adaptive import recurrent_network as study
+from ratewitness.studies.claims import QUICK
 
-from solvers.gradient_descent import GradientDescent
-from solvers.heavy_ball import HeavyBall
-from studies import recurrent_network as study
-from studies.claims import QUICK
 from tests.scripted import gradients, path
 
 torch.set_num_threads(1)

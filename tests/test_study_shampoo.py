@@ -5,15 +5,14 @@ import math
 import numpy as np
 import pytest
 import torch
-
-from problems.matrix_regression import random_matrix_regression
-from problems.oracle import Oracle
-from solvers.solver import CENSORED, hitting_times
-from studies.gradient_streams import sequences
-from studies.inverse_roots import exact_root
-from studies.shampoo_against_adam import GRID, SOLVERS, TARGETS, Flops, steps_to_targets
-from studies.shampoo_kronecker import compared
-from studies.shampoo_regret import worst_regret
+from ratewitness.problems.data.matrix_regression import random_matrix_regression
+from ratewitness.problems.oracle import Oracle
+from ratewitness.solvers.solver import CENSORED, hitting_times
+from ratewitness.studies.measuring.gradient_streams import sequences
+from ratewitness.studies.norms.inverse_roots import exact_root
+from ratewitness.studies.norms.shampoo_against_adam import GRID, SOLVERS, TARGETS, Flops, steps_to_targets
+from ratewitness.studies.norms.shampoo_kronecker import compared
+from ratewitness.studies.norms.shampoo_regret import worst_regret
 
 
 def seeded(seed=0):

@@ -5,19 +5,18 @@ import math
 import numpy as np
 import pytest
 import torch
+from ratewitness.problems.online.slopes import sparse_features
+from ratewitness.solvers.adagrad import AdaGrad, AdaGradNorm
+from ratewitness.solvers.gradient_descent import GradientDescent
+from ratewitness.solvers.schedules import InversePower
+from ratewitness.studies.adaptive import sparse_features as study
+from ratewitness.studies.adaptive import sparse_text
+from ratewitness.studies.adaptive.adagrad_and_sgd import METHODS, SGD, effective_steps, recommended
+from ratewitness.studies.claims import QUICK, Budget
+from ratewitness.studies.measuring.tuning import Tuned
+from ratewitness.theory.adagrad import heterogeneity
 from scipy.optimize import minimize_scalar
 from scripted import Scripted, gradients
-
-from problems.online import sparse_features
-from solvers.adagrad import AdaGrad, AdaGradNorm
-from solvers.gradient_descent import GradientDescent
-from solvers.schedules import InversePower
-from studies import sparse_features as study
-from studies import sparse_text
-from studies.adagrad_and_sgd import METHODS, SGD, effective_steps, recommended
-from studies.claims import QUICK, Budget
-from studies.tuning import Tuned
-from theory.adagrad import heterogeneity
 
 torch.set_num_threads(1)
 

@@ -6,13 +6,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-
-from problems.oracle import Oracle
-from problems.quadratics import quadratic
-from solvers.gradient_descent import GradientDescent
-from studies.claims import Verdict
-from studies.logreg_runs import flops
-from studies.tuning import Tuned, tune, unless_on_edge
+from ratewitness.problems.oracle import Oracle
+from ratewitness.problems.quadratics import quadratic
+from ratewitness.solvers.gradient_descent import GradientDescent
+from ratewitness.studies.claims import Verdict
+from ratewitness.studies.measuring.tuning import Tuned, tune, unless_on_edge
+from ratewitness.studies.norms.logreg_runs import flops
 
 PROBLEM = quadratic([1.0, 0.1], [1.0, 1.0])  # GD is best with 2/(L + mu) = 1.82
 

@@ -9,10 +9,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
-from theory import adagrad
-from theory.adagrad import FALSE_VARIANTS, PROOFS, heterogeneity
-from theory.kronecker import diagonal_adagrad
+from ratewitness.theory import adagrad
+from ratewitness.theory.adagrad import FALSE_VARIANTS, PROOFS, heterogeneity
+from ratewitness.theory.kronecker import diagonal_adagrad
 
 SLOPES = st.lists(st.integers(-20, 20).filter(bool), min_size=1, max_size=12)
 

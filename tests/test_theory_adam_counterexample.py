@@ -8,10 +8,15 @@ import pytest
 import sympy as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-from theory import adam_counterexample, adam_drift
-from theory.adam_counterexample import exact_run, limit_of_regret, positive, reciprocal_root, three_periodic_regret
-from theory.adam_drift import (
+from ratewitness.theory import adam_counterexample, adam_drift
+from ratewitness.theory.adam_counterexample import (
+    exact_run,
+    limit_of_regret,
+    positive,
+    reciprocal_root,
+    three_periodic_regret,
+)
+from ratewitness.theory.adam_drift import (
     cycle,
     drift,
     drift_bounds,
@@ -27,7 +32,7 @@ from theory.adam_drift import (
     steps_from_rest,
     theorem_2,
 )
-from theory.bounds import C
+from ratewitness.theory.bounds import C
 
 fractions = st.fractions(0, Fraction(49, 50), max_denominator=50)
 slopes = st.lists(st.integers(-9, 9).filter(bool), min_size=2, max_size=7)

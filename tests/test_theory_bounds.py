@@ -7,9 +7,15 @@ from fractions import Fraction
 import numpy as np
 import pytest
 import sympy as sp
-
-from theory import bounds, gradient_descent, lower_bounds, parabola_family, stochastic_gradient, variance_reduction
-from theory.bounds import Bound, Delta, L, N, eps, mu
+from ratewitness.theory import (
+    bounds,
+    gradient_descent,
+    lower_bounds,
+    parabola_family,
+    stochastic_gradient,
+    variance_reduction,
+)
+from ratewitness.theory.bounds import Bound, Delta, L, N, eps, mu
 
 MODULES = (gradient_descent, stochastic_gradient, parabola_family, variance_reduction, lower_bounds)
 EVERY = {

@@ -6,10 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.integrate import solve_ivp
-from scipy.special import softmax
-
-from theory.class_imbalance import (
+from ratewitness.theory.class_imbalance import (
     FALSE_VARIANTS,
     PROOFS,
     flow_loss,
@@ -20,6 +17,8 @@ from theory.class_imbalance import (
     sign_flow,
     time_to_loss,
 )
+from scipy.integrate import solve_ivp
+from scipy.special import softmax
 
 classes, frequencies, times = st.integers(2, 10**4), st.floats(1e-6, 1), st.floats(1e-3, 1e9)
 

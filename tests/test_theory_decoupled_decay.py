@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from ratewitness.theory.decoupled_decay import FALSE_VARIANTS, PROOFS, minimizer, normalized_mean
 from scipy.optimize import minimize_scalar
-
-from theory.decoupled_decay import FALSE_VARIANTS, PROOFS, minimizer, normalized_mean
 
 number = st.fractions(-5, 5, max_denominator=7)
 positive = st.fractions(Fraction(1, 7), 5, max_denominator=7)

@@ -10,9 +10,8 @@ import pytest
 import sympy as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from ratewitness.theory import gradient_descent as gd
 from scipy.optimize import brentq, minimize_scalar
-
-from theory import gradient_descent as gd
 
 calm = settings(deadline=None, derandomize=True)  # time limits measure the machine, not the theory
 unit = st.floats(0.01, 1)

@@ -7,8 +7,7 @@ import pytest
 import sympy as sp
 from hypothesis import given
 from hypothesis import strategies as st
-
-from theory.kronecker import (
+from ratewitness.theory.kronecker import (
     FALSE_VARIANTS,
     PROOFS,
     diagonal_adagrad,

@@ -7,10 +7,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from ratewitness.theory import lower_bounds, moments, stochastic_gradient
 from scipy.optimize import minimize_scalar
 from scipy.stats import binom, norm
-
-from theory import lower_bounds, moments, stochastic_gradient
 
 calm = settings(deadline=None, derandomize=True)  # time limits measure the machine, not the theory
 positive = st.floats(0.1, 5)

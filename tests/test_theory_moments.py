@@ -8,8 +8,7 @@ import pytest
 import sympy as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-from theory import moments, sampling
+from ratewitness.theory import moments, sampling
 
 calm = settings(deadline=None, derandomize=True)  # time limits measure the machine, not the theory
 fraction = st.fractions(min_value=Fraction(1, 9), max_value=2, max_denominator=9)

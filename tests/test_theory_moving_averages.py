@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-from theory.moving_averages import FALSE_VARIANTS, PROOFS, average, head_start, length, zeta
+from ratewitness.theory.moving_averages import FALSE_VARIANTS, PROOFS, average, head_start, length, zeta
 
 betas = st.fractions(0, Fraction(99, 100), max_denominator=100)
 numbers = st.lists(st.fractions(-9, 9, max_denominator=9), min_size=1, max_size=8)

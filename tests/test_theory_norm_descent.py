@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-from theory import norm_descent
+from ratewitness.theory import norm_descent
 
 calm = settings(deadline=None, derandomize=True)
 DUAL = {"l_inf": 1, "l_2": 2, "l_1": np.inf}

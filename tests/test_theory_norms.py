@@ -8,8 +8,7 @@ import pytest
 import sympy as sp
 from hypothesis import given
 from hypothesis import strategies as st
-
-from theory import hoelder, induced, norms, schatten
+from ratewitness.theory import hoelder, induced, norms, schatten
 
 LP = {"l1.5": norms.lp(sp.Rational(3, 2)), "l2": norms.L2, "l3": norms.lp(3)}
 VECTORS = LP | {"l1": norms.L1, "linf": norms.LINF, "kf1": norms.ky_fan(1), "kf2": norms.ky_fan(2), "kf3": norms.ky_fan(3)}

@@ -7,8 +7,7 @@ import pytest
 import sympy as sp
 from hypothesis import given
 from hypothesis import strategies as st
-
-from theory import muon_quintic, newton_schulz, polar_factor
+from ratewitness.theory import muon_quintic, newton_schulz, polar_factor
 
 
 def test_proofs_accept_the_truth_and_nothing_else():

@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 import scipy.optimize
 import sympy as sp
-
-from theory import hoelder, induced, norms, schatten
-from theory.steepest_descent import FALSE_VARIANTS, PROOFS
+from ratewitness.theory import hoelder, induced, norms, schatten
+from ratewitness.theory.steepest_descent import FALSE_VARIANTS, PROOFS
 
 VARIANTS = [(name, wrong) for name, variants in FALSE_VARIANTS.items() for wrong in variants]
 

@@ -8,10 +8,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from ratewitness.theory import moments, parabola_family, variance_reduction
+from ratewitness.theory import stochastic_gradient as sgd
 from scipy.optimize import minimize_scalar
-
-from theory import moments, parabola_family, variance_reduction
-from theory import stochastic_gradient as sgd
 
 calm = settings(deadline=None, derandomize=True)  # time limits measure the machine, not the theory
 unit = st.floats(0.01, 1)

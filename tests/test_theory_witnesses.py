@@ -3,8 +3,7 @@
 import math
 
 import pytest
-
-from theory.witnesses import FALSE_VARIANTS, PROOFS
+from ratewitness.theory.witnesses import FALSE_VARIANTS, PROOFS
 
 
 @pytest.mark.parametrize("name", PROOFS)

@@ -10,35 +10,34 @@ import pytorch_optimizer
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from ratewitness.problems.oracle import Oracle
+from ratewitness.problems.quadratics import quadratic
+from ratewitness.solvers.adadelta import AdaDelta
+from ratewitness.solvers.adagrad import AdaGrad, AdaGradNorm, FullAdaGrad
+from ratewitness.solvers.adam import Adam, AdamW
+from ratewitness.solvers.amsgrad import AMSGrad
+from ratewitness.solvers.around.ascent import Ascent
+from ratewitness.solvers.around.averaging import PolyakRuppert
+from ratewitness.solvers.around.box import Box
+from ratewitness.solvers.around.coupled_decay import CoupledDecay
+from ratewitness.solvers.around.from_torch import ENTRYWISE, FromTorch
+from ratewitness.solvers.around.to_torch import ToTorch
+from ratewitness.solvers.gradient_descent import GradientDescent
+from ratewitness.solvers.heavy_ball import HeavyBall
+from ratewitness.solvers.lbfgs import LBFGS
+from ratewitness.solvers.line_search import Armijo
+from ratewitness.solvers.lion import Lion
+from ratewitness.solvers.nesterov import Nesterov
+from ratewitness.solvers.norms.muon import Muon
+from ratewitness.solvers.rmsprop import RMSProp
+from ratewitness.solvers.saga import SAGA
+from ratewitness.solvers.schedules import InversePower
+from ratewitness.solvers.sign_descent import SignSGD
+from ratewitness.solvers.solver import run
+from ratewitness.solvers.svrg import SVRG
 from scripted import Scripted, gradients, path
 from torch import nn
 from torch.optim import lr_scheduler
-
-from problems.oracle import Oracle
-from problems.quadratics import quadratic
-from solvers.adadelta import AdaDelta
-from solvers.adagrad import AdaGrad, AdaGradNorm, FullAdaGrad
-from solvers.adam import Adam, AdamW
-from solvers.amsgrad import AMSGrad
-from solvers.ascent import Ascent
-from solvers.averaging import PolyakRuppert
-from solvers.box import Box
-from solvers.coupled_decay import CoupledDecay
-from solvers.from_torch import ENTRYWISE, FromTorch
-from solvers.gradient_descent import GradientDescent
-from solvers.heavy_ball import HeavyBall
-from solvers.lbfgs import LBFGS
-from solvers.line_search import Armijo
-from solvers.lion import Lion
-from solvers.muon import Muon
-from solvers.nesterov import Nesterov
-from solvers.rmsprop import RMSProp
-from solvers.saga import SAGA
-from solvers.schedules import InversePower
-from solvers.sign_descent import SignSGD
-from solvers.solver import run
-from solvers.svrg import SVRG
-from solvers.to_torch import ToTorch
 
 torch.set_num_threads(1)
 
@@ -209,7 +208,7 @@ class Counting(torch.optim.SGD):
         (lambda: FromTorch(pytorch_optimizer.AliG, 0.1), "requires closure"),
         (lambda: FromTorch(Counting, 0.1), "Counting changes its attribute count in a step; accepted are"),
         (lambda: FromTorch("Adam", 0.1), "optimizer is 'Adam'; accepted are classes derived from torch.optim.Optimizer"),
-        (lambda: FromTorch(Adam, 0.1), "optimizer is <class 'solvers.adam.Adam'>; accepted are classes derived from"),
+        (lambda: FromTorch(Adam, 0.1), "optimizer is <class 'ratewitness.solvers.adam.Adam'>; accepted are classes"),
         (lambda: FromTorch(torch.optim.Optimizer, 0.1), "optimizer is <class 'torch.optim.optimizer.Optimizer'>; accepted"),
         (lambda: FromTorch(torch.optim.Adam([torch.ones(1)]), 0.1), "optimizer is Adam .*; accepted are classes"),
         (
@@ -667,7 +666,7 @@ def complex_step(weight):
         (lambda w: step_of(SAGA(0.1), closure=True), "asks for component_grads; accepted are"),
         (sparse_step, "gradient of shape \\(3, 2\\) is sparse; accepted are dense ones"),
         (complex_step, "gradient has dtype torch.complex64; accepted are real"),
-        (lambda w: ToTorch([w], Adam), "solver is <class 'solvers.adam.Adam'>; accepted are dataclasses"),
+        (lambda w: ToTorch([w], Adam), "solver is <class 'ratewitness.solvers.adam.Adam'>; accepted are dataclasses"),
         (lambda w: ToTorch([w], "adam"), "solver is 'adam'; accepted are"),
         (lambda w: ToTorch([w], Adam(0.1), lr=-1.0), "lr is -1.0; accepted are numbers >= 0"),
         (lambda w: ToTorch([w], Armijo(1.0), lr=0.1), "lr is 0.1; accepted for Armijo is none"),

@@ -48,9 +48,8 @@ from functools import partial
 import numpy as np
 import sympy as sp
 from numpy.typing import ArrayLike
-
-from theory.bounds import Bound, Delta, L, T, c, eta, vanishes
-from theory.kronecker import D, D_inf, cauchy_schwarz, column_norms, diagonal_adagrad, r
+from ratewitness.theory.bounds import Bound, Delta, L, T, c, eta, vanishes
+from ratewitness.theory.kronecker import D, D_inf, cauchy_schwarz, column_norms, diagonal_adagrad, r
 
 gradient_norm, epsilon, count, G = sp.symbols("gradient_norm epsilon count G", positive=True)
 

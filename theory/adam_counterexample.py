@@ -38,8 +38,7 @@ from functools import partial
 from math import isqrt
 
 import sympy as sp
-
-from theory.bounds import Bound, C, T, a, vanishes
+from ratewitness.theory.bounds import Bound, C, T, a, vanishes
 
 beta2 = 1 / (1 + C**2)
 _c, _w = sp.symbols("c w", nonnegative=True)  # C^2 = 1 + c; u = C^2 - w

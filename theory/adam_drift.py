@@ -35,9 +35,8 @@ from functools import partial
 import numpy as np
 import sympy as sp
 from numpy.typing import ArrayLike
-
-from theory.adam_counterexample import Enclosure, reciprocal_root
-from theory.bounds import C, n, vanishes
+from ratewitness.theory.adam_counterexample import Enclosure, reciprocal_root
+from ratewitness.theory.bounds import C, n, vanishes
 
 SLACK = 1e-12  # more than the relative rounding error of the sums below, for periods up to a thousand
 

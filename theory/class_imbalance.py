@@ -30,9 +30,8 @@ from functools import partial
 import numpy as np
 import sympy as sp
 from numpy.typing import ArrayLike
+from ratewitness.theory.bounds import Bound, c, eps, vanishes
 from scipy.special import wrightomega
-
-from theory.bounds import Bound, c, eps, vanishes
 
 frequency, t, margin = sp.symbols("frequency t margin", positive=True)
 _q, _x, _h = sp.symbols("q x h", positive=True)  # c = 1 + q, so that sympy knows c > 1

@@ -32,8 +32,7 @@ from collections.abc import Callable
 from functools import partial
 
 import sympy as sp
-
-from theory.bounds import a, c, h, lam, sigma, vanishes
+from ratewitness.theory.bounds import a, c, h, lam, sigma, vanishes
 
 l, w, s, beta, share = sp.symbols("l w s beta share", positive=True)
 _x, _g, _next_g, _back, _m = sp.symbols("x g g_next x_back m", real=True)

@@ -20,8 +20,7 @@ Kim (2024), arXiv:2412.04427; Rubbens, Hendrickx and Taylor (2025), arXiv:2504.1
 
 import mpmath
 import sympy as sp
-
-from theory.bounds import Bound, Delta, L, N, R, eps, h, mu
+from ratewitness.theory.bounds import Bound, Delta, L, N, R, eps, h, mu
 
 _u = mu / L
 _short = ((_u * (1 - h) + sp.sqrt(4 - 2 * (1 + _u) * _u * h * (2 - h))) / (2 + _u)) ** 2

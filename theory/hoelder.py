@@ -19,9 +19,8 @@ from collections.abc import Sequence
 from itertools import combinations
 
 import sympy as sp
-
-from theory.bounds import vanishes
-from theory.norms import L1, L2, LINF, P, Q, attains, chamber, dot, increments, ky_fan, lp, r, sorted_point
+from ratewitness.theory.bounds import vanishes
+from ratewitness.theory.norms import L1, L2, LINF, P, Q, attains, chamber, dot, increments, ky_fan, lp, r, sorted_point
 
 SIZES = (2, 3, 4)
 _s = sp.symbols("s1:4", positive=True)

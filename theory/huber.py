@@ -13,8 +13,7 @@ Source: Drori and Teboulle (2014); the count and the strongly convex variant are
 """
 
 import sympy as sp
-
-from theory.bounds import L, N, R, T, h, mu, vanishes
+from ratewitness.theory.bounds import L, N, R, T, h, mu, vanishes
 
 _tau = R / (2 * N * h + 1)
 

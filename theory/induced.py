@@ -21,11 +21,10 @@ Source: Bernstein and Newhouse (2024), arXiv:2409.20325; Pethick et al. (2025), 
 from itertools import combinations
 
 import sympy as sp
-
-from theory.bounds import vanishes
-from theory.hoelder import certified, l2_certificate, linf_certificate, lp_certificate
-from theory.norms import L1, L2, LINF, Norm, P, Q, dot, lp
-from theory.schatten import S, U, Ut, V, Vt, inner, reduced
+from ratewitness.theory.bounds import vanishes
+from ratewitness.theory.hoelder import certified, l2_certificate, linf_certificate, lp_certificate
+from ratewitness.theory.norms import L1, L2, LINF, Norm, P, Q, dot, lp
+from ratewitness.theory.schatten import S, U, Ut, V, Vt, inner, reduced
 
 SHAPES = ((2, 3), (3, 2), (1, 3), (3, 1))
 

@@ -27,8 +27,7 @@ from functools import partial
 from itertools import combinations
 
 import sympy as sp
-
-from theory.bounds import Bound, eta, vanishes
+from ratewitness.theory.bounds import Bound, eta, vanishes
 
 r = sp.Symbol("r", integer=True, positive=True)
 D, D_inf = sp.symbols("D D_inf", positive=True)

@@ -19,8 +19,7 @@ and Woodworth (2023), arXiv:1912.02365; the two-point method is Le Cam's; the re
 """
 
 import sympy as sp
-
-from theory.bounds import Bound, Delta, L, N, R, T, eps, k, lam, mu, sigma, vanishes
+from ratewitness.theory.bounds import Bound, Delta, L, N, R, T, eps, k, lam, mu, sigma, vanishes
 
 CHAIN_GAP, CHAIN_LIPSCHITZ, CHAIN_ENTRY = 12, 152, 23  # published constants of the chain F_T
 

@@ -18,9 +18,8 @@ from collections.abc import Sequence
 
 import numpy as np
 import sympy as sp
-
-from theory.bounds import Delta, L, N, a, k, lam, sigma, vanishes
-from theory.sampling import pair_weights
+from ratewitness.theory.bounds import Delta, L, N, a, k, lam, sigma, vanishes
+from ratewitness.theory.sampling import pair_weights
 
 x0 = sp.Symbol("x0", real=True)
 

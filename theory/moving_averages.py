@@ -24,8 +24,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 import sympy as sp
-
-from theory.bounds import Bound, c, k, sigma, vanishes
+from ratewitness.theory.bounds import Bound, c, k, sigma, vanishes
 
 beta = sp.Symbol("beta", positive=True)  # below 1
 beta1, beta2 = sp.symbols("beta1 beta2", positive=True)

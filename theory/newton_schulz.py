@@ -17,9 +17,8 @@ Source: Higham (2008), Functions of Matrices, chapter 8, for the family; the def
 """
 
 import sympy as sp
+from ratewitness.theory.bounds import Bound, T, c, vanishes
 from sympy.codegen.cfunctions import log1p
-
-from theory.bounds import Bound, T, c, vanishes
 
 l = sp.Symbol("l", positive=True)
 q, j = sp.symbols("q j", integer=True, positive=True)

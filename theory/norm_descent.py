@@ -25,8 +25,7 @@ Kelner, Lee, Orecchia and Sidford (2014), arXiv:1304.2338 (convex); Balles, Pedr
 """
 
 import sympy as sp
-
-from theory.bounds import Bound, Delta, L, N, R, mu, vanishes
+from ratewitness.theory.bounds import Bound, Delta, L, N, R, mu, vanishes
 
 decrease = Bound(
     "decrease",

@@ -21,8 +21,7 @@ from dataclasses import dataclass
 from itertools import combinations, permutations, product
 
 import sympy as sp
-
-from theory.bounds import vanishes
+from ratewitness.theory.bounds import vanishes
 
 r = sp.Symbol("r", positive=True)  # q - 1: p = 1 + 1/r and q = 1 + r run through all conjugate pairs
 P, Q = 1 + 1 / r, 1 + r

@@ -16,9 +16,8 @@ Source: derived here from ``moments.average_moment``.
 
 import mpmath
 import sympy as sp
-
-from theory import moments
-from theory.bounds import Bound, N, R, a, c, eps, lam, sigma, vanishes
+from ratewitness.theory import moments
+from ratewitness.theory.bounds import Bound, N, R, a, c, eps, lam, sigma, vanishes
 
 s, t = sp.symbols("s t", positive=True)
 _bias = ((1 - sp.exp(-t)) / t) ** 2

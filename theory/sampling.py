@@ -11,8 +11,7 @@ C(n-1,b-1)/C(n,b) and C(n-2,b-2)/C(n,b).  Textbook facts (Cochran 1977 has the f
 """
 
 import sympy as sp
-
-from theory.bounds import b, n, vanishes
+from ratewitness.theory.bounds import b, n, vanishes
 
 _i = sp.Symbol("i", integer=True, positive=True)
 _g = sp.IndexedBase("g")

@@ -14,9 +14,8 @@ out here.
 """
 
 import sympy as sp
-
-from theory import gradient_descent
-from theory.bounds import Delta, L, N, T, h, vanishes
+from ratewitness.theory import gradient_descent
+from ratewitness.theory.bounds import Delta, L, N, T, h, vanishes
 
 _g = sp.Symbol("g", positive=True)
 

@@ -24,9 +24,8 @@ Source: von Neumann (1937); Mirsky (1975) for proofs of this kind; McCarthy (196
 from itertools import product
 
 import sympy as sp
-
-from theory.bounds import vanishes
-from theory.norms import L1, L2, LINF, Norm, P, attains, chamber, dot, ky_fan, lp
+from ratewitness.theory.bounds import vanishes
+from ratewitness.theory.norms import L1, L2, LINF, Norm, P, attains, chamber, dot, ky_fan, lp
 
 U, Ut, V, Vt, S, D = sp.symbols("U Ut V Vt S D", commutative=False)  # Ut is U^T; S and D are diagonal
 

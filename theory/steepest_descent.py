@@ -20,11 +20,10 @@ Kingma and Ba (2015), arXiv:1412.6980, for Adam; derived here.
 from functools import partial
 
 import sympy as sp
-
-from theory import hoelder, induced, norms, schatten
-from theory.bounds import a, vanishes
-from theory.norms import L1, L2, LINF, Norm, P, chamber, dot, ky_fan, lp
-from theory.schatten import S, U, Ut, V, Vt, reduced
+from ratewitness.theory import hoelder, induced, norms, schatten
+from ratewitness.theory.bounds import a, vanishes
+from ratewitness.theory.norms import L1, L2, LINF, Norm, P, chamber, dot, ky_fan, lp
+from ratewitness.theory.schatten import S, U, Ut, V, Vt, reduced
 
 _t = sp.Symbol("t", nonnegative=True)  # ||d||
 _D = sp.Symbol("D", positive=True)  # ||g||_*

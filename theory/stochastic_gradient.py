@@ -24,9 +24,8 @@ Lan (2013), arXiv:1309.5549; Drori and Shamir (2020); the exact values are deriv
 """
 
 import sympy as sp
-
-from theory import moments
-from theory.bounds import Bound, C, Delta, L, N, R, a, eps, k, lam, mu, sigma, vanishes
+from ratewitness.theory import moments
+from ratewitness.theory.bounds import Bound, C, Delta, L, N, R, a, eps, k, lam, mu, sigma, vanishes
 
 _NOISE = "unbiased stochastic gradient of variance at most sigma^2"
 _kappa = L / mu

@@ -21,8 +21,7 @@ Defazio, Bach and Lacoste-Julien (2014), arXiv:1407.0202; Johnson and Zhang (201
 """
 
 import sympy as sp
-
-from theory.bounds import Bound, Delta, L, L_max, R, T, a, eta, k, m, mu, n, vanishes
+from ratewitness.theory.bounds import Bound, Delta, L, L_max, R, T, a, eta, k, m, mu, n, vanishes
 
 _finite_sum = "f is a mean of n convex L_max-smooth functions and mu-strongly convex"
 _interpolation = "f is L-smooth and mu-PL, components L_max-smooth with a common minimizer"

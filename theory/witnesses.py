@@ -20,8 +20,7 @@ from collections.abc import Callable
 from functools import partial
 
 import sympy as sp
-
-from theory import (
+from ratewitness.theory import (
     huber,
     lower_bounds,
     moments,
@@ -31,7 +30,7 @@ from theory import (
     stochastic_gradient,
     variance_reduction,
 )
-from theory.bounds import L, T, a, eps, h, k, mu, sigma, vanishes
+from ratewitness.theory.bounds import L, T, a, eps, h, k, mu, sigma, vanishes
 
 _u, _w = sp.symbols("u w", positive=True)
 

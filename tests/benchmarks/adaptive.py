@@ -6,8 +6,8 @@ One thread, float64, the gradient given, the best of many rounds in which all ta
 of as many bytes as the update cannot avoid: x, the gradient and the state read, x and the state written. torch.optim updates
 in place; "fused" is its single-pass kernel, where there is one. A solver changes nothing in place, and each of its torch
 operations reads and writes whole tensors: that is the factor in the last column. The second table is the counterexample of
-studies/adam_counterexample.py: microseconds a step for 64 runs of one coordinate in one batch, where calls cost and bytes do
-not, and the minutes for six million such steps.
+studies/adaptive/adam_counterexample.py: microseconds a step for 64 runs of one coordinate in one batch, where calls cost and
+bytes do not, and the minutes for six million such steps.
 """
 
 from __future__ import annotations
@@ -16,19 +16,18 @@ import math
 import time
 
 import torch
-
-from problems.online import experiment, play
-from solvers.adadelta import AdaDelta
-from solvers.adagrad import AdaGrad
-from solvers.adam import Adam, AdamW
-from solvers.amsgrad import AMSGrad
-from solvers.box import Box
-from solvers.gradient_descent import GradientDescent
-from solvers.lion import Lion
-from solvers.rmsprop import RMSProp
-from solvers.schedules import InversePower
-from solvers.sign_descent import SignSGD
-from solvers.solver import run
+from ratewitness.problems.online.slopes import experiment, play
+from ratewitness.solvers.adadelta import AdaDelta
+from ratewitness.solvers.adagrad import AdaGrad
+from ratewitness.solvers.adam import Adam, AdamW
+from ratewitness.solvers.amsgrad import AMSGrad
+from ratewitness.solvers.around.box import Box
+from ratewitness.solvers.gradient_descent import GradientDescent
+from ratewitness.solvers.lion import Lion
+from ratewitness.solvers.rmsprop import RMSProp
+from ratewitness.solvers.schedules import InversePower
+from ratewitness.solvers.sign_descent import SignSGD
+from ratewitness.solvers.solver import run
 
 SIZES = (10**3, 10**5, 3 * 10**6)
 STEPS = 6_000_000

@@ -2,11 +2,11 @@
 
     python tests/benchmarks/lmo.py
 
-One thread, best of many rounds in which both take turns; a ratio above 1 means that `solvers.lmo` is the faster. The plain
-expressions do without everything else: no check for NaN, no zero or rank-deficient input, no scaling against overflow.
-"unchecked" is `lmo_of`, without the check for NaN, which reads g once. Batched: 64 points of 4096 entries (32 x 32 where
-there are singular values); single: one point of 512^2 entries (128 x 128). The last column is what the batch axis saves: a
-loop over 1000 points with 4 or 4 x 4 entries, over the same as one batch.
+One thread, best of many rounds in which both take turns; a ratio above 1 means that `ratewitness.solvers.norms.lmo` is the
+faster. The plain expressions do without everything else: no check for NaN, no zero or rank-deficient input, no scaling
+against overflow. "unchecked" is `lmo_of`, without the check for NaN, which reads g once. Batched: 64 points of 4096 entries
+(32 x 32 where there are singular values); single: one point of 512^2 entries (128 x 128). The last column is what the batch
+axis saves: a loop over 1000 points with 4 or 4 x 4 entries, over the same as one batch.
 """
 
 from __future__ import annotations
@@ -15,8 +15,7 @@ import math
 import time
 
 import torch
-
-from solvers import lmo
+from ratewitness.solvers.norms import lmo
 
 SIZES = {1: ((64, 4096), (512 * 512,)), 2: ((64, 64, 64), (512, 512))}
 SINGULAR = ((64, 32, 32), (128, 128))

@@ -13,9 +13,8 @@ import time
 
 import numpy as np
 import torch
-
-from solvers.odd_polynomials import MUON
-from solvers.polar import ExactPolar, MuonQuintic, NewtonSchulz, PolarExpress
+from ratewitness.solvers.norms.odd_polynomials import MUON
+from ratewitness.solvers.norms.polar import ExactPolar, MuonQuintic, NewtonSchulz, PolarExpress
 
 SHAPES = [(100, 4, 4), (100, 8, 32), (20, 32, 32), (4, 128, 128), (1, 128, 512), (1, 512, 128), (1, 256, 256)]
 

@@ -14,10 +14,9 @@ import sys
 import time
 
 import torch
-
-from solvers.adam import Adam
-from solvers.inverse_root import inverse_root
-from solvers.shampoo import Shampoo
+from ratewitness.solvers.adam import Adam
+from ratewitness.solvers.norms.inverse_root import inverse_root
+from ratewitness.solvers.norms.shampoo import Shampoo
 
 SIZES = [64, 128, 256, 512, 1024]
 DTYPES = [torch.float64, torch.float32]

@@ -16,11 +16,10 @@ import time
 
 import numpy as np
 import torch
-
-from problems.least_squares import random_least_squares
-from problems.oracle import Oracle
-from solvers.gradient_descent import GradientDescent
-from solvers.solver import iterates, run
+from ratewitness.problems.data.least_squares import random_least_squares
+from ratewitness.problems.oracle import Oracle
+from ratewitness.solvers.gradient_descent import GradientDescent
+from ratewitness.solvers.solver import iterates, run
 
 N, D, REPLICATES, STEP = 1000, 20, 1000, 1e-3
 

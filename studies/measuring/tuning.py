@@ -1,0 +1,98 @@
+"""Equal tuning for every method: as many steps on a grid as wide, run on the same minibatches, and a flag for its edges.
+
+A coarse grid spans four decades around a centre that a study states by rule, before the run; a fine one fills the interval
+between the neighbours of its best step. Every step of both grids is run on the same seeds, each seed with the same
+minibatches for all of them. The step with the least mean loss over the seeds is chosen; a diverged run counts as infinite.
+A best step on the edge of the coarse grid says that the grid was misplaced, and nothing about the method, even where a
+neighbour on the fine grid is better: such a comparison is inconclusive.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from ratewitness.problems.oracle import Oracle
+from ratewitness.problems.problem import FiniteSum
+from ratewitness.solvers.schedules import Schedule
+from ratewitness.solvers.solver import Solver, run
+from ratewitness.studies.claims import Verdict
+from torch import Tensor
+
+DECADES = 4.0
+
+Build = Callable[[Schedule], Solver]  # a method without its step
+Decay = Callable[[float | Tensor], Schedule]  # the step of every iteration from the step that is tuned
+
+
+@dataclass(frozen=True, eq=False)
+class Tuned:
+    """The mean loss after the last step, over the tuning seeds, for every step of the grid; inf where a run diverged."""
+
+    grid: np.ndarray  # (points,)
+    losses: np.ndarray  # (points,)
+    misplaced: bool = False  # the best step of the coarse grid was its first or last
+
+    @property
+    def best(self) -> int:
+        return int(self.losses.argmin())
+
+    @property
+    def lr(self) -> float:
+        return float(self.grid[self.best])
+
+    @property
+    def on_edge(self) -> bool:
+        return self.misplaced or self.best in (0, len(self.grid) - 1) or not np.isfinite(self.losses[self.best])
+
+
+class Paired:
+    """An oracle that gives every x[i] of x (points, seeds, *shape) the same samples, one for each seed."""
+
+    calls = component_gradients = values = 0  # what tuning costs is not counted
+
+    def __init__(self, oracle: Oracle):
+        self._oracle = oracle
+
+    def grad(self, x: Tensor) -> Tensor:
+        """The gradient at x (points, seeds, *shape) on a fresh sample for every seed."""
+        self._oracle.grad(x[:1])
+        return self._oracle.grad(x, redraw=False)
+
+
+def tune(
+    build: Build,
+    decay: Decay,
+    centre: float,
+    points: tuple[int, int],
+    problem: FiniteSum,
+    oracle: Callable[[], Oracle],
+    steps: int,
+    seeds: int,
+) -> Tuned:
+    """Run a coarse grid of points[0] and a fine one of points[1] steps, each as one batch of (points, seeds) replicates.
+
+    The loss is problem.gap after `steps` iterations. `oracle` starts the same stream of samples whenever it is called.
+    """
+
+    def losses(grid):
+        lr = torch.as_tensor(grid, device=problem.start.device).reshape(-1, *[1] * (1 + len(problem.shape)))
+        x0 = problem.starts(len(grid), seeds)
+        trace = run(build(decay(lr)), Paired(oracle()), x0, steps, problem.gap, at=[steps])
+        return np.nan_to_num(trace.values[-1].cpu().numpy(), nan=np.inf, posinf=np.inf).mean(1)
+
+    grid = centre * np.logspace(-DECADES / 2, DECADES / 2, points[0])
+    coarse = Tuned(grid, losses(grid))
+    low, high = grid[max(coarse.best - 1, 0)], grid[min(coarse.best + 1, len(grid) - 1)]
+    fine = np.geomspace(low, high, points[1] + 2)[1:-1]
+    order = np.argsort(grid := np.concatenate([grid, fine]), kind="stable")
+    return Tuned(grid[order], np.concatenate([coarse.losses, losses(fine)])[order], coarse.on_edge)
+
+
+def unless_on_edge(verdict: Verdict, *compared: Tuned) -> Verdict:
+    """The same verdict, but inconclusive where a method's best step lies on the edge of its grid."""
+    edges = sum(tuned.on_edge for tuned in compared)
+    verdict = verdict.noting(steps_on_an_edge=float(edges))
+    return replace(verdict, outcome="inconclusive") if edges else verdict
