@@ -1,14 +1,19 @@
 r"""What a claim is, what a budget gives to check it with, and what a verdict says.
 
-A claim is a statement with a source and a check. Writing one takes a decorator on the check, whose docstring *is* the
-statement (it begins with the number of the statement it covers, "S5: ..."):
+A claim is its judge: a check with a kind and a source, whose docstring states it. The first paragraph is the headline, one
+fact that begins with the number of the statement it covers; the second says precisely where, how many, and with what
+tolerance. The arguments after `budget` have the true values as defaults, and a planted variant is the check itself with one
+of them changed:
 
-    @claim(kind="exact", source="Drori and Teboulle (2014)", planted={"bound halved": lambda budget: ...})
-    def attained_by_huber(budget: Budget) -> Verdict:
-        '''S6: Gradient descent needs exactly ceil((L R^2/eps - 2)/4) steps on the Huber function.'''
+    @claim("exact", "S6; Drori and Teboulle (2014)")
+    @planted("bound halved", factor=0.5)
+    def attained_by_huber(budget: Budget, factor: float = 1.0) -> Verdict:
+        '''S6: Gradient descent on the Huber function needs exactly as many steps as its bound allows.
 
-`planted` names false variants of the statement; each must come out refuted or inconclusive, and each stands in the
-ledger beside its claim with the kind "planted". The ledger is every `Claim` found in the modules of studies/.
+        ceil((L R^2/eps - 2)/4) steps of size 1/L to f - f* <= eps, at 25 accuracies over 3.6 decades.'''
+
+Each variant must come out refuted or inconclusive, and stands in the ledger beside its claim with the kind "planted". What
+several claims measure in common is one function under `@measured`. The ledger is every `Claim` found under studies/.
 """
 
 from __future__ import annotations
@@ -17,6 +22,7 @@ import hashlib
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cache, partial, wraps
 from typing import Literal
 
 import pandas as pd
@@ -73,14 +79,15 @@ class Verdict:
         return replace(self, evidence={**self.evidence, **evidence})
 
 
-Check = Callable[[Budget], Verdict]
+Check = Callable[..., Verdict]  # of a budget, and of arguments whose defaults are the true values
 
 
 @dataclass(frozen=True)
 class Claim:
-    """A statement, where it comes from, and the code that checks it. `id` is module.function."""
+    """A statement, where it comes from, and the code that checks it. `id` is study.function."""
 
-    statement: str
+    statement: str  # the headline
+    precisely: str
     source: str
     kind: Kind
     check: Check
@@ -95,19 +102,62 @@ class Claim:
         return self.check.__name__
 
     @property
+    def study(self) -> str:
+        return self.module.rpartition(".")[2]
+
+    @property
     def id(self) -> str:
-        return f"{self.module.rpartition('.')[2]}.{self.name}"
+        return f"{self.study}.{self.name}"
 
 
-def claim(*, kind: Kind, source: str, planted: Mapping[str, Check]) -> Callable[[Check], Claim]:
-    """Make a Claim of a check function, whose docstring states it in one paragraph. At least one false variant."""
-    if not planted:
-        raise ValueError("a claim needs at least one planted false variant")
+def claim(kind: Kind, source: str, planted: Mapping[str, Check] | None = None) -> Callable[[Check], Claim]:
+    """Make a Claim of a check, whose docstring states it, and of the variants planted under it."""
 
     def decorate(check: Check) -> Claim:
-        statement = " ".join((inspect.getdoc(check) or "").split())
-        if not statement:
-            raise ValueError(f"the claim {check.__name__} needs a docstring that states it")
-        return Claim(statement, source, kind, check, dict(planted))
+        statement, precisely = worded(inspect.getdoc(check) or "")
+        variants = {**(planted or {}), **getattr(check, "planted", {})}
+        if not (statement and variants):
+            raise ValueError(f"the claim {check.__name__} needs a docstring that states it and a planted false variant")
+        return Claim(statement, precisely, source, kind, check, variants)
 
     return decorate
+
+
+def worded(doc: str) -> tuple[str, str]:
+    """The headline, and what the docstring says precisely."""
+    headline, _, precisely = doc.strip().partition("\n\n")
+    return " ".join(headline.split()), " ".join(precisely.split())
+
+
+def planted(name: str, check: Check | None = None, **changed: object) -> Callable[[Check], Check]:
+    """Stands under @claim: a variant that must not come out supported. `changed` are arguments of the check, whose defaults
+    are the true ones; `check` is for the rare variant that is another computation."""
+
+    def note(stated: Check) -> Check:
+        accepted = [*inspect.signature(stated).parameters][1:]
+        if (check is None) == (not changed) or not {*changed} <= {*accepted}:
+            raise ValueError(f"{name!r} changes {', '.join(changed) or 'nothing'}; accepted are {', '.join(accepted)}")
+        stated.planted = {name: check or partial(stated, **changed), **getattr(stated, "planted", {})}  # from below upwards
+        return stated
+
+    return note
+
+
+def measured(stream: Callable | str) -> Callable:
+    """What several claims measure in common: once for each budget and cell, on streams that only the study names.
+
+    A measurement that moved from another file keeps that file's streams: @measured("momentum").
+    """
+    if isinstance(stream, str):
+        return partial(_measured, stream)
+    return _measured(stream.__module__.rpartition(".")[2], stream)
+
+
+def _measured(stream: str, function: Callable) -> Callable:
+    remembered = cache(function)
+
+    @wraps(function)
+    def once(budget: Budget, *cell, **options):
+        return remembered(budget.shared(stream), *cell, **options)
+
+    return once

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 import torch
 from ratewitness.studies.__main__ import catalogue
-from ratewitness.studies.claims import FULL, QUICK, Budget, Claim, Verdict, claim
+from ratewitness.studies.claims import FULL, QUICK, Budget, Claim, Verdict, claim, measured, planted
 
 CLAIMS = [claim for claims in catalogue().values() for claim in claims]
 
@@ -34,13 +34,60 @@ def test_a_budget_picks():
 
 
 def test_a_claim_needs_a_false_variant_and_a_statement():
-    with pytest.raises(ValueError, match="planted false variant"):
-        claim(kind="exact", source="S1", planted={})
-    with pytest.raises(ValueError, match="docstring"):
+    def silent(budget, factor=1.0):
+        return Verdict("proved", {})
 
-        @claim(kind="exact", source="S1", planted={"no": lambda budget: None})
-        def silent(budget: Budget) -> Verdict:
-            return Verdict("proved", {})
+    with pytest.raises(ValueError, match="planted false variant"):
+        claim("exact", "S1")(planted("halved", factor=0.5)(silent))
+    silent.__doc__ = "S1: It holds."
+    del silent.planted
+    with pytest.raises(ValueError, match="planted false variant"):
+        claim("exact", "S1")(silent)
+
+
+def test_a_claim_is_its_check_and_its_variants_change_one_argument():
+    @claim("exact", "S1")
+    @planted("halved", factor=0.5)
+    @planted("another computation", lambda budget: Verdict("inconclusive", {}))
+    def attained(budget: Budget, factor: float = 1.0) -> Verdict:
+        """S1: The bound is
+        attained.
+
+        Precisely here,
+        and there.
+        """
+        return Verdict("supported" if factor == 1 else "refuted", {})
+
+    assert isinstance(attained, Claim)
+    assert (attained.statement, attained.precisely) == ("S1: The bound is attained.", "Precisely here, and there.")
+    assert attained.check(QUICK).outcome == "supported"
+    found = {name: check(QUICK).outcome for name, check in attained.planted.items()}
+    assert found == {"halved": "refuted", "another computation": "inconclusive"}
+    assert [*attained.planted] == ["halved", "another computation"]
+
+
+@pytest.mark.parametrize("changed", [{}, {"missing": 1}, {"check": print, "factor": 0.5}])
+def test_a_variant_changes_an_argument_or_is_a_check(changed):
+    with pytest.raises(ValueError, match="accepted are factor"):
+
+        @planted("wrong", **changed)
+        def attained(budget: Budget, factor: float = 1.0) -> Verdict: ...
+
+
+def test_a_measurement_is_made_once_on_streams_that_only_the_study_names():
+    @measured
+    def noise(budget, size):
+        made.append(size)
+        return torch.rand(size, generator=budget.generator("noise")).tolist()
+
+    @measured("test_claims")
+    def moved(budget, size):
+        return torch.rand(size, generator=budget.generator("noise")).tolist()
+
+    made = []
+    one, other = replace(QUICK, scope="test_claims.one"), replace(QUICK, scope="test_claims.other")
+    assert noise(one, 3) == noise(other, 3) == moved(one, 3) != noise(replace(one, seed=1), 3)
+    assert made == [3, 3]
 
 
 def test_ids_are_unique():

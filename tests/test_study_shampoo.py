@@ -8,7 +8,7 @@ import torch
 from ratewitness.problems.data.matrix_regression import random_matrix_regression
 from ratewitness.problems.oracle import Oracle
 from ratewitness.solvers.solver import CENSORED, hitting_times
-from ratewitness.studies.measuring.gradient_streams import sequences
+from ratewitness.studies.measuring.streams import sequences
 from ratewitness.studies.norms.inverse_roots import exact_root
 from ratewitness.studies.norms.shampoo_against_adam import GRID, SOLVERS, TARGETS, Flops, steps_to_targets
 from ratewitness.studies.norms.shampoo_kronecker import compared

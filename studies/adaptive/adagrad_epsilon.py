@@ -29,7 +29,7 @@ from ratewitness.studies.adaptive.rotated_family import rotated_family
 from ratewitness.studies.claims import Budget, Verdict, claim
 from ratewitness.studies.judges import agrees, all_of, bound_holds, equals_exactly, exceeds, interval, mean_is
 from ratewitness.studies.measuring.drawing import whiskers
-from ratewitness.studies.measuring.gradient_streams import Stream, normal
+from ratewitness.studies.measuring.streams import Stream, normal
 from ratewitness.studies.measuring.tuning import Paired
 from torch import Tensor
 

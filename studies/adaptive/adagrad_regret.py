@@ -28,8 +28,8 @@ from ratewitness.solvers.around.box import Box
 from ratewitness.solvers.solver import iterates
 from ratewitness.studies.claims import Budget, Verdict, claim
 from ratewitness.studies.judges import agrees, bound_holds
-from ratewitness.studies.measuring.gradient_streams import Stream, normal
 from ratewitness.studies.measuring.proofs import falsified, prove
+from ratewitness.studies.measuring.streams import Stream, normal
 from ratewitness.theory import adagrad
 from ratewitness.theory.kronecker import diagonal_adagrad
 from torch import Tensor

@@ -28,8 +28,8 @@ from ratewitness.solvers.adam import Adam
 from ratewitness.studies.claims import Budget, Verdict, claim
 from ratewitness.studies.judges import all_of, interval, mean_is
 from ratewitness.studies.measuring.drawing import whiskers
-from ratewitness.studies.measuring.gradient_streams import Stream, normal
 from ratewitness.studies.measuring.proofs import falsified, prove
+from ratewitness.studies.measuring.streams import Stream, normal
 from ratewitness.theory.moving_averages import FALSE_VARIANTS, PROOFS, zeta
 from torch import Tensor
 

@@ -22,7 +22,7 @@ from ratewitness.solvers.schedules import InversePower, Trapezoid, step_size
 from ratewitness.solvers.solver import Solver, State, iterates
 from ratewitness.studies.claims import Budget, Verdict, claim
 from ratewitness.studies.judges import agrees, all_of, proved
-from ratewitness.studies.measuring.gradient_streams import Stream, normal
+from ratewitness.studies.measuring.streams import Stream, normal
 from ratewitness.theory.decoupled_decay import FALSE_VARIANTS, PROOFS
 from torch import Tensor
 

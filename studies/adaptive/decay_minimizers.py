@@ -35,8 +35,8 @@ from ratewitness.solvers.solver import iterates
 from ratewitness.studies.claims import Budget, Verdict, claim
 from ratewitness.studies.judges import agrees, all_of, bound_holds, interval, mean_is
 from ratewitness.studies.measuring.drawing import whiskers
-from ratewitness.studies.measuring.gradient_streams import Stream, normal
 from ratewitness.studies.measuring.proofs import falsified, prove
+from ratewitness.studies.measuring.streams import Stream, normal
 from ratewitness.theory.decoupled_decay import FALSE_VARIANTS, PROOFS, minimizer, normalized_mean
 from scipy.optimize import brentq, lsq_linear
 from torch import Tensor

@@ -26,8 +26,8 @@ from ratewitness.solvers.solver import Solver, iterates
 from ratewitness.studies.claims import Budget, Verdict, claim
 from ratewitness.studies.judges import all_of, exceeds, interval, mean_is
 from ratewitness.studies.measuring.drawing import whiskers
-from ratewitness.studies.measuring.gradient_streams import Stream, normal
 from ratewitness.studies.measuring.proofs import falsified, prove
+from ratewitness.studies.measuring.streams import Stream, normal
 from ratewitness.theory.decoupled_decay import FALSE_VARIANTS, PROOFS, normalized_mean
 from torch import Tensor
 

@@ -25,7 +25,7 @@ from ratewitness.solvers.rmsprop import RMSProp
 from ratewitness.solvers.solver import iterates, run
 from ratewitness.studies.claims import Budget, Verdict, claim
 from ratewitness.studies.judges import agrees, all_of, bound_holds, proved
-from ratewitness.studies.measuring.gradient_streams import Stream, normal
+from ratewitness.studies.measuring.streams import Stream, normal
 from ratewitness.theory.moving_averages import FALSE_VARIANTS, PROOFS, head_start, length
 
 BETAS = torch.tensor([(0.9, 0.999), (0.5, 0.9), (0.0, 0.99), (0.99, 0.9)], dtype=torch.float64)  # beta1, beta2

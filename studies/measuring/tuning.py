@@ -62,6 +62,28 @@ class Paired:
         return self._oracle.grad(x, redraw=False)
 
 
+def refined(losses: Callable[[np.ndarray], np.ndarray], grid: np.ndarray, finer: int | np.ndarray) -> Tuned:
+    """The losses of every step of a coarse grid (points,), and of finer ones between the neighbours of its best.
+
+    losses: steps (points,) -> losses (points,), where NaN and inf are runs that diverged. finer: how many, evenly spaced in
+    the logarithm, without the ends; or where they lie, as powers from 0 at the lower neighbour to 1 at the upper one.
+    """
+
+    def tried(steps):
+        return np.nan_to_num(losses(steps), nan=np.inf, posinf=np.inf)
+
+    coarse = Tuned(grid, tried(grid))
+    low, high = grid[max(coarse.best - 1, 0)], grid[min(coarse.best + 1, len(grid) - 1)]
+    fine = np.geomspace(low, high, finer + 2)[1:-1] if isinstance(finer, int) else low * (high / low) ** np.asarray(finer)
+    order = np.argsort(both := np.concatenate([grid, fine]), kind="stable")
+    return Tuned(both[order], np.concatenate([coarse.losses, tried(fine)])[order], coarse.on_edge)
+
+
+def around(centre: float, points: int, decades: float = DECADES) -> np.ndarray:
+    """So many steps, evenly spaced in the logarithm over four decades, around a centre that is stated before the run."""
+    return centre * np.logspace(-decades / 2, decades / 2, points)
+
+
 def tune(
     build: Build,
     decay: Decay,
@@ -83,12 +105,7 @@ def tune(
         trace = run(build(decay(lr)), Paired(oracle()), x0, steps, problem.gap, at=[steps])
         return np.nan_to_num(trace.values[-1].cpu().numpy(), nan=np.inf, posinf=np.inf).mean(1)
 
-    grid = centre * np.logspace(-DECADES / 2, DECADES / 2, points[0])
-    coarse = Tuned(grid, losses(grid))
-    low, high = grid[max(coarse.best - 1, 0)], grid[min(coarse.best + 1, len(grid) - 1)]
-    fine = np.geomspace(low, high, points[1] + 2)[1:-1]
-    order = np.argsort(grid := np.concatenate([grid, fine]), kind="stable")
-    return Tuned(grid[order], np.concatenate([coarse.losses, losses(fine)])[order], coarse.on_edge)
+    return refined(losses, around(centre, points[0]), points[1])
 
 
 def unless_on_edge(verdict: Verdict, *compared: Tuned) -> Verdict:

@@ -22,7 +22,7 @@ from ratewitness.solvers.norms.shampoo import Shampoo, Statistics
 from ratewitness.studies.claims import Budget, Verdict, claim
 from ratewitness.studies.judges import all_of, exceeds, interval
 from ratewitness.studies.measuring.drawing import whiskers
-from ratewitness.studies.measuring.gradient_streams import Stream, normal
+from ratewitness.studies.measuring.streams import Stream, normal
 from torch import Tensor
 
 SIDE, CONDITION = 8, 1e4  # matrices 8 x 8, condition number of the covariance of their 64 entries

@@ -17,7 +17,7 @@ import pandas as pd
 import torch
 from ratewitness.studies.claims import Budget, Check, Verdict, claim
 from ratewitness.studies.judges import agrees, all_of, bound_holds, proved
-from ratewitness.studies.measuring.gradient_streams import normal, sequences
+from ratewitness.studies.measuring.streams import normal, sequences
 from ratewitness.theory import kronecker
 from torch import Tensor
 

@@ -19,7 +19,7 @@ from ratewitness.solvers.adagrad import AdaGrad, FullAdaGrad
 from ratewitness.solvers.norms.shampoo import Shampoo
 from ratewitness.studies.claims import Budget, Verdict, claim
 from ratewitness.studies.judges import bound_holds
-from ratewitness.studies.measuring.gradient_streams import Stream, normal, sequences
+from ratewitness.studies.measuring.streams import Stream, normal, sequences
 from ratewitness.theory import kronecker
 from torch import Tensor
 

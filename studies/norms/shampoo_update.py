@@ -20,7 +20,7 @@ from ratewitness.solvers.norms.shampoo import Shampoo
 from ratewitness.solvers.solver import iterates
 from ratewitness.studies.claims import Budget, Verdict, claim
 from ratewitness.studies.judges import bound_holds
-from ratewitness.studies.measuring.gradient_streams import Stream, normal
+from ratewitness.studies.measuring.streams import Stream, normal
 from scipy.linalg import fractional_matrix_power, svd
 from torch import Tensor
 
