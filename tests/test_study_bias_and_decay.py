@@ -6,7 +6,14 @@ import numpy as np
 import pytest
 import torch
 from ratewitness.solvers.adam import Adam, AdamW
-from ratewitness.studies.adaptive import bias_correction, decay_forms, decay_minimizers, decoupled_decay, first_steps
+from ratewitness.studies.adaptive import (
+    adam_estimates,
+    adamw_box,
+    decay_forms,
+    decay_minimizers,
+    decoupled_decay,
+    first_steps,
+)
 from ratewitness.studies.claims import QUICK
 from ratewitness.theory.moving_averages import average
 from scripted import gradients, path
@@ -18,8 +25,8 @@ torch.set_num_threads(1)
 def test_the_estimates_are_read_off_from_steps(corrected):
     g, (beta1, beta2) = gradients(9, 3, seed=4, spread=3.0), (0.8, 0.95)
     settings, zero = {"beta1": beta1, "beta2": beta2, "bias_correction": corrected}, torch.zeros(3, dtype=torch.float64)
-    far = bias_correction.steps(Adam(bias_correction.FAR, eps=bias_correction.FAR, **settings), iter(g), zero)
-    unit = bias_correction.steps(Adam(1.0, eps=0.0, **settings), iter(g), zero)
+    far = adam_estimates.steps(Adam(adam_estimates.FAR, eps=adam_estimates.FAR, **settings), iter(g), zero)
+    unit = adam_estimates.steps(Adam(1.0, eps=0.0, **settings), iter(g), zero)
     for k, (m, step) in enumerate(islice(zip(far, unit, strict=True), len(g)), 1):
         totals = (1 - beta1**k, 1 - beta2**k) if corrected else (1, 1)
         expected_m, expected_v = average(beta1, g[:k]) / totals[0], average(beta2, g[:k].square()) / totals[1]
@@ -29,12 +36,12 @@ def test_the_estimates_are_read_off_from_steps(corrected):
 
 def test_laws_have_the_moments_that_are_claimed():
     generator = torch.Generator().manual_seed(0)
-    for g in islice(bias_correction.stationary(generator, 100_000), 1, 3):
+    for g in islice(adam_estimates.stationary(generator, 100_000), 1, 3):
         assert g.mean(-1).flatten().tolist() == pytest.approx([1.0] * 4, abs=0.02)
-        assert g.square().mean(-1).flatten().tolist() == pytest.approx(list(bias_correction.SECOND.values()), rel=0.03)
-    for k, g in enumerate(islice(bias_correction.changing(generator, 100_000), 30), 1):
+        assert g.square().mean(-1).flatten().tolist() == pytest.approx(list(adam_estimates.SECOND.values()), rel=0.03)
+    for k, g in enumerate(islice(adam_estimates.changing(generator, 100_000), 30), 1):
         if k in (1, 20, 21, 30):
-            expected = [moment(k) for moment in bias_correction.CHANGING.values()]
+            expected = [moment(k) for moment in adam_estimates.CHANGING.values()]
             assert g.square().mean(-1).flatten().tolist() == pytest.approx(expected, rel=0.03)
 
 
@@ -72,7 +79,7 @@ def test_the_predicted_minimizers_are_stationary():
 
 
 def test_the_minimizers_over_the_box_meet_the_kkt_conditions():
-    H, c, within = decay_minimizers.quadratics(QUICK)
+    H, c, within = adamw_box.quadratics(QUICK)
     g = ((torch.tensor(within) - c).unsqueeze(-2) @ H).squeeze(-2).numpy()
     free = np.abs(within) < 1 - 1e-9
     assert np.abs(within).max() <= 1 + 1e-12

@@ -22,14 +22,16 @@ from ratewitness.studies.claims import Budget, Verdict, claim, measured, planted
 from ratewitness.studies.judges import equals_exactly
 from ratewitness.studies.measuring.drawing import canvas, legend_below
 from ratewitness.studies.measuring.proofs import falsified, prove
-from ratewitness.theory.adam_drift import FALSE_VARIANTS, PROOFS
+from ratewitness.theory import adam_drift
+from ratewitness.theory.identity import identities
 
+DRIFT = tuple(identities(adam_drift).values())
 ASIDE = 1.5  # runs on both sides of a root take its powers 1.5 and 1/1.5
 LOOKS = {0.0: ("C0", "o"), 0.3: ("C1", "v"), 0.5: ("C2", "s"), 0.9: ("C3", "^")}  # beta1
 WRONG, RIGHT = 1, -1
 
 
-@claim("proof", "S25; theory/adam_drift.py", planted=falsified(FALSE_VARIANTS))
+@claim("proof", "S25; theory/adam_drift.py", planted=falsified(*DRIFT))
 def the_drift_and_its_limits(budget: Budget) -> Verdict:
     """S25: The drift D, whose sign tells the end that Adam goes to, has a closed form; on (n, -1, ..., -1) it is
     negative from some n on.
@@ -39,7 +41,7 @@ def the_drift_and_its_limits(budget: Budget) -> Verdict:
     positive, whatever beta1 and beta2 > 0: Adam does not fail. For n >= 3 and beta1 = 0 it is negative at beta2 = 0. For C =
     n and any beta1 the largest root has n^2 (1 - beta2) -> 4. For C = n, any beta1 and 0 < beta2 < 1, beta1 < sqrt(beta2) or
     not, D/n -> -1: from some n on Adam fails."""
-    return prove(PROOFS)
+    return prove(*DRIFT)
 
 
 @claim("exact", SOURCE)

@@ -5,54 +5,55 @@ r"""Is l2 regularization in Adam scaled by the adaptive step, and does AdamW dec
 
 for gradients of mean m and variance sigma^2. What decay does is measured as the difference of two runs on the same
 gradients, with decay and without, per step and in units of a l |x|, from step 500 to step 1500. The gradients do not depend
-on the point, and the steps are so small that x stays near x_0 = 1. SGD with l2 regularization is the contrast.
+on the point, and the steps are so small that x stays near x_0 = 1. SGD with l2 regularization is the contrast. Proofs of
+what is equal and what is not: `decay_forms`.
 
 Sources: I. Loshchilov and F. Hutter (2019), arXiv:1711.05101; theory/decoupled_decay.py.
 """
 
 from __future__ import annotations
 
-from functools import cache
-from itertools import islice
-
-import matplotlib.pyplot as plt
 import numpy as np
-import pandas as pd
 import torch
+from matplotlib.figure import Figure
 from ratewitness.solvers.adam import Adam, AdamW
 from ratewitness.solvers.around.coupled_decay import CoupledDecay
 from ratewitness.solvers.gradient_descent import GradientDescent
-from ratewitness.solvers.solver import Solver, iterates
-from ratewitness.studies.claims import Budget, Verdict, claim
-from ratewitness.studies.judges import all_of, exceeds, interval, mean_is
-from ratewitness.studies.measuring.drawing import whiskers
-from ratewitness.studies.measuring.proofs import falsified, prove
-from ratewitness.studies.measuring.streams import Stream, normal
-from ratewitness.theory.decoupled_decay import FALSE_VARIANTS, PROOFS, normalized_mean
+from ratewitness.solvers.solver import Solver
+from ratewitness.studies.claims import Budget, Verdict, claim, measured, planted
+from ratewitness.studies.judges import all_of, exceeds, mean_is
+from ratewitness.studies.measuring.drawing import Panel, canvas, draw, legend_below
+from ratewitness.studies.measuring.groups import rows, stacked
+from ratewitness.studies.measuring.streams import normal, visited
+from ratewitness.theory.decoupled_decay import normalized_mean
 from torch import Tensor
 
+SOURCE = "S29; Loshchilov and Hutter (2019)"
 DECAY, STEP, START, END, GROUPS = 1e-3, 1e-6, 500, 1500, 20
 SIZES = torch.logspace(-5, 2, 15, dtype=torch.float64)  # root mean squares of the gradients, one a coordinate
 LARGE = SIZES > 99 * DECAY  # beside which decay is small: three decades
 SHARES = torch.tensor([0.0, 0.5], dtype=torch.float64)  # of m^2 in E g^2
-
-
 METHODS = {
     "Adam, coupled": lambda l: CoupledDecay(Adam(STEP, eps=0.0), l),
     "AdamW": lambda l: AdamW(STEP, eps=0.0, weight_decay=l),
     "SGD": lambda l: CoupledDecay(GradientDescent(STEP / 100), l),
 }
+MEANS, DEVIATIONS = (SIZES.numpy() * np.sqrt(share) for share in (SHARES.numpy()[:, None], 1 - SHARES.numpy()[:, None]))
+LAWS = {  # of the shrinkage: (shares, sizes)
+    "1/sqrt(v)": 1 / np.hypot(DEVIATIONS, MEANS + DECAY),
+    "normalized": (normalized_mean(MEANS + DECAY, DEVIATIONS) - normalized_mean(MEANS, DEVIATIONS)) / DECAY,
+    "1": np.ones((len(SHARES), len(SIZES))),
+}
 
 
-def displacements(solver: Solver, gradients: Tensor, x0: Tensor) -> Tensor:
+def displacements(solver: Solver, gradients: Tensor | list[Tensor], x0: Tensor) -> Tensor:
     """x_END - x_START, for gradients (steps, *shape) whatever the point."""
-    path = iterates(solver, Stream(lambda k, x: gradients[k]), x0)
-    start = next(islice(path, START, None))
-    return next(islice(path, END - START - 1, None)) - start
+    start, end = visited(solver, lambda k, x: gradients[k], x0, [START, END])
+    return end - start
 
 
-@cache
-def all_shrinkages(budget: Budget) -> dict[str, np.ndarray]:
+@measured
+def shrinkages(budget: Budget) -> dict[str, np.ndarray]:
     """By method (shares, sizes, GROUPS): what decay adds to a step, over -a l x."""
     replicates, generator = GROUPS * budget.pick(5, 40), budget.generator()
     sizes, shares = SIZES.to(budget.device), SHARES.to(budget.device).reshape(-1, 1, 1)
@@ -67,18 +68,6 @@ def all_shrinkages(budget: Budget) -> dict[str, np.ndarray]:
     return found
 
 
-def shrinkages(budget: Budget) -> dict[str, np.ndarray]:
-    return all_shrinkages(budget.shared("decoupled_decay"))
-
-
-MEANS, DEVIATIONS = (SIZES.numpy() * np.sqrt(share) for share in (SHARES.numpy()[:, None], 1 - SHARES.numpy()[:, None]))
-LAWS = {  # of the shrinkage: (shares, sizes)
-    "1/sqrt(v)": 1 / np.hypot(DEVIATIONS, MEANS + DECAY),
-    "normalized": (normalized_mean(MEANS + DECAY, DEVIATIONS) - normalized_mean(MEANS, DEVIATIONS)) / DECAY,
-    "1": np.ones((len(SHARES), len(SIZES))),
-}
-
-
 def follows(budget: Budget, law: str, *methods: str) -> Verdict:
     """Shrinkages against one of LAWS, within 5 %."""
     return all_of({name: mean_is(shrinkages(budget)[name], LAWS[law], 0.05) for name in methods})
@@ -90,130 +79,76 @@ def slope(budget: Budget, method: str, expected: float) -> Verdict:
     return mean_is(2 + np.polyfit(x, y, 1)[0], 2 + expected, 0.02 / (2 + expected))
 
 
-def table_of_shrinkages(budget: Budget) -> pd.DataFrame:
-    parts = []
-    for method, values in shrinkages(budget).items():
-        for j, share in enumerate(SHARES.tolist()):
-            mean, low, high = interval(values[j])
-            part = {"method": method, "share": share, "size": SIZES.numpy(), "measured": mean, "low": low, "high": high}
-            parts.append(pd.DataFrame(part | {"predicted": LAWS["normalized"][j]}))
-    return pd.concat(parts, ignore_index=True)
+@claim("law", SOURCE)
+@planted("all coordinates alike", law="1")
+def scaled_as_stated(budget: Budget, law: str = "1/sqrt(v)") -> Verdict:
+    """S29, read as: for gradients of any mean, l2 regularization in Adam shrinks x by a l |x|/sqrt(v) a step.
+
+    Within 5 %, v the second moment of what Adam sees, for gradients of mean 0 and for gradients whose mean is their standard
+    deviation, of root mean squares 1e-5 to 100 at l = 0.001. The seminar says that in Adam the term l x is scaled by the
+    adaptive rate sqrt(vhat) + eps, which ties the decay to the sizes of the gradients."""
+    return follows(budget, law, "Adam, coupled")
 
 
-@claim(
-    kind="law",
-    source="S29; Loshchilov and Hutter (2019)",
-    planted={"all coordinates alike": lambda budget: follows(budget, "1", "Adam, coupled")},
-)
-def scaled_as_stated(budget: Budget) -> Verdict:
-    """S29, as stated, for any gradients: l2 regularization in Adam shrinks x by a l |x|/sqrt(v) a step within 5 %, v the
-    second moment of what Adam sees, for gradients of mean 0 and for gradients whose mean is their standard deviation, of
-    root mean squares 1e-5 to 100 at l = 0.001."""
-    return follows(budget, "1/sqrt(v)", "Adam, coupled")
+@claim("law", "S29; theory/decoupled_decay.py")
+@planted("1/sqrt(v) whatever the mean", law="1/sqrt(v)")
+@planted("slope -1/2", power=-0.5)
+@planted("AdamW is scaled", method="AdamW")
+def coupled_decay_is_scaled(
+    budget: Budget, method: str = "Adam, coupled", law: str = "normalized", power: float = -1.0
+) -> Verdict:
+    """S29, refined: l2 regularization in Adam changes the mean step as m -> m + l x changes m/sqrt(m^2 + sigma^2).
 
-
-def scaled(budget: Budget, law: str, expected: float) -> Verdict:
-    return all_of({"law": follows(budget, law, "Adam, coupled"), "slope": slope(budget, "Adam, coupled", expected)})
-
-
-@claim(
-    kind="law",
-    source="S29; theory/decoupled_decay.py",
-    planted={
-        "1/sqrt(v) whatever the mean": lambda budget: scaled(budget, "1/sqrt(v)", -1.0),
-        "slope -1/2": lambda budget: slope(budget, "Adam, coupled", -0.5),
-        "AdamW is scaled": lambda budget: all_of(
-            {"law": follows(budget, "normalized", "AdamW"), "slope": slope(budget, "AdamW", -1.0)}
-        ),
-    },
-)
-def coupled_decay_is_scaled(budget: Budget) -> Verdict:
-    """S29, refined: l2 regularization in Adam changes the mean step as m -> m + l x changes m/sqrt(m^2 + sigma^2), within 5
-    % in the settings of the claim as stated: to first order by a l |x| sigma^2/(m^2 + sigma^2)^{3/2}, that is a l
+    Within 5 % in the settings of `scaled_as_stated`: to first order by a l |x| sigma^2/(m^2 + sigma^2)^{3/2}, that is a l
     |x|/sqrt(v) times the share of the variance in v, since v holds the penalty, too. Over three decades of gradients beside
     which decay is small, shrinkage falls as their size to the power -1 +- 0.02."""
-    return scaled(budget, "normalized", -1.0).showing(table_of_shrinkages(budget))
+    verdict = all_of({"law": follows(budget, law, method), "slope": slope(budget, method, power)})
+    cells = {"share": SHARES.numpy()[:, None], "size": SIZES.numpy()}
+    laws = {name: LAWS["normalized" if "coupled" in name else "1"] for name in METHODS}
+    return verdict.showing(
+        stacked({name: rows(found, **cells, theory=laws[name]) for name, found in shrinkages(budget).items()})
+    )
 
 
-@claim(
-    kind="law",
-    source="S29; Loshchilov and Hutter (2019)",
-    planted={
-        "nor is coupled decay": lambda budget: follows(budget, "1", "Adam, coupled"),
-        "AdamW's falls with the size": lambda budget: slope(budget, "AdamW", -1.0),
-    },
-)
-def decoupled_decay_is_not(budget: Budget) -> Verdict:
-    """S29: AdamW shrinks every coordinate by a w |x| a step within 5 %, whatever the size of its gradients, from 1e-5 to
-    100, and SGD with l2 regularization by a l |x|; the power of the size is 0 +- 0.02."""
-    flat = follows(budget, "1", "AdamW", "SGD")
-    return all_of({"law": flat, "slope": slope(budget, "AdamW", 0.0)})
+@claim("law", SOURCE)
+@planted("nor is coupled decay", methods=("Adam, coupled",))
+@planted("AdamW's falls with the size", power=-1.0)
+def decoupled_decay_is_not(budget: Budget, methods=("AdamW", "SGD"), power: float = 0.0) -> Verdict:
+    """S29: AdamW shrinks every coordinate by a w |x| a step, whatever the size of its gradients.
+
+    Within 5 %, sizes from 1e-5 to 100, and SGD with l2 regularization by a l |x|; the power of the size is 0 +- 0.02."""
+    return all_of({"law": follows(budget, "1", *methods), "slope": slope(budget, methods[0], power)})
 
 
-def best_coefficient(budget: Budget, sizes: Tensor) -> Verdict:
-    """The part of AdamW's decay, by norm over the coordinates, that the best of 61 coefficients misses, against 1/2."""
+@claim("phenomenon", SOURCE)
+@planted("nor where all gradients have one size", sizes=torch.ones(7).double())
+def no_coefficient_for_adam(budget: Budget, sizes: Tensor = SIZES[LARGE]) -> Verdict:
+    """S29: No l2 coefficient gives Adam the decay of AdamW: the best one misses at least half of it.
+
+    With gradients of seven sizes from 0.1 to 100 and mean 0 the best of 61 coefficients misses at least half of what AdamW's
+    decay does in 1000 steps, by norm over the coordinates."""
     l = DECAY * torch.cat([torch.zeros(1), torch.logspace(-3, 3, 60)]).double().reshape(-1, 1, 1)
     gradients = sizes * normal(budget.generator(), END, 1, GROUPS, len(sizes))
     x0 = torch.ones(len(l), GROUPS, len(sizes), dtype=torch.float64)
-    plain, coupled, decoupled = (
-        displacements(solver, gradients, x)
-        for solver, x in (
-            (Adam(STEP, eps=0.0), x0[:1]),
-            (CoupledDecay(Adam(STEP, eps=0.0), l), x0),
-            (AdamW(STEP, eps=0.0, weight_decay=DECAY), x0[:1]),
-        )
-    )
+    plain = displacements(Adam(STEP, eps=0.0), gradients, x0[:1])
+    coupled = displacements(CoupledDecay(Adam(STEP, eps=0.0), l), gradients, x0)
+    decoupled = displacements(AdamW(STEP, eps=0.0, weight_decay=DECAY), gradients, x0[:1])
     missed = (coupled - decoupled).norm(dim=-1) / (decoupled - plain).norm(dim=-1)
     return exceeds(missed.amin(0).numpy(), 0.5)
 
 
-@claim(
-    kind="phenomenon",
-    source="S29; Loshchilov and Hutter (2019)",
-    planted={"nor where all gradients have one size": lambda budget: best_coefficient(budget, torch.ones(7).double())},
-)
-def no_coefficient_for_adam(budget: Budget) -> Verdict:
-    """S29: No l2 coefficient gives Adam the decay of AdamW: with gradients of seven sizes from 0.1 to 100 and mean 0 the
-    best of 61 coefficients misses at least half of what AdamW's decay does in 1000 steps, by norm."""
-    return best_coefficient(budget, SIZES[LARGE])
-
-
-SYMBOLIC = (
-    "sgd", "displacement_momentum", "gradient_momentum", "no_coefficient", "adam", "scale_adjusted", "shrinkage"
-)  # fmt: skip
-
-
-@claim(
-    kind="proof",
-    source="S29; Loshchilov and Hutter (2019); theory/decoupled_decay.py",
-    planted=falsified(FALSE_VARIANTS, *SYMBOLIC),
-)
-def equal_and_different(budget: Budget) -> Verdict:
-    """S29: Decoupled decay lam is the l2 coefficient lam/a for SGD, with Polyak's momentum, too. From a start x_0 != 0 it is
-    none with momentum that averages gradients, from the second step on; it is none for a preconditioner that is no multiple
-    of I, and none for Adam with eps = 0, from the first step on, where a coordinate has g x > 0. For a fixed preconditioner
-    diag(s)^{-1} it is the penalty (l/2)||x sqrt s||^2 with l = lam/a."""
-    return prove(PROOFS, *SYMBOLIC)
-
-
-def figures(verdicts: dict[str, Verdict]) -> dict[str, plt.Figure]:
-    figure, ax = plt.subplots(figsize=(4.8, 3.8), layout="constrained")
-    figure.set_label(
-        "Shrinkage a step, in units of a l |x|, against the root mean square of the gradients at l x = 0.001 (dotted): "
-        "means over replicates with 99 % intervals. Lines: 1, and the change of m/sqrt(m^2 + sigma^2) by m -> m + l x, for "
-        "m = 0 and for m = sigma."
+def figures(verdicts: dict[str, Verdict]) -> dict[str, Figure]:
+    caption = (
+        "Shrinkage a step, in units of $a l |x|$, against the root mean square of the gradients: means over replicates with "
+        "99 % intervals. Theory: 1, and the change of $m/\\sqrt{m^2 + \\sigma^2}$ by $m \\to m + l x$."
     )
     table = verdicts["coupled_decay_is_scaled"].table
-    looks = {("Adam, coupled", 0.0): ("o", "C0"), ("Adam, coupled", 0.5): ("^", "C1"), ("AdamW", 0.0): ("s", "C2")}
-    for (method, share), (marker, colour) in looks.items():
-        part = table[(table["method"] == method) & (table["share"] == share)]
-        label = method + (", mean = deviation" if share else ", mean 0")
-        ax.errorbar(part["size"], part["measured"], whiskers(part), fmt=marker, ms=4, color=colour, label=label)
-        line = part["predicted"] if method != "AdamW" else 1 + 0 * part["predicted"]
-        ax.plot(part["size"], line, lw=0.8, color=colour)
-    ax.axvline(DECAY, color="k", lw=0.8, ls=":")
-    ax.set(xscale="log", yscale="log", xlabel="root mean square of the gradients", ylabel="shrinkage / (a l |x|)")
-    ax.legend(frameon=False)
+    table = table.assign(method=table["method"] + table["share"].map({0.0: ", $m = 0$", 0.5: ", $m = \\sigma$"}))
+    looks = {"Adam, coupled, $m = 0$": "C0o", "Adam, coupled, $m = \\sigma$": "C1^", "AdamW, $m = 0$": "C2s"}
+    figure, (ax,) = canvas(caption, 1, height=3.6)
+    draw(ax, Panel(table, "size", "root mean square of the gradients", "shrinkage / $(a l |x|)$"), looks)
+    ax.axvline(DECAY, color="0.35", lw=1, ls=":", label="$l x = 0.001$")
+    legend_below(figure)
     return {"shrinkage": figure}
 
 

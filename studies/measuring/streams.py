@@ -1,15 +1,19 @@
-"""Gradients that are shown one after the other, for the studies of Shampoo and AdaGrad."""
+"""Gradients that are shown one after the other, whatever a solver does with them."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
 
 import torch
+from ratewitness.solvers.solver import Solver, run
 from torch import Tensor
 
 
 class Stream:
     """An oracle whose t-th query answers with slope(t, x), and remembers it."""
+
+    calls = component_gradients = values = 0  # nothing is counted
 
     def __init__(self, slope):
         self.slope, self.seen = slope, []
@@ -17,6 +21,11 @@ class Stream:
     def grad(self, x: Tensor) -> Tensor:
         self.seen.append(self.slope(len(self.seen), x))
         return self.seen[-1]
+
+
+def visited(solver: Solver, slope: Callable, x0: Tensor, at: Sequence[int]) -> Tensor:
+    """The iterates of these increasing numbers (len(at), *shape), where the t-th query is answered with slope(t, x)."""
+    return run(solver, Stream(slope), x0, max(at), lambda x: x, at).values
 
 
 def normal(generator: torch.Generator, *shape: int) -> Tensor:
