@@ -41,10 +41,10 @@ SYMBOLIC = (theory.closed_form, theory.weights, theory.nonstationary, theory.onl
 SYMBOLIC += (theory.variance, theory.step_is_biased)
 KINGMA = "S24; Kingma and Ba (2015)"
 LOOKS = {
-    r"$m$ corrected, $\beta_1 = 0.9$": "C0o",
-    r"$m$ uncorrected": "C0o open",
-    r"$v$ corrected, $\beta_2 = 0.999$": "C1s",
-    r"$v$ uncorrected": "C1s open",
+    "$m$, corrected": "C0o",
+    "$m$, uncorrected": "C0o open",
+    "$v$, corrected": "C1s",
+    "$v$, uncorrected": "C1s open",
     **{law: f"C{2 + j}{marker}" for j, (law, marker) in enumerate(zip(CHANGING, "^vD", strict=True))},
 }
 
@@ -125,21 +125,25 @@ def nonstationary(budget: Budget, sign: float = 1.0) -> Verdict:
 
 def figures(verdicts: dict[str, Verdict]) -> dict[str, Figure]:
     caption = (
-        "Left: Adam's averages of gradients $1 + z$ over what they estimate, with the bias correction and without; theory: "
-        "1 and $1 - \\beta^k$. Right: $E \\hat v_k$ for $\\beta_2 = 0.999$ and gradients whose second moment changes; theory: "
-        "$E g_k^2 + \\zeta_k/(1 - \\beta_2^k)$. Means over replicates with 99 % intervals."
+        "Left: Adam's averages of gradients $1 + z$, $\\beta_1 = 0.9$ and $\\beta_2 = 0.999$, over what they estimate "
+        "(markers set apart); theory: 1 with the bias correction, and $1 - \\beta^k$ without. Right: $E \\hat v_k$ for gradients whose "
+        "second moment changes; theory: $E g_k^2 + \\zeta_k/(1 - \\beta_2^k)$. Means over replicates with 99 % intervals."
     )
-    figure, (left, right) = canvas(caption, 2, height=3.2)
+    figure, (left, right) = canvas(caption, 2, height=3.4)
     table = verdicts["unbiased_from_the_first_step"].table
     curves = dict(zip((("m", True), ("m", False), ("v", True), ("v", False)), LOOKS, strict=False))
-    named = [curves[key] for key in zip(table["average"], table["corrected"], strict=True)]
-    draw(
-        left, Panel(table.assign(method=named), "k", "gradients $k$", "average / expectation", title="equal moments"), LOOKS
-    )
+    table = table.assign(method=[curves[key] for key in zip(table["average"], table["corrected"], strict=True)])
+    equal = Panel(table, "k", "gradients $k$", "average / expectation", title="equal moments", apart=1.05)
     table = verdicts["nonstationary"].table.query("beta2 == 0.999")
-    draw(right, Panel(table, "k", "gradients $k$", "second moment", by="law", title="changing moments"), LOOKS)
-    for _, part in table.groupby("law", sort=False):
-        right.plot(part["k"], part["E g^2"], lw=0.9, ls="--", color="0.3", label="$E g_k^2$")
+    changed = Panel(table, "k", "gradients $k$", "second moment", by="law", title="changing moments", theory=False)
+    draw(left, equal, LOOKS)
+    draw(right, changed, LOOKS)
+    every = np.arange(1, RECORDS[-1] + 1)
+    for law, moment in CHANGING.items():
+        second = [moment(k) for k in every]
+        bias = [theory.zeta(0.999, second[:k]) / (1 - 0.999**k) for k in every]
+        right.plot(every, np.add(second, bias), lw=1, color=LOOKS[law][:2])
+        right.plot(every, second, lw=0.9, ls="--", color="0.3", label="$E g_k^2$")
     legend_below(figure)
     return {"moments": figure}
 

@@ -75,7 +75,8 @@ def both_sides(budget: Budget) -> pd.DataFrame:
         if critical(beta1, C, n)[0]
     ]
     rounds = budget.pick(10_000, 160_000)
-    return pd.concat([ends(tuple(around), rounds, bias).assign(bias_correction=bias) for bias in (True, False)])
+    parts = [ends(tuple(around), rounds, bias).assign(bias_correction=bias) for bias in (True, False)]
+    return pd.concat(parts, ignore_index=True)
 
 
 @claim("exact", SOURCE)

@@ -104,7 +104,7 @@ def figures(verdicts: dict[str, Verdict]) -> dict[str, Figure]:
         "Where noisy Adam with $l = 1$ and AdamW with $w = 1/2$ settle on $(c/2)(x - 1)^2$, against $c$: averages of the "
         "iterates with 99 % intervals. Theory: $c/(c + l)$, and the minimizer with the penalty scaled by $\\sqrt{E g^2}$."
     )
-    looks, options = {"Adam with l2": "C0o", "AdamW": "C1s"}, {"ylim": (0, 1.05)}
+    looks, options = {"Adam with l2": "C0o", "AdamW": "C1s"}, {"ylim": (-0.03, 1.05)}
     table = verdicts["with_noise"].table
     panel = Panel(table, "scale", "scale $c$ of the coordinate", "$x$, without decay 1", log="x", options=options)
     return {"minimizers": panels(caption, looks, [panel], height=3.2)}

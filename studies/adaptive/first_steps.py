@@ -124,7 +124,7 @@ def figures(verdicts: dict[str, Verdict]) -> dict[str, Figure]:
     table = verdicts["lengths_are_exact"].table
     lengths = table[table["k"].isin({1, 2, 3, 5, 8, 13, 20, 35, 60, 100, 180, 300})]
     left = Panel(lengths, "k", "step $k$", "length / $a$")
-    right = Panel(table[table["k"] % 10 == 0], "k", "steps $k$", "$x_k$", y="x", theory=False, log="")
+    right = Panel(table[(table["k"] % 5 == 0) & (table["k"] <= 200)], "k", "steps $k$", "$x_k$", y="x", theory=False, log="")
     return {"lengths": panels(caption, LOOKS, [left, right], height=3.0)}
 
 
