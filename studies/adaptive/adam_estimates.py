@@ -1,11 +1,8 @@
 r"""What Adam's averages estimate, read off from its steps, for gradients of several laws.
 
 Reading steps shows what a step really uses: with a step size and an epsilon of 1e9 Adam's step is mhat, with a step size of
-1 and epsilon 0 it is mhat/sqrt(vhat). Expectations are means over replicates, in 20 groups of them.
-
-Gradients of mean 1 and equal second moments: `normal` 1 + z with z standard normal; `skewed` 2.5 with probability 1/3 and
-else 0.25; `correlated` 1 + z_k with z_k = 0.9 z_{k-1} + noise, stationary; `constant` 1 + z, one for all k. Changing second
-moments, mean 0: `growing` 1 + k/10, `falling` 0.93^k, `jumping` from 1 to 100 after 20 gradients.
+1 and epsilon 0 it is mhat/sqrt(vhat). Expectations are means over replicates, in 20 groups of them. The laws are
+those of `bias_correction`.
 """
 
 from __future__ import annotations

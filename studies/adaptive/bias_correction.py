@@ -125,8 +125,8 @@ def nonstationary(budget: Budget, sign: float = 1.0) -> Verdict:
 
 def figures(verdicts: dict[str, Verdict]) -> dict[str, Figure]:
     caption = (
-        "Left: Adam's averages of gradients $1 + z$, $\\beta_1 = 0.9$ and $\\beta_2 = 0.999$, over what they estimate "
-        "(markers set apart); theory: 1 with the bias correction, and $1 - \\beta^k$ without. Right: $E \\hat v_k$ for gradients whose "
+        "Left: Adam's averages of gradients $1 + z$, $\\beta_1 = 0.9$ and $\\beta_2 = 0.999$, over what they estimate (set "
+        "apart); theory: 1 with the bias correction, and $1 - \\beta^k$ without. Right: $E \\hat v_k$ for gradients whose "
         "second moment changes; theory: $E g_k^2 + \\zeta_k/(1 - \\beta_2^k)$. Means over replicates with 99 % intervals."
     )
     figure, (left, right) = canvas(caption, 2, height=3.4)
