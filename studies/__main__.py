@@ -13,6 +13,11 @@ def main(arguments: list[str] | None = None) -> None:
         from ratewitness.studies.running.commands import run_command
 
         status = run_command(sys.argv[1:] if arguments is None else arguments)
+    except ModuleNotFoundError as error:
+        if error.name not in ("typer", "pandas", "joblib", "rich", "filelock", "threadpoolctl", "jinja2"):
+            raise
+        print(f"error: the command line needs {error.name}: pip install 'ratewitness[studies]'", file=sys.stderr)
+        status = 2
     except KeyboardInterrupt:
         print(f"\n{GO_ON}", file=sys.stderr)
         status = 130

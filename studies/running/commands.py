@@ -147,8 +147,6 @@ def run_studies(
 
 def _import_what_runs() -> None:
     print("loading the numerical packages ...", file=sys.stderr, end="\r" if sys.stderr.isatty() else "\n", flush=True)
-    import pandas  # noqa: F401
-    import sympy  # noqa: F401
     import torch  # noqa: F401
 
 
