@@ -188,7 +188,7 @@ def test_a_killed_run_is_resumed(package):
     package.write(pause=60.0)
     process = begun(package, "made_up.first: supported", 2)
     os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
+    process.communicate()
     package.noted()
     package.write()
     package.run(jobs=2)

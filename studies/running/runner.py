@@ -116,12 +116,16 @@ def deaf_to_interrupts() -> Iterator[None]:
 
 
 def _shares(claims: Sequence[Claim], jobs: int, expected: Mapping[str, float]) -> list[list[Claim]]:
-    """The claims that one process takes at a time, longest first: those of a study, which share what they measure. One
-    process has all of them anyway, and where there are fewer studies than processes each claim is a share of its own."""
-    studies: dict[str, list[Claim]] = {}
+    """The claims that one process takes at a time, longest first: those of a study, and of studies that measure in common.
+    One process has all of them anyway, and where there are fewer such groups than processes each claim is a share."""
+    together: list[tuple[set, list[Claim]]] = []
     for claim in claims:
-        studies.setdefault(claim.module, []).append(claim)
-    shares = list(studies.values()) if 1 < jobs <= len(studies) else [[claim] for claim in claims]
+        shared = {claim.module, *sources.measurements(claim.module, claim.name)}
+        joined = [group for group in together if group[0] & shared]
+        together = [group for group in together if not group[0] & shared]
+        names = shared.union(*(group[0] for group in joined))
+        together.append((names, [c for group in joined for c in group[1]] + [claim]))
+    shares = [group for _, group in together] if 1 < jobs <= len(together) else [[claim] for claim in claims]
     return sorted(shares, key=lambda share: -sum(expected.get(claim.id, 0.0) for claim in share)) if jobs > 1 else shares
 
 

@@ -166,6 +166,18 @@ def measured(module: str, name: str) -> str:
 
 
 @cache
+def measurements(module: str, name: str) -> frozenset[Name]:
+    """The measurements that a claim can reach, which claims have in common: what stands under @measured."""
+    found = set()
+    for each in closure((module, name)):
+        for node in definitions(each[0])[0].get(each[1], ()):
+            made = (getattr(d, "func", d) for d in getattr(node, "decorator_list", []))
+            if any(getattr(decorator, "id", "") == "measured" for decorator in made):
+                found.add(each)
+    return frozenset(found)
+
+
+@cache
 def reads_data(module: str, name: str) -> bool:
     """Whether a claim can reach `budget.data`, a file of the user's own."""
     statements = (node for each in closure((module, name)) for node in definitions(each[0])[0].get(each[1], ()))
@@ -197,7 +209,7 @@ def stamp() -> tuple:
 
 
 def forget() -> None:
-    for remembered in (definitions, path, reached, closure, shape, measured, written, reads_data, all_files):
+    for remembered in (definitions, path, reached, closure, shape, measured, measurements, written, reads_data, all_files):
         remembered.cache_clear()
 
 
