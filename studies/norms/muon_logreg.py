@@ -129,7 +129,7 @@ def figures(verdicts: dict[str, Verdict]) -> dict[str, Figure]:
     tried = tried.assign(measured=tried["gap"], lr=tried["lr"] / tried["chosen"])
     drawn = {
         "steps": (few, "step", "minibatch step", "with its tuned step sizes. Geometric means over groups, 99 % intervals."),
-        "time": (few, "seconds", "seconds", "against the time of its steps on one core, without replicates."),
+        "time": (few, "seconds", "time (s)", "against the time of its steps on one core, without replicates."),
         "sensitivity": (tried, "lr", "step size / tuned step size", "after the last step, all steps tried in one group."),
     }
     made = {}

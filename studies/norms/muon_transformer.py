@@ -27,7 +27,7 @@ CIRCULATED, TORCH = (3e-4, 0.02), (1e-3, 1e-3)  # untuned steps: AdamW's, and Mu
 AGAIN = "contrast again"  # the stream of other starts and batches
 JORDAN = "Jordan et al. (2024), kellerjordan.github.io/posts/muon"
 DEFAULTS = "defaults of torch.optim.Muon and torch.optim.AdamW (2.13)"
-LOOKS = {"AdamW": "C0o-", "Muon": "C1s-"}
+LOOKS = {"Muon": "C0o-", "AdamW": "C1s-"}
 
 
 def within_the_grid(verdict: Verdict, budget: Budget) -> Verdict:
@@ -129,10 +129,10 @@ def untuned_steps_decide(budget: Budget) -> Verdict:
 def figures(verdicts: dict[str, Verdict]) -> dict[str, Figure]:
     table = verdicts["ends_lower"].table
     run, tried = table[(table["part"] == "run") & (table["at"] > 0)], table[table["part"] == "tuning"].drop(columns="low")
-    loss = "(nats a character)"
+    loss = "loss (nats a character)"
     shown = (
-        Panel(run, "at", "steps", f"validation loss {loss}", by="rule", log="", title="at the tuned step"),
-        Panel(tried, "at", "step size $a$", f"loss after tuning run {loss}", by="rule", log="x", title="tuning runs"),
+        Panel(run, "at", "steps", loss, by="rule", log="", title="at the tuned step"),
+        Panel(tried, "at", "step size $a$", loss, by="rule", log="x", title="after a tuning run"),
     )
     caption = (
         "A character transformer of 111104 weights on the King James Bible. First: validation loss along the run at the "
@@ -141,6 +141,7 @@ def figures(verdicts: dict[str, Verdict]) -> dict[str, Figure]:
     )
     figure = panels(caption, LOOKS, shown, legend="none")
     chosen = tried.loc[tried.groupby("rule")["measured"].idxmin()]
+    figure.axes[1].margins(y=0.1)
     figure.axes[1].plot(chosen["at"], chosen["measured"], "o", color="0.3", ms=11, mfc="none", label="chosen step")
     legend_below(figure)
     return {"muon": figure}

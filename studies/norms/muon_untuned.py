@@ -114,9 +114,10 @@ def figures(verdicts: dict[str, Verdict]) -> dict[str, Figure]:
     names = {key: f"{key[0]}, {steps[key]:.2g} ({key[1]})" for key in LOOKS}
     path = path.assign(by=[names[key] for key in zip(path["method"], path["choice"], strict=True)])
     gap, right = path[path["what"] == "gap"], path[(path["what"] == "accuracy") & (path["epoch"] > 0)]
+    ticks = {"xticks": range(0, EPOCHS + 1, 5)}
     shown = (  # at the start every margin is 0: there is no accuracy to speak of
-        Panel(gap, "epoch", "epoch", "$f(w) - f^*$", by="by", log="y", title="training loss gap"),
-        Panel(right, "epoch", "epoch", "training accuracy", by="by", log="", title="training accuracy"),
+        Panel(gap, "epoch", "epoch", "$f(w) - f^*$", by="by", log="y", title="training loss gap", options=ticks),
+        Panel(right, "epoch", "epoch", "training accuracy", by="by", log="", title="training accuracy", options=ticks),
     )
     caption = (
         "Binary logistic regression, Muon (on the weights reshaped 10 by 10) against AdamW, each with the step in "
@@ -124,7 +125,7 @@ def figures(verdicts: dict[str, Verdict]) -> dict[str, Figure]:
         "of the tuned steps the median is given."
     )
     epochs = panels(caption, {names[key]: look for key, look in LOOKS.items()}, shown)
-    one = Panel(tried[tried["group"] == 0], "lr", "step size", "$f(w) - f^*$ after 15 epochs")
+    one = Panel(tried[tried["group"] == 0], "lr", "step size", "$f(w) - f^*$", title="after 15 epochs")
     caption = "Training loss gap after 15 epochs against the step size, all steps tried on one draw of rows."
     sensitivity = panels(caption, {"Muon": "C0o-", "AdamW": "C1s-"}, [one], legend="none")
     for (name, lr), look in zip(IN_CIRCULATION.items(), (("C0", "--"), ("C1", ":")), strict=True):

@@ -114,15 +114,15 @@ def figures(verdicts: dict[str, Verdict]) -> dict[str, Figure]:
     table = verdicts["fewer_steps_as_stated"].table
     found, apart = table[table["problem"].isin(REGRESSION)], {name: 1.04 ** (k - 2.5) for k, name in enumerate(SOLVERS)}
     found = found.assign(c=found["problem"].map(REGRESSION) * found["method"].map(apart))
-    parts = [(f"to {target:g} of the gap", found[found["target"] == target]) for target in TARGETS]
-    shown = [Panel(part, "c", "condition number $c$ of $A$ and of $B$", "steps", title=title) for title, part in parts]
+    parts = {f"to $10^{{{np.log10(t):.0f}}}$ of the initial gap": found[found["target"] == t] for t in TARGETS}
+    shown = [Panel(part, "c", "condition number $c$ of $A$ and of $B$", "steps", title=text) for text, part in parts.items()]
     caption = (
-        "Steps to 1e-2 and 1e-4 of the initial gap on matrix regression against the condition number $c$ of both factors "
-        "($c^4$ of the problem), every method with its best step of one grid: geometric means over seeds with 99 % "
+        "Steps to $10^{-2}$ and $10^{-4}$ of the initial gap on matrix regression against the condition number $c$ of both "
+        "factors ($c^4$ of the problem), every method with its best step of one grid: geometric means over seeds with 99 % "
         "intervals. Left out: where a seed did not reach the target in 1000 (quick: 400) steps."
     )
     figure = panels(caption, LOOKS, shown, legend="none", height=3.0, shared="y")
-    for ax, (_, part) in zip(figure.axes, parts, strict=True):
+    for ax, part in zip(figure.axes, parts.values(), strict=True):
         for name, look in LOOKS.items():
             edge = part[(part["method"] == name) & (part["on the edge"] > 0)]
             ax.plot(edge["c"], edge["measured"], look[2], color=look[:2], ms=4, mfc="white", zorder=3)
