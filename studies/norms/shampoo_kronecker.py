@@ -15,34 +15,33 @@ from itertools import product
 import pandas as pd
 import torch
 from matplotlib.figure import Figure
-from ratewitness.studies.claims import Budget, Check, Verdict, claim, measured, planted
-from ratewitness.studies.judges import agrees, all_of, bound_holds, proved
+from ratewitness.studies.claims import Budget, Verdict, claim, measured, planted
+from ratewitness.studies.judges import agrees, all_of, bound_holds
 from ratewitness.studies.measuring.drawing import canvas, legend_below
+from ratewitness.studies.measuring.proofs import falsified, prove
 from ratewitness.studies.measuring.streams import normal, sequences
 from ratewitness.theory import kronecker
+from ratewitness.theory.identity import identities
 from torch import Tensor
 
-
-def falsified(*names: str) -> dict[str, Check]:
-    return {f"{name} falsified": lambda budget, n=name: proved(kronecker.FALSE_VARIANTS[n]) for name in names}
+SHAPES = ((4, 3), (2, 6), (5, 5), (1, 4))
+EPS = (1e-2, 1.0)
+EIGENVECTOR = "g = sigma sum_k u_k (x) v_k is an eigenvector of both sides, with eps + sum_s sigma_s^2"
+GUPTA = "S39; Gupta, Koren and Singer (2018), arXiv:1802.09568"
+STEPS = tuple(identities(kronecker).values())
 
 
 @claim(
-    kind="proof",
-    source="S39; Gupta, Koren and Singer (2018), arXiv:1802.09568; theory/kronecker.py says what is taken from elsewhere",
-    planted=falsified(*kronecker.PROOFS),
+    "proof",
+    f"{GUPTA}; theory/kronecker.py says what is taken from elsewhere",
+    planted=falsified(*STEPS, named="{name} falsified"),
 )
 def steps_of_the_proof(budget: Budget) -> Verdict:
     """S39: The identities on which the Loewner inequality and Shampoo's regret bound rest hold.
 
     Cauchy-Schwarz over the r singular pairs for any r, the Schur complement and the square root of noncommuting matrices,
     the geometric mean of L (x) I and I (x) R, one step of the online method, its potential and the best step."""
-    return all_of({name: proved(proof) for name, proof in kronecker.PROOFS.items()}).noting(identities=len(kronecker.PROOFS))
-
-
-SHAPES = ((4, 3), (2, 6), (5, 5), (1, 4))
-EPS = (1e-2, 1.0)
-EIGENVECTOR = "g = sigma sum_k u_k (x) v_k is an eigenvector of both sides, with eps + sum_s sigma_s^2"
+    return prove(*STEPS)
 
 
 def power_of(matrix: Tensor, exponent: float) -> Tensor:
@@ -100,7 +99,7 @@ def hard_sequences(budget: Budget) -> list[tuple[str, int, float, Tensor]]:
     return found
 
 
-@claim("upper bound", "S39; Gupta, Koren and Singer (2018), arXiv:1802.09568; proof in theory/kronecker.py")
+@claim("upper bound", f"{GUPTA}; proof in theory/kronecker.py")
 @planted("without the 1/r", share=1.0)
 @planted("exponents 1/4", power=0.25)
 @planted("vec by columns, factors not swapped", by_rows=False)
