@@ -49,13 +49,13 @@ def steps_in_any_norm(budget: Budget) -> Verdict:
     planted=falsified(*METHODS),
 )
 def methods_are_norms(budget: Budget) -> Verdict:
-    """S31: Adam without averages is sign descent, and exact Muon and Shampoo without accumulation step along the LMO of the
+    """S31: Adam without averages is sign descent; exact Muon and Shampoo without accumulation step along the LMO of the
     spectral norm.
 
-    S31, S38: Adam with beta1 = beta2 = eps = 0 is sign descent where g has no zero entry (so is its first step for all betas)
-    and steps along the LMO of l_inf, normalized GD of l_2, greedy coordinate descent of l_1, exact Muon and Shampoo without
-    accumulation, (G G^T)^{-1/4} G (G^T G)^{-1/4} = U V^T, of the spectral norm, for G of full rank and every size, roots
-    taken on the range (pseudo-inverse); vectors: n = 3."""
+    S31, S38: Adam with beta1 = beta2 = eps = 0 is sign descent where g has no zero entry (so is its first step for all
+    betas) and steps along the LMO of l_inf, normalized GD of l_2, greedy coordinate descent of l_1, exact Muon and Shampoo
+    without accumulation, (G G^T)^{-1/4} G (G^T G)^{-1/4} = U V^T, of the spectral norm, for G of full rank and every size,
+    roots taken on the range (pseudo-inverse); vectors: n = 3."""
     return prove(*METHODS)
 
 

@@ -65,7 +65,7 @@ def watched(budget: Budget) -> pd.DataFrame:
 
 
 def resolved(found: pd.DataFrame) -> pd.DataFrame:
-    """Without the rows where a decrease is smaller than the rounding of the gap and says nothing; nan stays, to be judged."""
+    """Without the rows where a decrease is below the rounding of the gap and says nothing; nan stays, to be judged."""
     return found[~(found["gap"] <= 1e-12 * found["Delta"])]
 
 
@@ -133,11 +133,10 @@ def bounds_hold(budget: Budget, factor: float = 1.0, swap: str = "", from_step: 
     strongly = ~(used["mu"] <= 0)
     convex = norm_descent.convex(L=used["L"], R=used["R"], N=used["k"])
     linear = norm_descent.strongly_convex(**used.loc[strongly, ["L", "mu", "Delta"]], N=used["k"][strongly])
-    verdict = all_of(
-        {"convex": bound_holds(found["gap"], factor * convex), "linear": bound_holds(found["gap"][strongly], factor * linear)}
-    )
-    later = (found["gap"] / convex)[found["k"] >= 10].max(skipna=False)
-    return verdict.noting(convex_power_from_step_10=float(later)).showing(steps_in_every_norm(budget))
+    gap = found["gap"]
+    verdicts = {"convex": bound_holds(gap, factor * convex), "linear": bound_holds(gap[strongly], factor * linear)}
+    later = (gap / convex)[found["k"] >= 10].max(skipna=False)
+    return all_of(verdicts).noting(convex_power_from_step_10=float(later)).showing(steps_in_every_norm(budget))
 
 
 PROOFS = norm_descent.decrease_of_a_step, norm_descent.convex_recursion, norm_descent.strongly_convex_minimum

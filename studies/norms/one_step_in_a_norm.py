@@ -72,10 +72,11 @@ def many_zeros(budget: Budget) -> pd.DataFrame:
 def density_decides_a_step(
     budget: Budget, by: str = "density", low: float = 1.0, high: float = 2.0, swapped: bool = False, points=single_steps
 ) -> Verdict:
-    """S31, refined: A step of sign descent lowers f more than one of gradient descent if ||g||_1^2/||g||_2^2 > 2 L_inf/L_2,
-    and less if it is < L_inf/L_2.
+    """S31, refined: On a diagonal quadratic a step of sign descent gains more than one of gradient descent if the density
+    exceeds 2 L_inf/L_2, and less if it is below L_inf/L_2.
 
-    S31: From the same point of a diagonal quadratic; less where no entry of g is zero. No exception among random spectra and
+    S31: From the same point the step lowers f more if ||g||_1^2/||g||_2^2 > 2 L_inf/L_2, and less if ||g||_1^2/||g||_2^2 <
+    L_inf/L_2 and no entry of g is zero. No exception among random spectra and
     points without zeros, d = 2, 8, 64 and nine kinds of 20000 points each (quick: 2000). Both limits are needed: between
     them either may gain more. In the table every 180th point (quick: every 18th)."""
     found = points(budget)
@@ -95,7 +96,7 @@ def density_decides_a_step(
 def figures(verdicts: dict[str, Verdict]) -> dict[str, Figure]:
     found = verdicts["density_decides_a_step"].table
     figure, (ax,) = canvas(
-        r"What one step of sign descent gains over one of gradient descent, from random points of random quadratics, against "
+        "What one step of sign descent gains over one of gradient descent, from random points of random quadratics, against "
         r"density, $\|g\|_1^2/\|g\|_2^2$, over $L_\infty/L_2$. Between the two limits either may gain more.",
         1, height=3.0,
     )  # fmt: skip
