@@ -7,20 +7,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 from ratewitness.studies.measuring.drawing import canvas, legend_below
-from ratewitness.studies.norms.balls import (
-    BALLS,
-    MATRICES,
-    PLANE,
-    SHOWN,
-    STEP,
-    Ball,
-    Points,
-    boundary,
-    direction,
-    net,
-    radius,
-    to_tensor,
-)
+from ratewitness.studies.norms import balls
+from ratewitness.studies.norms.balls import BALLS, MATRICES, PLANE, SHOWN, STEP, Ball, Points, boundary, net
 
 INK = "0.25"
 STEPS = (
@@ -31,7 +19,7 @@ STEPS = (
 
 def written(z: Points) -> str:
     """A point of the plane, or the matrix of the coordinates, as text."""
-    rows = np.atleast_2d(to_tensor(z).numpy())
+    rows = np.atleast_2d(balls.to_tensor(z).numpy())
     return "(" + "; ".join(", ".join(f"{x + 0.0:.3f}" for x in row) for row in rows) + ")"
 
 
@@ -107,8 +95,8 @@ def drawn_matrices() -> Figure:
 
 def _meridian(ax: plt.Axes, g: Points) -> None:
     """The plane of r and t: all balls, each with its level line, lmo(g) and steps."""
-    axes = np.array([[*g[:2] / radius(g), 0], [0, 0, 1]])
-    w = direction(net(2, 720)) @ axes
+    axes = np.array([[*g[:2] / balls.radius(g), 0], [0, 0, 1]])
+    w = balls.direction(net(2, 720)) @ axes
     for j, (name, ball) in enumerate(MATRICES.items()):
         x = ball.lmo(g)
         ax.plot(*_closed(w / ball.size(w)[:, None] @ axes.T).T, color=f"C{j}", lw=1.4, label=name)

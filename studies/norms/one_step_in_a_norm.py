@@ -55,12 +55,9 @@ def single_steps(budget: Budget) -> pd.DataFrame:
 def many_zeros(budget: Budget) -> pd.DataFrame:
     """One large eigenvalue, 10^4 tiny ones with small entries of g, and 125 large ones where g is zero: density 120 is below
     L_inf/L_2 = 126, and yet sign descent gains more."""
-    parts = ((1, 1.0, 1.0), (10_000, 1e-9, 1e-3), (125, 1.0, 0.0))  # count, eigenvalue, entry of g
-    lam, g = (
-        torch.cat([torch.full((part[0],), part[j], dtype=torch.float64, device=budget.device) for part in parts])
-        for j in (1, 2)
-    )
-    return both_steps(lam.unsqueeze(0), (g / lam).unsqueeze(0))
+    counts = torch.tensor([1, 10_000, 125])
+    lam, g = torch.tensor([[1.0, 1e-9, 1.0], [1.0, 1e-3, 0.0]], dtype=torch.float64).repeat_interleave(counts, 1)
+    return both_steps(lam.unsqueeze(0).to(budget.device), (g / lam).unsqueeze(0).to(budget.device))
 
 
 @claim("exact", "S31; Balles, Pedregosa and Le Roux (2020), arXiv:2002.08056; theory/norm_descent.py")
@@ -72,8 +69,8 @@ def many_zeros(budget: Budget) -> pd.DataFrame:
 def density_decides_a_step(
     budget: Budget, by: str = "density", low: float = 1.0, high: float = 2.0, swapped: bool = False, points=single_steps
 ) -> Verdict:
-    """S31, refined: On a diagonal quadratic a step of sign descent gains more than one of gradient descent if the density
-    exceeds 2 L_inf/L_2, and less if it is below L_inf/L_2.
+    """S31, refined: On diagonal quadratics a step of sign descent gains more than one of gradient descent where
+    ||g||_1^2/||g||_2^2 > 2 L_inf/L_2.
 
     S31: From the same point the step lowers f more if ||g||_1^2/||g||_2^2 > 2 L_inf/L_2, and less if ||g||_1^2/||g||_2^2 <
     L_inf/L_2 and no entry of g is zero. No exception among random spectra and
