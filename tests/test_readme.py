@@ -78,14 +78,15 @@ def test_the_lmo_example_passes_and_catches_the_slips_it_names():
 
 
 def test_the_study_example_is_a_claim():
-    from ratewitness.studies.claims import Budget, Verdict, claim
+    import numpy as np
+    from ratewitness.studies.claims import Budget, Verdict, claim, planted
     from ratewitness.studies.judges import bound_holds
 
-    names = {"claim": claim, "Budget": Budget, "Verdict": Verdict, "check": lambda b, f: bound_holds([0.9], [f])}
+    names = {"claim": claim, "planted": planted, "Budget": Budget, "Verdict": Verdict, "bound_holds": bound_holds, "np": np}
     exec(block("@claim("), names)
-    made = names["holds_on_huber"]
+    made = names["holds_on_the_parabola"]
     assert made.check(None).outcome == "supported"
-    assert made.planted["bound halved"](None).outcome == "refuted"
+    assert made.planted["a quarter of the bound"](None).outcome == "refuted"
 
 
 def test_readme_names_files_that_exist():

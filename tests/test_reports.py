@@ -8,13 +8,14 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from ratewitness.studies.__main__ import catalogue
+from ratewitness.studies.running import sources
+from ratewitness.studies.running.catalogue import renamed, studies
 from ratewitness.studies.running.report import COLUMNS, read_ledger
-from ratewitness.studies.running.sources import digest
 
 ROOT = Path(__file__).parent.parent
 FULL = ROOT / "reports/full"
-IDS = {claim.id for claims in catalogue().values() for claim in claims}
+IDS = {claim.id for study in studies().values() for claim in study.claims}
+LARGEST = 1_000_000  # bytes of a committed file
 AFFIRMED = {"proved", "supported"}
 
 
@@ -75,23 +76,52 @@ def test_the_same_seed_gives_the_same_ledger_for_any_number_of_jobs(quick, tmp_p
     assert without_seconds[0] == [line for line in without_seconds[1] if line.startswith(("claim,", "noise_floor."))]
 
 
-def test_the_full_report_is_not_older_than_its_sources():
-    recorded = json.loads((FULL / "provenance.json").read_text())["studies"]
-    stale = [m for m in catalogue() if recorded.get(m.rpartition(".")[2], {}).get("sources_sha256") != digest(m)]
-    assert stale == [], "run `make reports BUDGET=full`: these studies changed since reports/full was made"
+@pytest.fixture(scope="module")
+def provenance() -> dict:
+    return json.loads((FULL / "provenance.json").read_text())
 
 
-def test_the_full_report_was_made_from_committed_sources():
-    recorded = json.loads((FULL / "provenance.json").read_text())["studies"]
-    assert [name for name, study in recorded.items() if study["dirty"]] == []
+def test_the_full_report_was_measured_with_these_definitions(provenance):
+    recorded = {id_: entry["measured"] for study in provenance["studies"].values() for id_, entry in study["claims"].items()}
+    today = {
+        claim.id: sources.measured(study.module, claim.id.partition(".")[2])
+        for study in studies().values()
+        for claim in study.claims
+    }
+    stale = sorted(id_ for id_ in today if recorded.get(id_) != today[id_])
+    assert stale == [], "run `make reports BUDGET=full`, which measures these claims and no others"
 
 
-@pytest.mark.parametrize("module", catalogue())
-def test_every_page_shows_the_files_it_names(module):
-    page = FULL / f"{module.rpartition('.')[2]}.md"
-    named = re.findall(r"\]\(([^)]+\.svg)\)", page.read_text())
-    assert all((FULL / name).exists() for name in named)
-    assert all((FULL / name.replace(".svg", ".pdf")).exists() for name in named)
+def test_the_full_report_was_written_with_these_words_and_figures(provenance):
+    recorded = {name: entry["written"] for name, entry in provenance["studies"].items()}
+    stale = [name for name, study in studies().items() if recorded.get(name) != sources.written(study.module)]
+    assert stale == [], "run `.venv/bin/ratewitness render`, which measures nothing"
+
+
+def test_the_full_report_was_made_from_committed_sources(provenance):
+    assert [run["commit"] for run in provenance["runs"] if run["dirty"]] == []
+    assert all(run["commit"] and run["version"] for run in provenance["runs"])
+
+
+@pytest.mark.parametrize("name", studies())
+def test_every_page_shows_the_files_it_names(name):
+    named = re.findall(r"\]\(([^)#:]+)\)", (FULL / f"{name}.md").read_text())
+    assert [target for target in named if not (FULL / target).exists()] == []
+    figures = [target for target in named if target.startswith("figures/")]
+    assert all((FULL / target.replace(".svg", ".pdf")).exists() for target in figures)
+
+
+def test_no_committed_file_is_large():
+    tracked = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True)
+    if tracked.returncode:
+        pytest.skip("not a git checkout")
+    files = [ROOT / name for name in tracked.stdout.split("\0") if name]
+    assert [str(path) for path in files if path.exists() and path.stat().st_size > LARGEST] == []
+
+
+def test_ids_that_are_no_more_point_to_ids_of_today():
+    assert {*renamed()} & IDS == set()
+    assert {new for names in renamed().values() for new in names} <= IDS
 
 
 @pytest.mark.parametrize("path", sorted(FULL.glob("*.md")), ids=lambda path: path.stem)
@@ -101,15 +131,15 @@ def test_tables_are_intact(path):
     for line in path.read_text().splitlines():
         count = len(re.findall(r"(?<!\\)\|", line)) if line.startswith("|") else None
         assert None in (cells, count) or count == cells, line
-        if path.stem != "ledger":  # whose cells hold no mathematics between dollar signs
+        if path.stem not in ("ledger", "planted"):  # whose cells hold no mathematics between dollar signs
             assert count is None or not re.search(r"\$[^$]*\|[^$|]*\$", line.replace(" | ", " ")), line
         cells = count
 
 
-def test_nothing_in_the_full_report_is_left_over():
+def test_nothing_in_the_full_report_is_left_over(provenance):
     """Every file belongs to a study of today."""
-    names = [m.rpartition(".")[2] for m in catalogue()]
-    allowed = {"ledger.csv", "ledger.md", "provenance.json"}
-    files = [p for p in FULL.rglob("*") if p.is_file() and ".finished" not in p.parts]
-    odd = [p.name for p in files if p.name not in allowed and not any(p.name.startswith((f"{n}.", f"{n}-")) for n in names)]
-    assert odd == []
+    allowed = {"ledger.csv", "ledger.md", "planted.md", "provenance.json"}
+    allowed |= {file for study in provenance["studies"].values() for file in study["files"]}
+    allowed |= {f"records/{id_}.json" for id_ in IDS} | {f"tables/{id_.replace('.', '-')}.csv" for id_ in IDS}
+    files = {p.relative_to(FULL).as_posix() for p in FULL.rglob("*") if p.is_file()} - {".lock", ".events"}
+    assert files - allowed == set()

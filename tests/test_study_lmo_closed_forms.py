@@ -6,7 +6,8 @@ import pytest
 import torch
 from ratewitness.solvers.norms.lmo import NORMS
 from ratewitness.studies.claims import QUICK
-from ratewitness.studies.norms import lmo_closed_forms as study
+from ratewitness.studies.norms import hard_matrices, lmo_closed_forms, lmo_value_by_value
+from ratewitness.studies.norms.norm_forms import ARGMAX, DTYPES, FORMS
 from ratewitness.theory import norms
 
 G = np.random.default_rng(0).standard_normal((3, 4))
@@ -32,19 +33,20 @@ CVX = {
 
 
 def test_every_norm_of_the_solvers_is_in_the_table():
-    assert set(study.FORMS) == set(NORMS) == set(VALUES)
-    assert set(study.VECTORS | study.SPECTRA | study.BLOCKS) == set(study.FORMS) == set(NORMS)
+    assert set(FORMS) == set(NORMS) == set(VALUES)
+    theory = lmo_value_by_value.VECTORS | lmo_value_by_value.SPECTRA | lmo_value_by_value.BLOCKS
+    assert set(theory) == set(FORMS) == set(NORMS)
 
 
 @pytest.mark.parametrize("name", VALUES)
 def test_values_are_those_of_numpy(name):
-    form = study.FORMS[name]
+    form = FORMS[name]
     assert float(form.value(form.parts(G), 3, 4)) == pytest.approx(VALUES[name](G), rel=1e-13)
 
 
 @pytest.mark.parametrize("name", CVX)
 def test_cvxpy_finds_the_same_dual_norms(name):
-    x, form = cp.Variable((3, 4)), study.FORMS[name]
+    x, form = cp.Variable((3, 4)), FORMS[name]
     problem = cp.Problem(cp.Maximize(cp.sum(cp.multiply(G, x))), [CVX[name](x) <= 1])
     problem.solve(solver="CLARABEL" if name not in {"spectral", "nuclear", "rms_to_rms"} else "SCS", **tight(name))
     assert float(form.dual(form.parts(G), 3, 4)) == pytest.approx(problem.value, rel=1e-5)
@@ -57,39 +59,39 @@ def tight(name):
 def test_scaling_is_exact_and_reaches_one():
     for factor in (1e300, 1.0, 1e-300, 5e-324 * 3):
         g = torch.tensor([[1.0, -0.5]], dtype=torch.float64) * factor
-        A, exponent = study.scaled(g)
+        A, exponent = hard_matrices.scaled(g)
         assert 0.5 <= np.abs(A).max() < 1
         assert np.ldexp(A, exponent).astype(float).tolist() == g.tolist()
 
 
 def test_no_input_is_zero_or_infinite():
-    for dtype in study.DTYPES:
-        for kind, batch in study.inputs(dtype, 5, 5, QUICK).items():
+    for dtype in DTYPES:
+        for kind, batch in hard_matrices.inputs(QUICK, dtype, 5, 5).items():
             assert batch.isfinite().all(), kind
             assert (batch != 0).flatten(1).any(1).all(), kind
-    assert 0 < study.inputs("float64", 5, 5, QUICK)["denormal"].abs().max() < torch.finfo(torch.float64).tiny
+    assert 0 < hard_matrices.inputs(QUICK, "float64", 5, 5)["denormal"].abs().max() < torch.finfo(torch.float64).tiny
 
 
 def test_theory_at_a_diagonal_matrix_is_plain():
     A = np.array([[0.0, -2.0], [1.0, 0.0]])
-    polar, condition = study.in_theory("spectral", A, "")
+    polar, condition = lmo_value_by_value.in_theory("spectral", A)
     assert polar == pytest.approx(np.array([[0.0, 1.0], [-1.0, 0.0]]))
     assert condition == pytest.approx(2)
-    assert study.in_theory("nuclear", A, "")[0] == pytest.approx(np.array([[0.0, 1.0], [0.0, 0.0]]))
-    assert study.in_theory("column", A, "")[0] == pytest.approx(np.array([[0.0, 1.0], [-1.0, 0.0]]))
+    assert lmo_value_by_value.in_theory("nuclear", A)[0] == pytest.approx(np.array([[0.0, 1.0], [0.0, 0.0]]))
+    assert lmo_value_by_value.in_theory("column", A)[0] == pytest.approx(np.array([[0.0, 1.0], [-1.0, 0.0]]))
     roots = -np.sign(A) * np.sqrt(np.abs(A)) / np.linalg.norm(A.ravel(), 1.5) ** 0.5
-    assert study.in_theory("l3", A, "")[0] == pytest.approx(roots)
+    assert lmo_value_by_value.in_theory("l3", A)[0] == pytest.approx(roots)
 
 
 def test_zeros_stay_zero_in_fifty_digits():
-    assert study.of_moduli(norms.LINF, [0, 2, 1e-300]) == [0, -1, 0]
+    assert lmo_value_by_value.of_moduli(norms.LINF, [0, 2, 1e-300]) == [0, -1, 0]
 
 
 def test_a_verdict_needs_every_answer(monkeypatch):
     """One NaN among the answers is not outvoted by the others."""
-    table = study.measured("float64", QUICK, "argmax").copy()
-    table[study.MEASURES] = 0.0
-    monkeypatch.setattr(study, "measured", lambda *_: table)
-    assert study.attained("float64", QUICK).outcome == "supported"
+    table = lmo_closed_forms.errors(QUICK, "float64", ARGMAX).copy()
+    table[lmo_closed_forms.MEASURES] = 0.0
+    monkeypatch.setattr(lmo_closed_forms, "errors", lambda *_: table)
+    assert lmo_closed_forms.attained_in_float64.check(QUICK).outcome == "supported"
     table.loc[3, "length"] = np.nan
-    assert study.attained("float64", QUICK).outcome == "inconclusive"
+    assert lmo_closed_forms.attained_in_float64.check(QUICK).outcome == "inconclusive"

@@ -10,9 +10,11 @@ from ratewitness.problems.oracle import Oracle
 from ratewitness.solvers.solver import CENSORED, hitting_times
 from ratewitness.studies.measuring.streams import sequences
 from ratewitness.studies.norms.inverse_roots import exact_root
-from ratewitness.studies.norms.shampoo_against_adam import GRID, SOLVERS, TARGETS, Flops, steps_to_targets
+from ratewitness.studies.norms.shampoo_cost import Flops
 from ratewitness.studies.norms.shampoo_kronecker import compared
+from ratewitness.studies.norms.shampoo_methods import SOLVERS
 from ratewitness.studies.norms.shampoo_regret import worst_regret
+from ratewitness.studies.norms.shampoo_runs import GRID, TARGETS, steps_to_targets
 
 
 def seeded(seed=0):

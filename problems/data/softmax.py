@@ -33,7 +33,6 @@ import math
 import torch
 from ratewitness.problems.data.tables import design
 from ratewitness.problems.problem import Constants, FiniteSum
-from sklearn.datasets import load_digits
 from torch import Generator, Tensor
 from torch.nn.functional import one_hot, softplus
 
@@ -203,6 +202,8 @@ def _certified(A: Tensor, Y: Tensor, l2: float, x: Tensor, g: Tensor) -> tuple[f
 
 def digits_rows() -> tuple[Tensor, Tensor]:
     """The rows (1797, 62) and labels (1797,) of the digits: standardized, with intercept, as in `tables`."""
+    from sklearn.datasets import load_digits
+
     A, y = load_digits(return_X_y=True)
     return design(A), torch.as_tensor(y)
 

@@ -21,7 +21,6 @@ import torch
 from ratewitness.problems.data.least_squares import least_squares
 from ratewitness.problems.data.logistic import logistic
 from ratewitness.problems.problem import FiniteSum
-from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits
 from torch import Tensor
 
 DIGITS = 18  # of an index in a LIBSVM file; int() refuses thousands
@@ -38,6 +37,8 @@ class DataError(ValueError):
 
 def digits(l2: float = 0.0, classes: tuple[int, int] | None = (3, 8)) -> FiniteSum:
     """Logistic regression on two classes of the digits; None tells odd from even on all 1797 images (l2 > 0 only)."""
+    from sklearn.datasets import load_digits  # not every use of the package needs it
+
     A, y = load_digits(return_X_y=True)
     kept = slice(None) if classes is None else np.isin(y, classes)
     labels = y % 2 if classes is None else y == classes[1]
@@ -47,12 +48,16 @@ def digits(l2: float = 0.0, classes: tuple[int, int] | None = (3, 8)) -> FiniteS
 
 def breast_cancer(l2: float = 0.0) -> FiniteSum:
     """Logistic regression on the breast cancer data, n = 569, d = 31."""
+    from sklearn.datasets import load_breast_cancer  # not every use of the package needs it
+
     A, y = load_breast_cancer(return_X_y=True)
     return logistic(design(A), torch.as_tensor(2.0 * y - 1), l2, name="breast cancer")
 
 
 def diabetes() -> FiniteSum:
     """Least squares on the diabetes data, n = 442, d = 11."""
+    from sklearn.datasets import load_diabetes  # not every use of the package needs it
+
     A, y = load_diabetes(return_X_y=True)
     return least_squares(design(A), torch.as_tensor(y / np.sqrt(np.mean(y**2))), name="diabetes")
 

@@ -23,7 +23,6 @@ from ratewitness.problems.data.logistic import logistic
 from ratewitness.problems.data.tables import DataError
 from ratewitness.problems.data.text import king_james
 from ratewitness.problems.problem import FiniteSum
-from sklearn.feature_extraction.text import TfidfVectorizer
 from torch import Tensor
 
 SECOND_PART = "The book of the generation of Jesus Christ"  # the first words of the New Testament, Matthew 1:1
@@ -62,6 +61,8 @@ def which_testament(words: int = 1000, l2: float = 1e-4) -> Words:
     if not l2 > 0:
         raise ValueError(f"l2 is {l2}; accepted are numbers > 0")
     lines, y = paragraphs()
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
     vectorizer = TfidfVectorizer(max_features=words)
     A = torch.as_tensor(vectorizer.fit_transform(lines).toarray(), device=y.device)
     problem = logistic(A, y, l2, name=f"which testament, {A.shape[1]} words")

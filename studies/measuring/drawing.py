@@ -32,13 +32,18 @@ def printed_at(width: str):
         WIDTH.reset(token)
 
 
-def canvas(caption: str, *rows: int, height: float = 2.6, shared: str = "") -> tuple[Figure, list[plt.Axes]]:
+def canvas(
+    caption: str, *rows: int, height: float = 2.6, shared: str = "", narrow: Sequence[int] = ()
+) -> tuple[Figure, list[plt.Axes]]:  # fmt: skip
     """A figure with rows of so many axes, and the axes in reading order; in a column, one below the other.
 
-    height: of a row, in inches. shared: "x", "y" or "xy", the scales that all axes have in common.
+    height: of a row, in inches. shared: "x", "y" or "xy", the scales that all axes have in common. narrow: the rows in a
+    column instead, for pictures so small that some stand beside one another; they are as much lower as they are narrower.
     """
     if WIDTH.get() == "column":
-        rows = (1,) * sum(rows)
+        if narrow:
+            height *= INCHES["column"] / max(narrow) / (INCHES["page"] / max(rows))
+        rows = tuple(narrow) or (1,) * sum(rows)
     share = 0.62 if max(rows) == 1 and WIDTH.get() == "page" else 1.0  # one panel alone would be too wide on a page
     figure = plt.figure(figsize=(share * INCHES[WIDTH.get()], height * len(rows)), layout="constrained", label=caption)
     grid = figure.add_gridspec(len(rows), int(np.lcm.reduce(rows)))

@@ -10,23 +10,25 @@ half of the exponent. Where the covariance is no Kronecker product neither has i
 from __future__ import annotations
 
 import math
-from functools import cache
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import torch
+from matplotlib.figure import Figure
 from ratewitness.problems.quadratics import random_rotation
 from ratewitness.solvers.adagrad import AdaGrad, FullAdaGrad, Sums
 from ratewitness.solvers.norms.shampoo import Shampoo, Statistics
-from ratewitness.studies.claims import Budget, Verdict, claim
-from ratewitness.studies.judges import all_of, exceeds, interval
-from ratewitness.studies.measuring.drawing import whiskers
+from ratewitness.studies.claims import Budget, Verdict, claim, measured, planted
+from ratewitness.studies.judges import all_of, exceeds
+from ratewitness.studies.measuring.drawing import Panel, panels
+from ratewitness.studies.measuring.groups import rows
 from ratewitness.studies.measuring.streams import Stream, normal
 from torch import Tensor
 
 SIDE, CONDITION = 8, 1e4  # matrices 8 x 8, condition number of the covariance of their 64 entries
 LAWS = ("Kronecker", "diagonal", "unstructured")
+CLOSE, CLOSER, DIAGONAL = 0.95, 0.1, "diagonal AdaGrad"
+LOOKS = {"Shampoo": "C0o", "powers -1/2": "C1s", DIAGONAL: "C2v", "gradient": "C3^"}
 
 
 def drawn(law: str, generator: torch.Generator, count: int, T: int) -> Tensor:
@@ -48,8 +50,8 @@ def _rotations(generator: torch.Generator, count: int, d: int) -> Tensor:
     return torch.stack([random_rotation(d, generator) for _ in range(count)])
 
 
-@cache
-def all_cosines(budget: Budget) -> dict[tuple[str, str], np.ndarray]:
+@measured
+def cosines(budget: Budget) -> dict[tuple[str, str], np.ndarray]:
     """Cosine of others' directions to full-matrix AdaGrad's on a fresh gradient: (law, method) -> (replicates,)."""
     count, T, found, eps = budget.pick(10, 40), budget.pick(1000, 4000), {}, 1e-8
     for law in LAWS:
@@ -68,102 +70,73 @@ def all_cosines(budget: Budget) -> dict[tuple[str, str], np.ndarray]:
         for method, step in {
             "Shampoo": direction(Shampoo(1.0, eps), history),
             "powers -1/2": direction(Shampoo(1.0, eps, power=2), history),
-            "diagonal AdaGrad": direction(AdaGrad(1.0, eps), Sums(past.square().sum(1), T)),
+            DIAGONAL: direction(AdaGrad(1.0, eps), Sums(past.square().sum(1), T)),
             "gradient": -fresh.flatten(-2),
         }.items():
             found[law, method] = torch.cosine_similarity(step, full, dim=-1).cpu().numpy()
     return found
 
 
-def cosines(budget: Budget) -> dict[tuple[str, str], np.ndarray]:
-    return all_cosines(budget.shared("shampoo_direction"))
+def close(budget: Budget, method: str, laws: tuple[str, ...]) -> Verdict:
+    found = cosines(budget)
+    table = pd.concat([rows(c, covariance=law, direction=each) for (law, each), c in found.items()], ignore_index=True)
+    return all_of({law: exceeds(found[law, method], CLOSE) for law in laws}).showing(table)
 
 
-def table_of_cosines(budget: Budget) -> pd.DataFrame:
-    rows = []
-    for (law, method), values in cosines(budget).items():
-        mean, low, high = interval(values)
-        rows.append({"covariance": law, "direction": method, "measured": mean, "low": low, "high": high})
-    return pd.DataFrame(rows)
+@claim("phenomenon", "S39; Gupta, Koren and Singer (2018), arXiv:1802.09568")
+@planted("diagonal AdaGrad does", method=DIAGONAL)
+def same_direction_as_stated(budget: Budget, method: str = "Shampoo") -> Verdict:
+    """S39, read as: After many gradients Shampoo sends a fresh one to nearly the direction of full-matrix AdaGrad.
+
+    That Shampoo approximates full-matrix AdaGrad by a Kronecker product, read as a statement on directions: after 4000
+    (quick: 1000) Gaussian gradients of size 8 x 8 whose covariance has condition 1e4, mean cosine above 0.95, whether the
+    covariance is a Kronecker product, diagonal or neither."""
+    return close(budget, method, LAWS)
 
 
-def close(budget: Budget, method: str, laws: tuple[str, ...], threshold: float = 0.95) -> Verdict:
-    verdict = all_of({law: exceeds(cosines(budget)[law, method], threshold) for law in laws})
-    return verdict.showing(table_of_cosines(budget))
+@claim("phenomenon", "S39; Morwani et al. (2024), arXiv:2406.17748, for the square")
+@planted("the powers -1/4 do", method="Shampoo")
+@planted("without the Kronecker product", laws=LAWS[1:])
+def powers_of_a_half_have_the_direction(budget: Budget, method: str = "powers -1/2", laws=LAWS[:1]) -> Verdict:
+    """S39, refined: Powers -1/2 in place of -1/4 give Shampoo full-matrix AdaGrad's direction where the covariance is a
+    Kronecker product.
+
+    For a covariance C_L (x) C_R the statistics are L ~ C_L and R ~ C_R up to factors, so that Shampoo divides by the
+    *fourth* root of the covariance and full-matrix AdaGrad by its square root; mean cosine above 0.95 in the settings of the
+    claim as stated."""
+    return close(budget, method, laws)
 
 
 def closer(budget: Budget, law: str, method: str, other: str) -> Verdict:
     """How much larger the cosine of one method is, replicate by replicate, against 0.1."""
-    return exceeds(cosines(budget)[law, method] - cosines(budget)[law, other], 0.1)
+    return exceeds(cosines(budget)[law, method] - cosines(budget)[law, other], CLOSER)
 
 
-@claim(
-    kind="phenomenon",
-    source="S39; Gupta, Koren and Singer (2018), arXiv:1802.09568",
-    planted={"diagonal AdaGrad does": lambda budget: close(budget, "diagonal AdaGrad", LAWS)},
-)
-def same_direction_as_stated(budget: Budget) -> Verdict:
-    """S39, as stated (Shampoo approximates full-matrix AdaGrad by a Kronecker product), read as a statement on directions:
-    after 4000 (quick: 1000) Gaussian gradients of size 8 x 8 whose covariance has condition 1e4, a fresh one is sent to
-    nearly the same direction, mean cosine above 0.95, whether the covariance is a Kronecker product, diagonal or neither."""
-    return close(budget, "Shampoo", LAWS)
+@claim("phenomenon", "S39; the settings of the statement as stated")
+@planted("the other way round", on_kronecker=DIAGONAL, on_diagonal="Shampoo")
+@planted("closer on a diagonal covariance, too", lambda budget: closer(budget, "diagonal", "Shampoo", DIAGONAL))
+def closer_than_the_diagonal(budget: Budget, on_kronecker: str = "Shampoo", on_diagonal: str = DIAGONAL) -> Verdict:
+    """S39, refined: Shampoo is closer to full-matrix AdaGrad's direction than diagonal AdaGrad on a Kronecker covariance,
+    and diagonal AdaGrad on a diagonal one.
+
+    Where the covariance is a Kronecker product in rotated axes, by at least 0.1 in the mean cosine; where it is diagonal
+    without such structure, diagonal AdaGrad is closer by at least 0.1."""
+    other = {"Shampoo": DIAGONAL, DIAGONAL: "Shampoo"}
+    best = {"Kronecker": on_kronecker, "diagonal": on_diagonal}
+    return all_of({law: closer(budget, law, method, other[method]) for law, method in best.items()})
 
 
-@claim(
-    kind="phenomenon",
-    source="S39; Morwani et al. (2024), arXiv:2406.17748, for the square",
-    planted={
-        "the powers -1/4 do": lambda budget: close(budget, "Shampoo", ("Kronecker",)),
-        "without the Kronecker product": lambda budget: close(budget, "powers -1/2", LAWS[1:]),
-    },
-)
-def powers_of_a_half_have_the_direction(budget: Budget) -> Verdict:
-    """S39, refined: For a covariance C_L (x) C_R the statistics are L ~ C_L and R ~ C_R up to factors, so that Shampoo
-    divides by the *fourth* root of the covariance and full-matrix AdaGrad by its square root: powers -1/2 in place of -1/4
-    give full-matrix AdaGrad's direction, mean cosine above 0.95 in the settings of the claim as stated."""
-    return close(budget, "powers -1/2", ("Kronecker",))
-
-
-@claim(
-    kind="phenomenon",
-    source="S39; the settings of the statement as stated",
-    planted={
-        "the other way round": lambda budget: all_of(
-            {
-                "Kronecker": closer(budget, "Kronecker", "diagonal AdaGrad", "Shampoo"),
-                "diagonal": closer(budget, "diagonal", "Shampoo", "diagonal AdaGrad"),
-            }
-        ),
-        "closer on a diagonal covariance, too": lambda budget: closer(budget, "diagonal", "Shampoo", "diagonal AdaGrad"),
-    },
-)
-def closer_than_the_diagonal(budget: Budget) -> Verdict:
-    """S39, refined: Shampoo's direction is closer to full-matrix AdaGrad's than diagonal AdaGrad's is, by at least 0.1 in
-    the mean cosine, where the covariance is a Kronecker product in rotated axes; where it is diagonal without such
-    structure, diagonal AdaGrad is closer by at least 0.1."""
-    return all_of(
-        {
-            "Kronecker": closer(budget, "Kronecker", "Shampoo", "diagonal AdaGrad"),
-            "diagonal": closer(budget, "diagonal", "diagonal AdaGrad", "Shampoo"),
-        }
-    )
-
-
-def figures(verdicts: dict[str, Verdict]) -> dict[str, plt.Figure]:
-    figure, ax = plt.subplots(figsize=(4.8, 3.4), layout="constrained")
-    figure.set_label(
-        "Cosine between full-matrix AdaGrad's direction and others on a fresh gradient after many Gaussian ones, by their "
-        "covariance: means over replicates with 99 % intervals. Dotted: the 0.95 of the claims."
-    )
+def figures(verdicts: dict[str, Verdict]) -> dict[str, Figure]:
     table = verdicts["same_direction_as_stated"].table
-    for k, (name, part) in enumerate(table.groupby("direction", sort=False)):
-        x = np.arange(len(part)) + 0.13 * (k - 1.5)
-        ax.errorbar(x, part["measured"], whiskers(part), fmt="osv^"[k], ms=4, label=name)
-    ax.axhline(0.95, color="k", lw=1, ls=":")
-    ticks = {"xticks": range(len(LAWS)), "xticklabels": LAWS, "xlim": (-0.4, len(LAWS) - 0.6)}
-    ax.set(ylim=(0, 1.02), xlabel="covariance of the gradients", ylabel="cosine", **ticks)
-    ax.legend(frameon=False, loc="lower left")
-    return {"cosines": figure}
+    place = table["covariance"].map(LAWS.index) + table["direction"].map([*LOOKS].index) * 0.13 - 0.2
+    caption = (
+        "Cosine between full-matrix AdaGrad's direction and others on a fresh gradient after many Gaussian ones, by their "
+        "covariance: means over replicates with 99 % intervals."
+    )
+    ticks = {"xticks": range(len(LAWS)), "xticklabels": LAWS, "xlim": (-0.4, len(LAWS) - 0.6), "ylim": (0, 1.02)}
+    labels, levels = ("covariance of the gradients", "cosine"), {f"the claims' {CLOSE}": CLOSE}
+    shown = Panel(table.assign(place=place), "place", *labels, by="direction", levels=levels, log="", options=ticks)
+    return {"cosines": panels(caption, LOOKS, [shown], height=3.2)}
 
 
 if __name__ == "__main__":

@@ -10,36 +10,38 @@ far from one on random sequences of full rank.
 
 from __future__ import annotations
 
-from functools import cache
+from itertools import product
 
-import matplotlib.pyplot as plt
 import pandas as pd
 import torch
-from ratewitness.studies.claims import Budget, Verdict, claim
+from matplotlib.figure import Figure
+from ratewitness.studies.claims import Budget, Verdict, claim, measured, planted
 from ratewitness.studies.judges import agrees, all_of, bound_holds
+from ratewitness.studies.measuring.drawing import canvas, legend_below
 from ratewitness.studies.measuring.proofs import falsified, prove
 from ratewitness.studies.measuring.streams import normal, sequences
 from ratewitness.theory import kronecker
 from ratewitness.theory.identity import identities
 from torch import Tensor
 
+SHAPES = ((4, 3), (2, 6), (5, 5), (1, 4))
+EPS = (1e-2, 1.0)
+EIGENVECTOR = "g = sigma sum_k u_k (x) v_k is an eigenvector of both sides, with eps + sum_s sigma_s^2"
+GUPTA = "S39; Gupta, Koren and Singer (2018), arXiv:1802.09568"
 STEPS = tuple(identities(kronecker).values())
 
 
 @claim(
-    kind="proof",
-    source="S39; Gupta, Koren and Singer (2018), arXiv:1802.09568; theory/kronecker.py says what is taken from elsewhere",
+    "proof",
+    f"{GUPTA}; theory/kronecker.py says what is taken from elsewhere",
     planted=falsified(*STEPS, named="{name} falsified"),
 )
 def steps_of_the_proof(budget: Budget) -> Verdict:
-    """S39: The identities on which the Loewner inequality and Shampoo's regret bound rest: Cauchy-Schwarz over the r
-    singular pairs for any r, the Schur complement and the square root of noncommuting matrices, the geometric mean of
-    L (x) I and I (x) R, one step of the online method, its potential and the best step."""
+    """S39: The identities on which the Loewner inequality and Shampoo's regret bound rest hold.
+
+    Cauchy-Schwarz over the r singular pairs for any r, the Schur complement and the square root of noncommuting matrices,
+    the geometric mean of L (x) I and I (x) R, one step of the online method, its potential and the best step."""
     return prove(*STEPS)
-
-
-SHAPES = ((4, 3), (2, 6), (5, 5), (1, 4))
-EPS = (1e-2, 1.0)
 
 
 def power_of(matrix: Tensor, exponent: float) -> Tensor:
@@ -85,61 +87,48 @@ def climbed(generator: torch.Generator, m: int, n: int, r: int, eps: float, step
     return factors[0] @ factors[1]
 
 
-@cache
+@measured
 def hard_sequences(budget: Budget) -> list[tuple[str, int, float, Tensor]]:
     """(family, r, eps, gradients) over sizes and ranks."""
     generator, found = budget.generator("sequences"), []
     for m, n in SHAPES:
-        for r in sorted({1, min(m, n)}):
-            for eps in EPS:
-                families = sequences(generator, m, n, r, budget.pick(10, 50))
-                families["searched"] = climbed(generator, m, n, r, eps, budget.pick(40, 200))
-                found += [(family, r, eps, G) for family, G in families.items()]
+        for r, eps in product(sorted({1, min(m, n)}), EPS):
+            families = sequences(generator, m, n, r, budget.pick(10, 50))
+            families["searched"] = climbed(generator, m, n, r, eps, budget.pick(40, 200))
+            found += [(family, r, eps, G) for family, G in families.items()]
     return found
 
 
-def dominated(budget: Budget, **variant) -> Verdict:
-    """The inequality and its square root on every sequence: largest ratio, and margin below rounding."""
-    rows = []
-    for family, r, eps, G in hard_sequences(budget.shared("shampoo_kronecker")):
-        for root in (1.0, 0.5):
-            ratio, margin = compared(G, r, eps, root, **variant)
-            rows.append(
-                {"sequence": family, "m": G.shape[-2], "n": G.shape[-1], "r": r, "eps": eps, "root": root}
-                | {"ratio": float(ratio.max()), "margin": float(margin.min())}
-            )
-    table = pd.DataFrame(rows)
-    judged = {
-        "ratio": bound_holds(table["ratio"], 1.0),
-        "negative_margin": bound_holds(-table["margin"], 1e-12, floor=-2.0),
-    }
-    searched = table.loc[(table["sequence"] == "searched") & (table["root"] == 1), "ratio"]
-    return (
-        all_of(judged)
-        .noting(worst_margin=table["margin"].min(), found_by_search=searched.max(), least_found_by_search=searched.min())
-        .showing(table)
-    )
+@claim("upper bound", f"{GUPTA}; proof in theory/kronecker.py")
+@planted("without the 1/r", share=1.0)
+@planted("exponents 1/4", power=0.25)
+@planted("vec by columns, factors not swapped", by_rows=False)
+def loewner_inequality(budget: Budget, power: float = 0.5, share: float | None = None, by_rows: bool = True) -> Verdict:
+    """S39: L^{1/2} (x) R^{1/2} dominates eps I + (1/r) sum g_s g_s^T in the Loewner order, and so do their square roots.
 
-
-@claim(
-    kind="upper bound",
-    source="S39; Gupta, Koren and Singer (2018), arXiv:1802.09568; proof in theory/kronecker.py",
-    planted={
-        "without the 1/r": lambda budget: dominated(budget, share=1.0),
-        "exponents 1/4": lambda budget: dominated(budget, power=0.25),
-        "vec by columns, factors not swapped": lambda budget: dominated(budget, by_rows=False),
-    },
-)
-def loewner_inequality(budget: Budget) -> Verdict:
-    """S39: eps I + (1/r) sum g_s g_s^T <= L^{1/2} (x) R^{1/2} in the Loewner order, vec by rows, and the square roots of
-    both sides alike: with the 1/r full-matrix AdaGrad's matrix is below L^{1/4} (x) R^{1/4}. On eight families of sequences
-    of rank 1 and of full rank (random, aligned, repeated, growing, one isometry, ...) and on what a random search makes as
+    vec by rows: with the 1/r full-matrix AdaGrad's matrix is below L^{1/4} (x) R^{1/4}. On eight families of sequences of
+    rank 1 and of full rank (random, aligned, repeated, growing, one isometry, ...) and on what a random search makes as
     critical as it can, no generalized eigenvalue exceeds 1 and the margin is at least -1e-12 of the norm."""
-    return dominated(budget)
+    rows = []
+    for (family, r, eps, G), root in product(hard_sequences(budget), (1.0, 0.5)):
+        ratio, margin = compared(G, r, eps, root, power, share, by_rows)
+        row = {"sequence": family, "m": G.shape[-2], "n": G.shape[-1], "r": r, "eps": eps, "root": root}
+        rows.append(row | {"ratio": float(ratio.max()), "margin": float(margin.min())})
+    table = pd.DataFrame(rows)
+    margin = bound_holds(-table["margin"], 1e-12, floor=-2.0)
+    verdict = all_of({"ratio": bound_holds(table["ratio"], 1.0), "negative_margin": margin})
+    found = table.loc[(table["sequence"] == "searched") & (table["root"] == 1), "ratio"]
+    by_search = {"found_by_search": found.max(), "least_found_by_search": found.min()}
+    return verdict.noting(worst_margin=table["margin"].min(), **by_search).showing(table)
 
 
-def at_isometries(budget: Budget, missing: int = 0) -> Verdict:
-    """The largest generalized eigenvalue where all gradients are multiples of one partial isometry of rank r."""
+@claim("constant", f"S39; derived here: {EIGENVECTOR}")
+@planted("1/(r+1) is attained", missing=1)
+def loewner_inequality_is_attained(budget: Budget, missing: int = 0) -> Verdict:
+    """S39: The 1/r of the inequality is sharp: gradients that are multiples of one partial isometry of rank r attain it.
+
+    On 4 x 3, 2 x 6, 5 x 5 and 1 x 4 matrices, for every rank r that these can have and eps = 0.01 and 1, the largest
+    generalized eigenvalue is 1 there."""
     ratios = []
     for m, n in SHAPES:
         for r in range(1, min(m, n) + 1):
@@ -148,23 +137,12 @@ def at_isometries(budget: Budget, missing: int = 0) -> Verdict:
     return agrees(torch.cat(ratios).cpu().numpy(), 1.0)
 
 
-@claim(
-    kind="constant",
-    source="S39; derived here: g = sigma sum_k u_k (x) v_k is an eigenvector of both sides, with eps + sum_s sigma_s^2",
-    planted={"1/(r+1) is attained": lambda budget: at_isometries(budget, missing=1)},
-)
-def loewner_inequality_is_attained(budget: Budget) -> Verdict:
-    """S39: The 1/r is sharp on 4 x 3, 2 x 6, 5 x 5 and 1 x 4 matrices, for every rank r that these can have and eps = 0.01
-    and 1: where the gradients are multiples of one partial isometry of rank r, the largest generalized eigenvalue is 1."""
-    return at_isometries(budget)
-
-
-def figures(verdicts: dict[str, Verdict]) -> dict[str, plt.Figure]:
-    figure, ax = plt.subplots(figsize=(5.2, 3.8), layout="constrained")
-    figure.set_label(
-        "The largest eigenvalue of eps I + (1/r) sum g g^T relative to L^{1/2} (x) R^{1/2}: a point is the largest over the "
-        "sequences of one kind, size, rank and eps. Line: the inequality."
+def figures(verdicts: dict[str, Verdict]) -> dict[str, Figure]:
+    caption = (
+        r"The largest eigenvalue of $\varepsilon I + \frac{1}{r}\sum g g^T$ relative to $L^{1/2} \otimes R^{1/2}$: a point "
+        r"is the largest over the sequences of one kind, size, rank and $\varepsilon$."
     )
+    figure, (ax,) = canvas(caption, 1, height=3.4)
     table = verdicts["loewner_inequality"].table.query("root == 1")
     kinds = list(table["sequence"].unique())
     for shift, marker, label, part in (
@@ -172,9 +150,9 @@ def figures(verdicts: dict[str, Verdict]) -> dict[str, plt.Figure]:
         (-0.15, "s", "full rank", table[table["r"] > 1]),
     ):
         ax.plot(part["ratio"], part["sequence"].map(kinds.index) + shift, marker, ms=4, alpha=0.7, label=label)
-    ax.axvline(1, color="k", lw=1)
+    ax.axvline(1, color="0.3", lw=1, ls="--", label="the inequality")
     ax.set(yticks=range(len(kinds)), yticklabels=kinds, xlim=(0, 1.04), xlabel="largest generalized eigenvalue")
-    ax.legend(frameon=False, loc="lower left", bbox_to_anchor=(0, 1), ncols=2)
+    legend_below(figure)
     return {"eigenvalues": figure}
 
 

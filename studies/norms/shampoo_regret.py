@@ -9,16 +9,17 @@ loss of rank one costs D ||G||, and the bound is sqrt 2 D ||G||.
 from __future__ import annotations
 
 import math
-from functools import cache
+from itertools import product
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import torch
+from matplotlib.figure import Figure
 from ratewitness.solvers.adagrad import AdaGrad, FullAdaGrad
 from ratewitness.solvers.norms.shampoo import Shampoo
-from ratewitness.studies.claims import Budget, Verdict, claim
+from ratewitness.studies.claims import Budget, Verdict, claim, measured, planted
 from ratewitness.studies.judges import bound_holds
+from ratewitness.studies.measuring.drawing import Panel, panels
 from ratewitness.studies.measuring.streams import Stream, normal, sequences
 from ratewitness.theory import kronecker
 from torch import Tensor
@@ -26,6 +27,8 @@ from torch import Tensor
 RADII = (1.0, 1.42, 2.0, 3.0, 6.0)  # D over ||W*||: the step is D/sqrt(2 r), and the bound holds for runs that stay within D
 ROWS, COLUMNS = 4, 3
 FLOOR = 1e-8  # eps
+METHODS = {"Shampoo": "Shampoo", "diagonal": "diagonal AdaGrad", "full": "full-matrix AdaGrad"}
+LOOKS = dict(zip(METHODS.values(), ("C0o-", "C1s-", "C2v-"), strict=True))
 
 
 def inner(a: Tensor, b: Tensor) -> Tensor:
@@ -90,71 +93,60 @@ def worst_regret(method: str, kind: str, X: Tensor, best: Tensor, r: int) -> lis
     return rows
 
 
-@cache
+@measured
 def regrets(budget: Budget) -> pd.DataFrame:
     generator, rows = budget.generator("regret"), []
-    for kind in ("linear", "absolute", "hinge"):
-        for r in (1, 3):
-            drawn = sequences(generator, ROWS, COLUMNS, r, budget.pick(6, 10), budget.pick(30, 100))
-            for family in ("random", "rank one", "one direction", "one matrix", "common frames", "one isometry"):
-                X = 10 * drawn[family].movedim(1, 0).unsqueeze(2)
-                target = -X.sum(0) if kind == "linear" else normal(generator, *X.shape[1:])
-                best = target / torch.linalg.matrix_norm(target, keepdim=True)
-                for method in ("Shampoo", "diagonal", "full"):
-                    rows += [{"sequence": family, **row} for row in worst_regret(method, kind, X, best, r)]
+    for kind, r in product(("linear", "absolute", "hinge"), (1, 3)):
+        drawn = sequences(generator, ROWS, COLUMNS, r, budget.pick(6, 10), budget.pick(30, 100))
+        for family in ("random", "rank one", "one direction", "one matrix", "common frames", "one isometry"):
+            X = 10 * drawn[family].movedim(1, 0).unsqueeze(2)
+            target = -X.sum(0) if kind == "linear" else normal(generator, *X.shape[1:])
+            best = target / torch.linalg.matrix_norm(target, keepdim=True)
+            for method in METHODS:
+                rows += [{"sequence": family, **row} for row in worst_regret(method, kind, X, best, r)]
     return pd.DataFrame(rows)
 
 
-def regret_bounded(budget: Budget, methods: tuple[str, ...], share: float = 1.0, column: str = "ratio") -> Verdict:
-    table = regrets(budget.shared("shampoo_regret"))
+def regret_bounded(budget: Budget, methods: tuple[str, ...], share: float, column: str = "ratio") -> Verdict:
+    table = regrets(budget)
     table = table[table["method"].isin(methods) & (table["runs"] > 0)]
     verdict = bound_holds(table[column].clip(lower=-1), np.full(len(table), share))
     runs, outside = float(table["runs"].sum()), float(table["outside"].sum())
     return verdict.noting(regrets=runs, left_the_ball=outside).showing(table)
 
 
-@claim(
-    kind="upper bound",
-    source="S39; Gupta, Koren and Singer (2018), arXiv:1802.09568; proof in theory/kronecker.py",
-    planted={
-        "half the bound": lambda budget: regret_bounded(budget, ("Shampoo",), share=0.5),
-        "without the trace of R": lambda budget: regret_bounded(budget, ("Shampoo",), column="without_R"),
-    },
-)
-def regret_of_shampoo(budget: Budget) -> Verdict:
-    """S39: With step D/sqrt(2 r) Shampoo's regret is at most sqrt(2 r) D Tr(L_T^{1/4}) Tr(R_T^{1/4}) after T = 1, 2, 5, 10
-    and 30 rounds (full: and 100) in which ||W_t - W*||_F <= D: on linear, absolute and hinge losses of a 4 x 3 matrix with
-    random, aligned and repeated data of rank 1 and 3, against the best W* of a ball or the W* of the data. Runs that have
-    left the ball are counted, not judged."""
-    return regret_bounded(budget, ("Shampoo",))
+@claim("upper bound", "S39; Gupta, Koren and Singer (2018), arXiv:1802.09568; proof in theory/kronecker.py")
+@planted("half the bound", share=0.5)
+@planted("without the trace of R", column="without_R")
+def regret_of_shampoo(budget: Budget, share: float = 1.0, column: str = "ratio") -> Verdict:
+    """S39: With step D/sqrt(2 r) Shampoo's regret is at most sqrt(2 r) D Tr(L_T^{1/4}) Tr(R_T^{1/4}).
+
+    After T = 1, 2, 5, 10 and 30 rounds (full: and 100) in which ||W_t - W*||_F <= D: on linear, absolute and hinge losses of
+    a 4 x 3 matrix with random, aligned and repeated data of rank 1 and 3, against the best W* of a ball or the W* of the
+    data. Runs that have left the ball are counted, not judged."""
+    return regret_bounded(budget, ("Shampoo",), share, column)
 
 
-@claim(
-    kind="upper bound",
-    source="S39; Duchi, Hazan and Singer (2011)",
-    planted={"half the bounds": lambda budget: regret_bounded(budget, ("diagonal", "full"), share=0.5)},
-)
-def regret_of_adagrad(budget: Budget) -> Verdict:
-    """S39: On the same losses and after as many rounds the regret of diagonal AdaGrad is at most sqrt 2 D_inf sum_i (eps +
-    sum_t g_{t,i}^2)^{1/2} and that of full-matrix AdaGrad sqrt 2 D Tr (eps I + sum_t g_t g_t^T)^{1/2}, with steps
-    D_inf/sqrt 2 and D/sqrt 2, where the run has stayed within D_inf or D of W* in l_inf or l_2."""
-    return regret_bounded(budget, ("diagonal", "full"))
+@claim("upper bound", "S39; Duchi, Hazan and Singer (2011)")
+@planted("half the bounds", share=0.5)
+def regret_of_adagrad(budget: Budget, share: float = 1.0) -> Verdict:
+    """S39: The regrets of diagonal and of full-matrix AdaGrad stay below their bounds on Shampoo's losses as well.
+
+    On the same losses and after as many rounds that of diagonal AdaGrad is at most sqrt 2 D_inf sum_i (eps + sum_t
+    g_{t,i}^2)^{1/2} and that of full-matrix AdaGrad sqrt 2 D Tr (eps I + sum_t g_t g_t^T)^{1/2}, with steps D_inf/sqrt 2 and
+    D/sqrt 2, where the run has stayed within D_inf or D of W* in l_inf or l_2."""
+    return regret_bounded(budget, ("diagonal", "full"), share)
 
 
-def figures(verdicts: dict[str, Verdict]) -> dict[str, plt.Figure]:
-    figure, ax = plt.subplots(figsize=(4.8, 3.4), layout="constrained")
-    figure.set_label(
-        "Regret over its bound after T rounds: the worst over losses, sequences, ranks and steps. Line: the bound."
-    )
+def figures(verdicts: dict[str, Verdict]) -> dict[str, Figure]:
     runs = pd.concat([verdicts[name].table for name in ("regret_of_shampoo", "regret_of_adagrad")])
-    names = {"Shampoo": "Shampoo", "diagonal": "diagonal AdaGrad", "full": "full-matrix AdaGrad"}
-    for (method, name), marker in zip(names.items(), "osv", strict=True):
-        worst = runs[runs["method"] == method].groupby("T")["ratio"].max()
-        ax.plot(worst.index, worst, marker + "-", ms=4, lw=0.8, label=name)
-    ax.axhline(1, color="k", lw=1)
-    ax.set(xscale="log", ylim=(0, 1.05), xlabel="rounds T", ylabel="worst regret / bound")
-    ax.legend(frameon=False, loc="lower left")
-    return {"ratios": figure}
+    worst = runs.groupby(["method", "T"])["ratio"].max().reset_index()
+    worst = worst.assign(method=worst["method"].map(METHODS))
+    caption = "Regret over its bound after T rounds: the worst over losses, sequences, ranks and steps."
+    levels, options = {"the bound": 1.0}, {"ylim": (0, 1.05)}
+    labels = "rounds $T$", "worst regret / bound"
+    shown = Panel(worst, "T", *labels, y="ratio", levels=levels, log="x", options=options)
+    return {"ratios": panels(caption, LOOKS, [shown], height=3.2)}
 
 
 if __name__ == "__main__":

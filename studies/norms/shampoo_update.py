@@ -10,22 +10,26 @@ floating point G G^T squares the condition number of G, which costs twice as man
 from __future__ import annotations
 
 import math
+from itertools import product
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import torch
+from matplotlib.figure import Figure
 from ratewitness.problems.quadratics import random_rotation
 from ratewitness.solvers.norms.shampoo import Shampoo
 from ratewitness.solvers.solver import iterates
-from ratewitness.studies.claims import Budget, Verdict, claim
+from ratewitness.studies.claims import Budget, Verdict, claim, planted
 from ratewitness.studies.judges import bound_holds
+from ratewitness.studies.measuring.drawing import Panel, legend_below, panels
 from ratewitness.studies.measuring.streams import Stream, normal
 from scipy.linalg import fractional_matrix_power, svd
 from torch import Tensor
 
 UNIT = 2.0**-53
 SIZES = ((4, 4), (8, 3), (3, 8), (16, 16))
+PROVED = "proved for exact arithmetic with the closed forms of the Schatten norms"
+LOOKS = {f"{m} × {n}": f"C{j}{marker}" for j, ((m, n), marker) in enumerate(zip(SIZES, "osv^", strict=True))}
 
 
 def first_step(solver, gradient: Tensor) -> np.ndarray:
@@ -44,73 +48,65 @@ def statistics(gradients: list[np.ndarray], eps: float, beta: float | None) -> t
     return kept * np.eye(len(left)) + left, kept * np.eye(len(right)) + right
 
 
-def update_error(budget: Budget, power: float = -0.25, transposed: bool = False, average: bool = True) -> Verdict:
-    """Distance of the solver's step after four gradients to the formula's, relative to the formula's."""
+@claim("exact", "S38; Gupta, Koren and Singer (2018), arXiv:1802.09568, algorithm 1")
+@planted("powers -1/2", power=-0.5)
+@planted("G^T G on the left", transposed=True, sizes=((5, 5),))
+@planted("sums where averages are meant", average=False)
+def update_is_its_formula(
+    budget: Budget, power: float = -0.25, transposed: bool = False, average: bool = True, sizes=((5, 5), (3, 7), (8, 2))
+) -> Verdict:
+    """S38: Shampoo steps by -a L^{-1/4} G R^{-1/4}, L and R being averages or plain sums of G G^T and G^T G.
+
+    L = beta^k eps I + (1 - beta) sum_j beta^(k-1-j) G_j G_j^T after k gradients and R alike (EMA), or eps I plus the plain
+    sums: the fourth step of both forms agrees within 1e-9 with the formula, recomputed by fractional powers of another
+    library from the whole past."""
     errors = []
-    for m, n in ((5, 5),) if transposed else ((5, 5), (3, 7), (8, 2)):
-        for beta in (None, 0.9):
-            sequence = 3 * normal(budget.shared("shampoo_update").generator(m, n), 4, m, n)
-            solver, x = Shampoo(lr=0.1, eps=1e-3, beta=beta), torch.zeros_like(sequence[0])
-            points = [x for _, x in zip(range(5), iterates(solver, Stream(lambda t, x, s=sequence: s[t]), x), strict=False)]
-            past = list(sequence.cpu().numpy())
-            L, R = statistics(past, 1e-3, beta if average else None)
-            L, R = (R, L) if transposed else (L, R)
-            expected = -0.1 * fractional_matrix_power(L, power) @ past[-1] @ fractional_matrix_power(R, power)
-            errors.append(np.linalg.norm((points[4] - points[3]).cpu().numpy() - expected) / np.linalg.norm(expected))
+    for (m, n), beta in product(sizes, (None, 0.9)):
+        sequence = 3 * normal(budget.shared("shampoo_update").generator(m, n), 4, m, n)
+        solver, x = Shampoo(lr=0.1, eps=1e-3, beta=beta), torch.zeros_like(sequence[0])
+        points = [x for _, x in zip(range(5), iterates(solver, Stream(lambda t, x, s=sequence: s[t]), x), strict=False)]
+        past = list(sequence.cpu().numpy())
+        L, R = statistics(past, 1e-3, beta if average else None)
+        L, R = (R, L) if transposed else (L, R)
+        expected = -0.1 * fractional_matrix_power(L, power) @ past[-1] @ fractional_matrix_power(R, power)
+        errors.append(np.linalg.norm((points[4] - points[3]).cpu().numpy() - expected) / np.linalg.norm(expected))
     return bound_holds(errors, 1e-9)
 
 
-@claim(
-    kind="exact",
-    source="S38; Gupta, Koren and Singer (2018), arXiv:1802.09568, algorithm 1",
-    planted={
-        "powers -1/2": lambda budget: update_error(budget, power=-0.5),
-        "G^T G on the left": lambda budget: update_error(budget, transposed=True),
-        "sums where averages are meant": lambda budget: update_error(budget, average=False),
-    },
-)
-def update_is_its_formula(budget: Budget) -> Verdict:
-    """S38: Shampoo steps by -a L^{-1/4} G R^{-1/4} with L = beta^k eps I + (1 - beta) sum_j beta^(k-1-j) G_j G_j^T after k
-    gradients and R alike (EMA), or eps I plus the plain sums: the fourth step of both forms agrees within 1e-9 with the
-    formula, recomputed by fractional powers of another library from the whole past."""
-    return update_error(budget)
+@claim("upper bound", f"S38; {PROVED}; backward stability for the limit")
+@planted("powers -1/2", power=2)
+@planted("the gradient transposed", transposed=True, sizes=((4, 4), (16, 16)))
+@planted("the maximizer", sign=1.0)
+@planted("an eps of 1e-3", eps=1e-3)
+def without_accumulation_is_the_spectral_lmo(
+    budget: Budget, power: int = 4, eps: float = 0.0, transposed: bool = False, sign: float = -1.0, sizes=SIZES
+) -> Verdict:
+    """S38: Without accumulation and eps Shampoo's step is -U V^T, the minimizer of <G, X> over the operator norm's ball.
 
-
-def polar_distance(budget: Budget, solver=None, transposed: bool = False, sign: float = -1.0) -> Verdict:
-    """||step + U V^T|| / ||U V^T|| of the first step, against 10 d u kappa^2, d = max(m, n), u = 2^-53."""
-    solver, rows = solver or Shampoo(lr=1.0, eps=0.0), []
-    for m, n in ((4, 4), (16, 16)) if transposed else SIZES:
-        for kappa in np.logspace(0, 6, 7):
-            generator = budget.shared("polar").generator(m, n, kappa)
-            k = min(m, n)
-            U, V = random_rotation(m, generator)[:, :k], random_rotation(n, generator)[:, :k]
-            G = (U * torch.logspace(0, -math.log10(kappa), k, dtype=torch.float64, device=U.device)) @ V.mT
-            left, _, right = svd(G.cpu().numpy(), full_matrices=False)
-            step = first_step(solver, G.mT.contiguous() if transposed else G)
-            error = np.linalg.norm(step - sign * left @ right) / math.sqrt(k)
-            rows.append({"m": m, "n": n, "kappa": kappa, "error": error, "limit": 10 * max(m, n) * UNIT * kappa**2})
+    For condition numbers kappa of G from 1 to 1e6 and four sizes: within 10 d u kappa^2 of it relatively, d the larger side
+    and u = 2^-53, as G G^T squares kappa and its eigenvalues carry errors of the order of u."""
+    solver, rows = Shampoo(lr=1.0, eps=eps, power=power), []
+    for (m, n), kappa in product(sizes, np.logspace(0, 6, 7)):
+        generator, k = budget.shared("polar").generator(m, n, kappa), min(m, n)
+        U, V = random_rotation(m, generator)[:, :k], random_rotation(n, generator)[:, :k]
+        G = (U * torch.logspace(0, -math.log10(kappa), k, dtype=torch.float64, device=U.device)) @ V.mT
+        left, _, right = svd(G.cpu().numpy(), full_matrices=False)
+        step = first_step(solver, G.mT.contiguous() if transposed else G)
+        error = np.linalg.norm(step - sign * left @ right) / math.sqrt(k)
+        rows.append({"m": m, "n": n, "kappa": kappa, "error": error, "limit": 10 * max(m, n) * UNIT * kappa**2})
     table = pd.DataFrame(rows)
     return bound_holds(table["error"], table["limit"]).showing(table)
 
 
-@claim(
-    kind="upper bound",
-    source="S38; proved for exact arithmetic with the closed forms of the Schatten norms; backward stability for the limit",
-    planted={
-        "powers -1/2": lambda budget: polar_distance(budget, Shampoo(lr=1.0, eps=0.0, power=2)),
-        "the gradient transposed": lambda budget: polar_distance(budget, transposed=True),
-        "the maximizer": lambda budget: polar_distance(budget, sign=1.0),
-        "an eps of 1e-3": lambda budget: polar_distance(budget, Shampoo(lr=1.0, eps=1e-3)),
-    },
-)
-def without_accumulation_is_the_spectral_lmo(budget: Budget) -> Verdict:
-    """S38: Without accumulation and eps Shampoo's step is -U V^T, the minimizer of <G, X> over the operator norm's ball,
-    for condition numbers kappa of G from 1 to 1e6 and four sizes: within 10 d u kappa^2 of it relatively, d the larger side
-    and u = 2^-53, as G G^T squares kappa and its eigenvalues carry errors of the order of u."""
-    return polar_distance(budget)
+@claim("exact", "S38; derived here: L_0 = (1 - beta) G G^T, and both roots together have degree -1/2 in it")
+@planted("no factor", power=0.0)
+@planted("(1 - beta)^(-1/4)", power=-0.25)
+@planted("with bias correction", corrected=True)
+def first_step_of_the_average(budget: Budget, power: float = -0.5, corrected: bool = False) -> Verdict:
+    """S38: The first step of averaging Shampoo without bias correction is -a (1 - beta)^(-1/2) U V^T.
 
-
-def first_average(budget: Budget, power: float, corrected: bool = False) -> Verdict:
+    With eps = 0: 3.2 times as long as a U V^T at beta = 0.9 and 32 times at 0.999; within 1e-9, for beta from 0.5 to
+    0.999."""
     errors = []
     for m, n in SIZES:
         G = normal(budget.shared("first step").generator(m, n), m, n)
@@ -122,34 +118,18 @@ def first_average(budget: Budget, power: float, corrected: bool = False) -> Verd
     return bound_holds(errors, 1e-9)
 
 
-@claim(
-    kind="exact",
-    source="S38; derived here: L_0 = (1 - beta) G G^T, and both roots together have degree -1/2 in it",
-    planted={
-        "no factor": lambda budget: first_average(budget, 0.0),
-        "(1 - beta)^(-1/4)": lambda budget: first_average(budget, -0.25),
-        "with bias correction": lambda budget: first_average(budget, -0.5, corrected=True),
-    },
-)
-def first_step_of_the_average(budget: Budget) -> Verdict:
-    """S38: The first step of the EMA form without bias correction and with eps = 0 is -a (1 - beta)^(-1/2) U V^T, 3.2 times
-    as long as a U V^T at beta = 0.9 and 32 times at 0.999; within 1e-9, for beta from 0.5 to 0.999."""
-    return first_average(budget, -0.5)
-
-
-def figures(verdicts: dict[str, Verdict]) -> dict[str, plt.Figure]:
-    figure, ax = plt.subplots(figsize=(4.8, 3.4), layout="constrained")
-    figure.set_label(
-        "Distance of Shampoo's step without accumulation to -U V^T against the condition number of the gradient. Line: the "
-        "limit 10 d u kappa^2 for d = 16, u the unit roundoff."
-    )
+def figures(verdicts: dict[str, Verdict]) -> dict[str, Figure]:
     table = verdicts["without_accumulation_is_the_spectral_lmo"].table
-    for ((m, n), part), marker in zip(table.groupby(["m", "n"]), "osv^", strict=True):
-        ax.plot(part["kappa"], part["error"], marker, ms=4, label=f"{m} x {n}")
+    table = table.assign(size=[f"{m} × {n}" for m, n in zip(table["m"], table["n"], strict=True)])
+    caption = (
+        "Distance of Shampoo's step without accumulation to $-UV^T$ against the condition number of the gradient. Line: the "
+        r"limit $10\,d\,u\,\kappa^2$ for $d = 16$, $u$ the unit roundoff."
+    )
+    labels = r"condition number $\kappa$ of $G$", "relative distance to $-UV^T$"
+    figure = panels(caption, LOOKS, [Panel(table, "kappa", *labels, y="error", by="size")], legend="none", height=3.2)
     largest = table[table["m"] == 16]
-    ax.plot(largest["kappa"], largest["limit"], "k", lw=1, label="limit, d = 16")
-    ax.set(xscale="log", yscale="log", xlabel="condition number kappa of G", ylabel="relative distance to -U V^T")
-    ax.legend(frameon=False)
+    figure.axes[0].plot(largest["kappa"], largest["limit"], "0.3", lw=1, label="limit, $d = 16$")
+    legend_below(figure)
     return {"polar": figure}
 
 

@@ -1,46 +1,52 @@
-"""Writes what was found: ledger, tables, figures, one page a study, and where it all came from.
+"""Turns records into files: ledger, tables, figures, one page a study, and where it all came from. Never measures.
 
-    ledger.csv, ledger.md      every claim and every planted variant, one row each
+    ledger.csv, ledger.md      every claim; the table has a row for every planted variant as well
+    planted.md                 the planted variants
     <study>.md                 the study's page, with its figures and tables
-    figures/<study>-*.svg/.pdf, tables/<study>-*.csv/.tex
-    provenance.json            for each study command, commit, versions, budget, seed, device, data, digest of its sources
+    figures/<study>-*          as SVG for the page and PDF for a paper, at the width of a page; others on demand
+    tables/<study>-*           what was measured, in full (.csv), and tables to present (.csv, .tex)
+    provenance.json            for each claim digest, seconds and run; for each run command, version, commit, machine
 
 A study may define `figures(verdicts) -> {name: Figure}` and `tables(verdicts) -> {name: DataFrame}`, where `verdicts`
-maps the names of its claims to their verdicts. Tables of single claims are written in any case.
+maps the names of its claims to their verdicts.
 """
 
 from __future__ import annotations
 
-import hashlib
 import io
 import json
 import math
-import platform
+import os
 import re
-import subprocess
-import sys
-from collections.abc import Mapping, Sequence
-from importlib import import_module, metadata
+from collections.abc import Iterable, Mapping, Sequence
+from importlib import import_module
 from pathlib import Path
 
 import jinja2
-import matplotlib
-import matplotlib.pyplot as plt
 import pandas as pd
-import seaborn as sns
-from matplotlib.figure import Figure
-from ratewitness.studies.claims import Budget, Verdict
-from ratewitness.studies.running.runner import Result, write_atomically
-from ratewitness.studies.running.sources import digest
+from ratewitness.studies.claims import Verdict
+from ratewitness.studies.running import sources
+from ratewitness.studies.running.catalogue import Study, load, studies
+from ratewitness.studies.running.records import Record, answered, read, write_atomically
+from ratewitness.studies.running.statements import STATEMENTS
 
-COLUMNS = ["claim", "outcome", "kind", "statement", "source", "evidence", "budget", "seed", "device", "seconds"]
-ROOT = Path(__file__).parents[2]
+COLUMNS = [
+    "claim", "outcome", "kind", "statement", "precisely", "source", "evidence", "budget", "seed", "device", "seconds"
+]  # fmt: skip
 LONGEST_TEX = 60  # rows: a longer table is data for a plot, not for a page
+FORMATS = ("svg", "pdf")
 
 
 def plain(text: str) -> str:
-    """Text for a cell of a Markdown table: its bars and stars are mathematics."""
-    return text.replace("|", "\\|").replace("*", "\\*")
+    """Text for Markdown: outside backticks its bars, stars and underscores are mathematics."""
+    parts = text.split("`")
+    parts[::2] = [re.sub(r"([|*_<])", r"\\\1", part) for part in parts[::2]]
+    return "`".join(parts)
+
+
+def prose(text: str) -> str:
+    """The docstring of a module: indented lines are formulas, the others text."""
+    return "\n".join(line if line.startswith("    ") else plain(line) for line in text.splitlines())
 
 
 PAGES = jinja2.Environment(keep_trailing_newline=True, autoescape=False)
@@ -51,19 +57,17 @@ PAGE = PAGES.from_string(
 
 {{ text }}
 
-| claim | verdict | statement | evidence |
+{% if source %}Source: [{{ study.file }}]({{ source }}). {% endif %}All verdicts: [ledger.md](ledger.md).
+
+| claim | outcome | statement | evidence |
 |---|---|---|---|
 {% for row in rows -%}
-| {{ row.claim }} | **{{ row.outcome }}** | {{ row.statement | plain }} *({{ row.source | plain }})* | {{ row.numbers }} |
+| `{{ row.claim }}` | **{{ row.outcome }}** | {{ row.statement | plain }} | {{ row.numbers | plain }} |
 {% endfor %}
-{% for row in planted -%}
-{% if loop.first %}Planted false variants, none of which may be supported:
+{% for row in rows -%}
+**`{{ row.claim }}`** *({{ row.kind }}; {{ row.source | plain }})* {{ row.precisely | plain }}
 
-| variant | verdict |
-|---|---|
-{% endif -%}
-| {{ row.claim | plain }} | {{ row.outcome }} |
-{% endfor %}
+{% endfor -%}
 {% for name, caption in figures %}
 ![{{ name }}](figures/{{ name }}.svg)
 
@@ -73,56 +77,170 @@ PAGE = PAGES.from_string(
 ### {{ name }}
 
 {{ table }}
+{% endfor %}
+Planted false variants, none of which may be supported:
+
+| variant | outcome |
+|---|---|
+{% for row in planted -%}
+| `{{ row.claim }}` | {{ row.outcome }} |
 {% endfor %}"""
+)
+LEDGER = PAGES.from_string(
+    """\
+# Ledger
+
+What the words mean stands in reports/README.md; the planted false variants stand in [planted.md](planted.md); every number,
+the full statements among them, in ledger.csv. {{ counts }}
+{% for number, words, found in statements %}
+## {{ number }}
+
+{{ words | plain }}
+{% for study, title, figure, source, rows in found %}
+### {{ number }} in [{{ study }}]({{ study }}.md)
+
+{{ title | plain }}
+{%- if figure %} [Figure](figures/{{ figure }}.svg).{% endif %}{% if source %} [Source]({{ source }}).{% endif %}
+
+| claim | outcome | kind | statement | evidence | budget, seed, device |
+|---|---|---|---|---|---|
+{% for row in rows -%}
+| `{{ row.claim }}` | {{ row.outcome }} | {{ row.kind }} | {{ row.statement | plain }} | {{ row.numbers | plain }} |\
+ {{ row.budget }}, {{ row.seed }}, {{ row.device }} |
+{% endfor %}{% endfor %}{% endfor %}"""
+)
+PLANTED = PAGES.from_string(
+    """\
+# Planted false variants
+
+Each is a claim of the [ledger](ledger.md) with something changed that makes it false. They show what a check can see.
+{% for study, rows in studies %}
+## {{ study }}
+
+| variant | outcome | evidence |
+|---|---|---|
+{% for row in rows -%}
+| `{{ row.claim }}` | {{ row.outcome }} | {{ row.numbers | plain }} |
+{% endfor %}{% endfor %}"""
 )
 
 
-def ledger_rows(results: Sequence[Result], budget: Budget) -> list[dict]:
+def render(
+    names: Iterable[str], out: Path, formats: Sequence[str] = FORMATS, width: str = "page", drawing: bool = True
+) -> list[str]:
+    """Write what follows from the records of these studies: pages, figures and tables, rows of the ledger, provenance.
+
+    A study has a page when every claim of it has a record. Returns the studies that have one.
+    """
+    rows, complete, drawn = {}, [], {}
+    for name in names:
+        study = studies()[name]
+        records = [record for claim in load(name) if (record := read(claim, out))]
+        rows[name] = ledger_rows(records)
+        if len(records) == len(study.claims):
+            complete.append(name)
+            drawn[name] = write_study(study, records, out, formats, width) if drawing else []
+    write_ledger(rows, out)
+    write_provenance(drawn, set(rows) - set(drawn), out)
+    return complete
+
+
+def ledger_rows(records: Sequence[Record]) -> list[dict]:
     """The rows of the ledger: each judged claim, followed by its planted variants."""
     rows = []
-    for result in results:
-        claim = result.claim
-        shared = {"source": claim.source, "budget": budget.name, "seed": budget.seed, "device": budget.device}
+    for record in records:
+        claim = record.claim
+        shared = {"precisely": claim.precisely, "source": claim.source}
+        shared |= {name: str(record.origin[name]) for name in ("budget", "seed", "device")}
         rows.append(
             shared
-            | {"claim": claim.id, "kind": claim.kind, "statement": claim.statement, "seconds": f"{result.seconds:.2f}"}
-            | {"outcome": result.verdict.outcome, "evidence": _evidence(result.verdict)}
+            | {"claim": claim.id, "kind": claim.kind, "statement": claim.statement, "seconds": f"{record.seconds:.2f}"}
+            | {"outcome": record.verdict.outcome, "evidence": _evidence(record.verdict)}
         )
-        for variant, verdict in result.planted.items():
+        for variant, verdict in record.planted.items():
             rows.append(
                 shared
-                | {"claim": f"{claim.id}!{variant.replace(' ', '_')}", "kind": "planted", "seconds": ""}
+                | {"claim": f"{claim.id}!{variant.replace(' ', '_')}", "kind": "planted", "seconds": "", "precisely": ""}
                 | {"statement": f"False on purpose, {variant}: {claim.statement}"}
                 | {"outcome": verdict.outcome, "evidence": _evidence(verdict)}
             )
     return rows
 
 
-def write_study(module: str, results: Sequence[Result], budget: Budget, out: Path) -> None:
-    """Write one study's page, figures and tables."""
-    study, name = import_module(module), module.rpartition(".")[2]
-    verdicts = {result.claim.name: result.verdict for result in results}
-    tables = {claim: verdict.table for claim, verdict in verdicts.items() if len(verdict.table)}
-    presented = study.tables(verdicts) if hasattr(study, "tables") else {}
-    for part, table in (tables | presented).items():
-        write_atomically(out / f"tables/{name}-{part}.csv", table.to_csv(index=False, lineterminator="\n"))
+def write_study(study: Study, records: Sequence[Record], out: Path, formats: Sequence[str], width: str) -> list[str]:
+    """Write one study's page, figures and tables to present; the files written, relative to `out`."""
+    module, name, files = import_module(study.module), study.name, []
+
+    def keep(path: str, content: str | bytes) -> None:
+        write_atomically(out / path, content)
+        files.append(path)
+
+    verdicts = {record.claim.name: record.verdict for record in records}
+    presented = module.tables(verdicts) if hasattr(module, "tables") else {}
+    if taken := {*presented} & {*verdicts}:
+        raise ValueError(f"{name} presents tables under the names of claims: {', '.join(sorted(taken))}")
+    for part, table in presented.items():
+        keep(f"tables/{name}-{part}.csv", table.to_csv(index=False, lineterminator="\n"))
+    for part, table in ({c: v.table for c, v in verdicts.items() if len(v.table)} | presented).items():
         if len(table) <= LONGEST_TEX:
-            write_atomically(out / f"tables/{name}-{part}.tex", _latex(table))
-    drawn = _draw(study, verdicts) if hasattr(study, "figures") else {}
-    for part, (_, files) in drawn.items():
-        for kind, content in files.items():
-            write_atomically(out / f"figures/{name}-{part}.{kind}", content)
-    title, _, text = (study.__doc__ or name).strip().partition("\n")
-    rows = ledger_rows(results, budget)
+            keep(f"tables/{name}-{part}.tex", _latex(table))
+    drawn = _draw(module, verdicts, formats, width) if hasattr(module, "figures") else {}
+    for part, (_, pictures) in drawn.items():
+        for kind, content in pictures.items():
+            keep(f"figures/{name}-{part}{'' if width == 'page' else '-' + width}.{kind}", content)
+    title, _, text = (module.__doc__ or name).strip().partition("\n")
+    rows = [row | {"numbers": _readable(row["evidence"])} for row in ledger_rows(records)]
     page = PAGE.render(
-        title=title.rstrip("."),
-        text=text.strip("\n"),  # the spaces before a formula make it a block
-        rows=[row | {"numbers": _readable(row["evidence"])} for row in rows if row["kind"] != "planted"],
+        title=plain(title.rstrip(".")),
+        text=prose(text.strip("\n")),  # the spaces before a formula make it a block
+        study=study,
+        source=_link(study, out),
+        rows=[row for row in rows if row["kind"] != "planted"],
         planted=[row for row in rows if row["kind"] == "planted"],
         figures=[(f"{name}-{part}", caption) for part, (caption, _) in drawn.items()],
         tables=[(part, _markdown(table)) for part, table in presented.items()],
     )
-    write_atomically(out / f"{name}.md", page)
+    keep(f"{name}.md", page)
+    return files
+
+
+def write_ledger(new: Mapping[str, Sequence[Mapping]], out: Path) -> None:
+    """Put the rows of studies into the ledger of `out`, in place of those they had; what is no study of today goes."""
+    path, known = out / "ledger.csv", [*studies()]
+    table = pd.DataFrame([row for rows in new.values() for row in rows], columns=COLUMNS, dtype=str)
+    if path.exists():
+        old = read_ledger(path)
+        table = pd.concat([old[~study_of(old).isin(new) & study_of(old).isin(known)], table])
+    table = table.iloc[study_of(table).map(known.index).argsort(kind="stable")]
+    write_atomically(path, table.to_csv(index=False, lineterminator="\n"))
+    table["numbers"] = table["evidence"].map(_readable)
+    table["study"] = study_of(table)
+    claims, planted = table[table["kind"] != "planted"], table[table["kind"] == "planted"]
+    numbers = claims["statement"].str.extract(r"(S\d+)", expand=False)
+    found = [
+        (number, STATEMENTS.get(number, ""), [_section(name, rows, out) for name, rows in part.groupby("study", sort=False)])
+        for number, part in sorted(claims.groupby(numbers), key=lambda pair: int(pair[0][1:]))
+    ]
+    counted = claims["outcome"].value_counts()
+    counts = f"{len(claims)} claims: " + ", ".join(f"{counted[w]} {w}" for w in OUTCOMES if w in counted) + "."
+    write_atomically(out / "ledger.md", LEDGER.render(statements=found, counts=counts if len(claims) else ""))
+    by_study = [(name, [*rows.itertuples()]) for name, rows in planted.groupby("study", sort=False)]
+    write_atomically(out / "planted.md", PLANTED.render(studies=by_study))
+
+
+OUTCOMES = ("proved", "supported", "refuted", "inconclusive")
+
+
+def _section(name: str, rows: pd.DataFrame, out: Path) -> tuple:
+    study = studies()[name]
+    drawn = sorted(path.stem for path in out.glob(f"figures/{name}-*.svg"))
+    return name, study.title, next(iter(drawn), ""), _link(study, out), [*rows.itertuples()]
+
+
+def _link(study: Study, out: Path) -> str:
+    """The source of a study, seen from a report in the same checkout; '' for reports elsewhere."""
+    inside = out.resolve().is_relative_to(sources.ROOT)
+    return os.path.relpath(sources.ROOT / study.file, out.resolve()).replace(os.sep, "/") if inside else ""
 
 
 def study_of(ledger: pd.DataFrame) -> pd.Series:
@@ -130,72 +248,46 @@ def study_of(ledger: pd.DataFrame) -> pd.Series:
     return ledger["claim"].str.split(".").str[0]
 
 
-def write_ledger(rows: Sequence[Mapping], name: str, out: Path) -> None:
-    """Put the rows of the study `name` into the ledger of `out`, in place of those it had."""
-    new = pd.DataFrame(rows, columns=COLUMNS, dtype=str)
-    path = out / "ledger.csv"
-    if path.exists():
-        old = read_ledger(path)
-        new = pd.concat([old[study_of(old) != name], new])
-        new = new.iloc[study_of(new).argsort(kind="stable")]
-    write_atomically(path, new.to_csv(index=False, lineterminator="\n"))
-    lines = [
-        f"| {plain(row.claim)} | {row.outcome} | {row.kind} | {plain(row.statement)} *({plain(row.source)})* "
-        f"| {_readable(row.evidence)} | {row.budget}, {row.seed}, {row.device} |"
-        for row in new.itertuples()
-    ]
-    head = "# Ledger\n\nWhat the words mean stands in reports/README.md.\n\n"
-    head += "| claim | verdict | kind | statement | evidence | budget, seed, device |\n|---|---|---|---|---|---|\n"
-    write_atomically(out / "ledger.md", head + "\n".join(lines) + "\n")
-
-
-def remove_study(name: str, out: Path) -> None:
-    """Remove the page, figures and tables of a study, which a broken claim has made out of date."""
-    for path in [out / f"{name}.md", *out.glob(f"figures/{name}-*"), *out.glob(f"tables/{name}-*")]:
-        path.unlink(missing_ok=True)
-
-
 def read_ledger(path: Path) -> pd.DataFrame:
-    """The ledger, every column as text."""
-    return pd.read_csv(path, dtype=str, keep_default_na=False)
-
-
-def origin(modules: Sequence[str], budget: Budget) -> dict[str, dict]:
-    """Where the verdicts of a run that begins now come from, by study."""
-    commit, dirty = _git()
-    packages = ["numpy", "scipy", "sympy", "torch", "pandas", "scikit-learn", "matplotlib", "seaborn", "joblib"]
-    shared = {
-        "command": " ".join(["python -m ratewitness.studies", *sys.argv[1:]]),
-        "commit": commit,
-        "dirty": dirty,
-        "budget": budget.name,
-        "seed": budget.seed,
-        "device": budget.device,
-        "data_sha256": hashlib.sha256(Path(budget.data).read_bytes()).hexdigest() if budget.data else None,
-        "python": platform.python_version(),
-        "machine": f"{platform.system()} {platform.machine()}",
-        "versions": {package: metadata.version(package) for package in packages},
-    }
-    return {module.rpartition(".")[2]: {"sources_sha256": digest(module), **shared} for module in modules}
-
-
-def write_provenance(name: str, entry: Mapping, out: Path) -> None:
-    """Put the origin of one study into the provenance of `out`."""
-    path = out / "provenance.json"
-    studies = json.loads(path.read_text())["studies"] if path.exists() else {}
-    record = {"studies": dict(sorted({**studies, name: entry}.items()))}
-    write_atomically(path, json.dumps(record, indent=2) + "\n")
-
-
-def _git() -> tuple[str, bool]:
-    def git(*words):
-        return subprocess.run(["git", "-C", str(ROOT), *words], capture_output=True, text=True, check=True).stdout
-
+    """The ledger, every column as text; one that is damaged is rebuilt from the records, hence empty."""
     try:
-        # reports are what is being written; they do not make the code that writes them dirty
-        return git("rev-parse", "HEAD").strip(), bool(git("status", "--porcelain", "--", ".", ":!reports").strip())
-    except (OSError, subprocess.CalledProcessError):
-        return "unknown (not a git checkout)", True
+        table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    except (ValueError, OSError):
+        table = pd.DataFrame()
+    return table if [*table.columns] == COLUMNS else pd.DataFrame(columns=COLUMNS, dtype=str)
+
+
+def write_provenance(drawn: Mapping[str, Sequence[str]], incomplete: Iterable[str], out: Path) -> None:
+    """Put where studies come from into the provenance of `out`; files that a study wrote before and not now go."""
+    path = out / "provenance.json"
+    try:
+        entries = json.loads(path.read_text())["studies"]
+    except (OSError, ValueError, KeyError, TypeError):
+        entries = {}
+    runs, made = [], {}
+    gone = (set(entries) - set(studies())) | set(incomplete)
+    for name, study in studies().items():
+        kept = {each.id: answer for each in study.claims if (answer := answered(each.id, out))}
+        if not kept:
+            continue
+        for answer in kept.values():
+            if answer["origin"] not in runs:
+                runs.append(answer["origin"])
+        claims = {
+            id_: {"measured": answer["measured"], "run": runs.index(answer["origin"]), "seconds": answer["seconds"]}
+            for id_, answer in kept.items()
+        }
+        before = entries.get(name, {})
+        files = {*before.get("files", ())} if name not in gone else set()
+        if name in drawn:
+            files = {*drawn[name], *(file for file in files if Path(file).stem.endswith("-column"))}
+        made[name] = {"written": sources.written(study.module) if name in drawn else before.get("written"), "claims": claims}
+        made[name] |= {"files": sorted(files)}
+    for name, entry in entries.items():
+        for file in {*entry.get("files", ())} - {*made.get(name, {}).get("files", ())}:
+            if (out / file).resolve().is_relative_to(out.resolve()):
+                (out / file).unlink(missing_ok=True)
+    write_atomically(path, json.dumps({"runs": runs, "studies": made}, indent=1) + "\n")
 
 
 def _evidence(verdict: Verdict) -> str:
@@ -234,22 +326,31 @@ def _latex(table: pd.DataFrame) -> str:
     return table.map(escape).rename(columns=escape).to_latex(index=False, escape=False, float_format="%.4g")
 
 
-def _draw(study, verdicts: Mapping[str, Verdict]) -> dict[str, tuple[str, dict[str, bytes]]]:
+def _draw(study, verdicts: Mapping[str, Verdict], formats: Sequence[str], width: str) -> dict[str, tuple[str, dict]]:
     """The caption of each figure and its files by kind."""
+    import matplotlib
+
     matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+    import seaborn as sns
+    from ratewitness.studies.measuring.drawing import printed_at
+
     drawn = {}
     # a colour such as C1 is looked up when the figure is rendered, so that must happen under the palette as well
-    with sns.axes_style("whitegrid"), sns.plotting_context("paper"), sns.color_palette("colorblind"):
+    style = sns.axes_style("whitegrid"), sns.plotting_context("paper"), sns.color_palette("colorblind")
+    with style[0], style[1], style[2], printed_at(width):
         for part, figure in study.figures(verdicts).items():
-            drawn[part] = figure.get_label(), {kind: _render(figure, kind) for kind in ("svg", "pdf")}
+            drawn[part] = figure.get_label(), {kind: _picture(figure, kind) for kind in formats}
             plt.close(figure)
     return drawn
 
 
-def _render(figure: Figure, kind: str) -> bytes:
+def _picture(figure, kind: str) -> bytes:
+    import matplotlib
+
     # without dates and random identifiers the same numbers give the same bytes
-    undated = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}[kind]
+    undated = {"svg": {"Date": None}, "pdf": {"CreationDate": None}, "png": {"Software": None}}[kind]
     buffer = io.BytesIO()
     with matplotlib.rc_context({"svg.hashsalt": "ratewitness", "svg.fonttype": "none", "pdf.fonttype": 42}):
-        figure.savefig(buffer, format=kind, metadata=undated, bbox_inches="tight")
+        figure.savefig(buffer, format=kind, metadata=undated, dpi=200)
     return buffer.getvalue()

@@ -1,176 +1,194 @@
-"""Runs claims in parallel processes; what is finished survives a kill and is not done again.
+"""Measures claims in parallel processes; what is finished survives a kill and is not done again.
 
-Every worker writes its result to `<out>/.finished/<claim>.json` as soon as it has one, under a key made of the sources
-the claim depends on, the budget, the seed, the device, the data file and the versions of the numerical packages. The
-next run reads a result whose key still fits and computes the others. One thread per process: results do not depend on
-the number of jobs.
+Every worker keeps the record of a claim as soon as it has it (`records.py`). The next run reads the records whose key is
+still today's and measures the others. One thread per process: results do not depend on the number of jobs. Workers write
+what begins and ends into `<out>/.events`, which the run follows: a claim is reported when it ends, not when its study does.
 """
 
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import importlib
 import json
-import os
-import tempfile
+import signal
+import threading
 import time
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import joblib
-import numpy
-import pandas as pd
-import scipy
-import sympy
 import torch
-from ratewitness.studies.claims import Budget, Claim, Verdict
-from ratewitness.studies.running.sources import digest
+from ratewitness.studies.claims import Budget, Claim
+from ratewitness.studies.running import sources
+from ratewitness.studies.running.records import Record, discard, finished, keys, write
 from threadpoolctl import threadpool_limits
+
+EVENTS = ".events"
+DIED = "the worker died three times while checking this claim (out of memory or killed)"
 
 
 @dataclass(frozen=True)
 class Result:
-    """A judged claim with its planted variants, or the error that broke it."""
+    """A claim with its record, kept from before or new; or with the error that broke it."""
 
     claim: Claim
-    seconds: float = 0.0
-    verdict: Verdict | None = None
-    planted: dict[str, Verdict] | None = None
+    record: Record | None = None
+    kept: bool = False
     error: str = ""
 
 
-def run_claims(claims: Sequence[Claim], budget: Budget, out: Path, jobs: int) -> Iterator[Result]:
-    """Yield a Result for every claim, finished ones first, the others as they finish.
+def run_claims(
+    claims: Sequence[Claim],
+    budget: Budget,
+    out: Path,
+    jobs: int,
+    origin: Mapping[str, object],
+    expected: Mapping[str, float],
+    watch: Callable[[dict], None],
+) -> Iterator[Result]:
+    """Yield a Result for every claim: what is kept first, the others as their shares of work finish.
 
-    A worker that dies (out of memory, killed) takes unfinished claims of its pool along: these are tried again, and
-    then each alone, so that only a claim that kills its own worker is reported as broken.
+    expected: seconds of a claim; what is expected to take longest is begun first. watch(event) hears at once what happens:
+    {"event": "started" | "ended" | "broken", "claim": id, "seconds": ..., "outcome": ...}.
+    A worker that dies (out of memory, killed) takes unfinished claims of its pool along: these are tried again, and then
+    each alone, so that only a claim that kills its own worker is reported as broken.
     """
-    keys = _keys(claims, budget)
+    stamp, key = sources.stamp(), keys(claims, budget)
     waiting = {claim.id: claim for claim in claims}
     for claim in claims:
-        if result := _read(claim, keys[claim.id], out):
+        if record := finished(claim, key[claim.id], out):
             del waiting[claim.id]
-            yield result
-    for attempt in ("together", "together", "alone"):
-        batches = [[c] for c in waiting.values()] if attempt == "alone" else [list(waiting.values())]
-        for batch in filter(None, batches):
-            with contextlib.suppress(BrokenProcessPool):
-                for result in _parallel(batch, keys, budget, out, jobs):
-                    del waiting[result.claim.id]
-                    yield result
-            for claim in batch:  # written by a worker whose answer was lost with the pool
-                if claim.id in waiting and (result := _read(claim, keys[claim.id], out)):
-                    del waiting[claim.id]
-                    yield result
+            yield Result(claim, record, kept=True)
+    with followed(out / EVENTS, watch):
+        for attempt in ("together", "together", "alone"):
+            batches = [[c] for c in waiting.values()] if attempt == "alone" else [list(waiting.values())]
+            for batch in filter(None, batches):
+                with contextlib.suppress(BrokenProcessPool):
+                    for claim_id, error in _parallel(_shares(batch, jobs, expected), key, budget, out, jobs, origin):
+                        claim = waiting.pop(claim_id)
+                        if not error and stamp != (stamp := sources.stamp()):
+                            sources.forget()
+                        if not error and keys([claim], budget)[claim_id] != key[claim_id]:
+                            discard(claim_id, out)
+                            error = "its sources changed during the run; run it again\n"
+                        yield Result(claim, None if error else finished(claim, key[claim_id], out), error=error)
+                for claim in batch:  # kept by a worker whose answer was lost with the pool
+                    if claim.id in waiting and (record := finished(claim, key[claim.id], out)):
+                        del waiting[claim.id]
+                        yield Result(claim, record)
     for claim in waiting.values():
-        yield Result(claim, error="the worker died three times while checking this claim (out of memory or killed)")
+        watch({"event": "broken", "claim": claim.id})
+        yield Result(claim, error=DIED)
 
 
-def _parallel(claims, keys, budget, out, jobs) -> Iterator[Result]:
-    by_id = {claim.id: claim for claim in claims}
+def _parallel(shares, key, budget, out, jobs, origin) -> Iterator[tuple[str, str]]:
     work = (
-        joblib.delayed(_check_all)([(claim.module, claim.name, keys[claim.id]) for claim in share], budget, out)
-        for share in _shares(claims, jobs)
+        joblib.delayed(_measure_all)([(c.module, c.name, key[c.id]) for c in share], budget, out, origin)
+        for share in shares
     )
-    for answers in joblib.Parallel(n_jobs=jobs, return_as="generator_unordered", batch_size=1)(work):
-        for claim_id, answer in answers:
-            yield _result(by_id[claim_id], answer)
+    if jobs > 1:
+        with deaf_to_interrupts():  # workers inherit it: the run ends them, without a traceback of their own
+            joblib.Parallel(n_jobs=jobs)(joblib.delayed(int)() for _ in range(jobs))
+    try:
+        for answers in joblib.Parallel(n_jobs=jobs, return_as="generator_unordered", batch_size=1)(work):
+            yield from answers
+    except (KeyboardInterrupt, GeneratorExit):
+        if jobs > 1:
+            from joblib.externals.loky import get_reusable_executor
+
+            get_reusable_executor().shutdown(wait=False, kill_workers=True)
+        raise
 
 
-def _shares(claims: Sequence[Claim], jobs: int) -> list[list[Claim]]:
-    """The claims that one process takes at a time: those of a study, which cache what they measure together. One process
-    has all of them anyway, and where there are fewer studies than processes each claim is a share of its own."""
-    studies: dict[str, list[Claim]] = {}
+@contextlib.contextmanager
+def deaf_to_interrupts() -> Iterator[None]:
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _shares(claims: Sequence[Claim], jobs: int, expected: Mapping[str, float]) -> list[list[Claim]]:
+    """The claims that one process takes at a time, longest first: those of a study, and of studies that measure in common.
+    One process has all of them anyway, and where there are fewer such groups than processes each claim is a share."""
+    together: list[tuple[set, list[Claim]]] = []
     for claim in claims:
-        studies.setdefault(claim.module, []).append(claim)
-    return list(studies.values()) if 1 < jobs <= len(studies) else [[claim] for claim in claims]
+        shared = {claim.module, *sources.measurements(claim.module, claim.name)}
+        joined = [group for group in together if group[0] & shared]
+        together = [group for group in together if not group[0] & shared]
+        names = shared.union(*(group[0] for group in joined))
+        together.append((names, [c for group in joined for c in group[1]] + [claim]))
+    shares = [group for _, group in together] if 1 < jobs <= len(together) else [[claim] for claim in claims]
+    return sorted(shares, key=lambda share: -sum(expected.get(claim.id, 0.0) for claim in share)) if jobs > 1 else shares
 
 
-def _check_all(claims: Sequence[tuple[str, str, str]], budget: Budget, out: Path) -> list[tuple[str, dict]]:
-    """Check the claims (module, name, key) one after the other."""
-    return [check(module, name, budget, out, key) for module, name, key in claims]
+def _measure_all(
+    claims: Sequence[tuple[str, str, str]], budget: Budget, out: Path, origin: Mapping[str, object]
+) -> list[tuple[str, str]]:
+    """Measure the claims (module, name, key) one after the other: their ids, each with the error that broke it or ''."""
+    return [measure(module, name, budget, out, key, origin) for module, name, key in claims]
 
 
-def check(module: str, name: str, budget: Budget, out: Path, key: str) -> tuple[str, dict]:
-    """Check one claim and its planted variants in this process, and store the answer under its key."""
+def measure(
+    module: str, name: str, budget: Budget, out: Path, key: str, origin: Mapping[str, object]
+) -> tuple[str, str]:
+    """Check one claim and its planted variants in this process, and keep the record."""
     torch.set_num_threads(1)
     claim: Claim = getattr(importlib.import_module(module), name)
     budget = replace(budget, scope=claim.id)
     # entering torch.device slows every call down a little, so it is done only where it changes something
     device = torch.device(budget.device) if budget.device != "cpu" else contextlib.nullcontext()
+    tell(out, event="started", claim=claim.id)
     begin = time.perf_counter()
     try:
         with threadpool_limits(1), device:
             verdict = claim.check(budget)
             planted = {variant: false_check(budget) for variant, false_check in claim.planted.items()}
-        answer = {
-            "key": key,
-            "seconds": time.perf_counter() - begin,
-            "verdict": _to_json(verdict),
-            "planted": {variant: _to_json(verdict) for variant, verdict in planted.items()},
-        }
-        write_atomically(_path(claim, out), json.dumps(answer))
+        seconds = time.perf_counter() - begin
+        write(Record(claim, verdict, planted, seconds, key, sources.measured(module, name), origin), out)
     except Exception:
-        answer = {"error": traceback.format_exc(limit=-4)}
-    return claim.id, answer
+        tell(out, event="broken", claim=claim.id)
+        return claim.id, traceback.format_exc(limit=-4)
+    tell(out, event="ended", claim=claim.id, seconds=seconds, outcome=verdict.outcome)
+    return claim.id, ""
 
 
-def write_atomically(path: Path, content: str | bytes) -> None:
-    """Write a file so that a reader, or a kill at any moment, finds the old content or the new, never a part."""
+def tell(out: Path, **event: object) -> None:
+    """One line at the end of the file that the run follows; a single short write is not mixed with another's."""
+    with (out / EVENTS).open("a") as file:
+        file.write(json.dumps(event) + "\n")
+
+
+@contextlib.contextmanager
+def followed(path: Path, watch: Callable, every: float = 0.2) -> Iterator[None]:
+    """Call watch(event) for every line that workers append to `path`, from a thread, until the block ends."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    path.write_text("")
+    over = threading.Event()
+
+    def follow():
+        with path.open() as file:
+            rest = ""
+            while True:
+                last = over.wait(every)
+                *lines, rest = (rest + file.read()).split("\n")
+                for line in lines:
+                    watch(json.loads(line))
+                if last:
+                    return
+
+    thread = threading.Thread(target=follow, daemon=True)
+    thread.start()
     try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content.encode() if isinstance(content, str) else content)
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
-
-
-def _keys(claims: Sequence[Claim], budget: Budget) -> dict[str, str]:
-    """What each claim's result depends on, by id; one digest of sources serves all claims of a module."""
-    data = hashlib.sha256(Path(budget.data).read_bytes()).hexdigest() if budget.data else ""
-    versions = [package.__version__ for package in (numpy, scipy, sympy, torch, pd)]
-    shared = [*map(str, {**asdict(budget), "data": data}.values()), *versions]
-    keys = {
-        module: hashlib.sha256("\x1f".join([digest(module), *shared]).encode()).hexdigest()
-        for module in {claim.module for claim in claims}
-    }
-    return {claim.id: keys[claim.module] for claim in claims}
-
-
-def _path(claim: Claim, out: Path) -> Path:
-    return out / ".finished" / f"{claim.id}.json"
-
-
-def _read(claim: Claim, key: str, out: Path) -> Result | None:
-    try:
-        answer = json.loads(_path(claim, out).read_text())
-    except (OSError, ValueError):
-        return None
-    return _result(claim, answer) if answer.get("key") == key else None
-
-
-def _result(claim: Claim, answer: dict) -> Result:
-    if "error" in answer:
-        return Result(claim, error=answer["error"])
-    planted = {variant: _from_json(verdict) for variant, verdict in answer["planted"].items()}
-    return Result(claim, answer["seconds"], _from_json(answer["verdict"]), planted)
-
-
-def _to_json(verdict: Verdict) -> dict:
-    return {
-        "outcome": verdict.outcome,
-        "evidence": {name: float(value) for name, value in verdict.evidence.items()},
-        "table": {column: values.tolist() for column, values in verdict.table.items()},
-    }
-
-
-def _from_json(answer: dict) -> Verdict:
-    return Verdict(answer["outcome"], answer["evidence"], pd.DataFrame(answer["table"]))
+        yield
+    finally:
+        over.set()
+        thread.join()
+        path.unlink(missing_ok=True)

@@ -1,0 +1,47 @@
+r"""Which of Muon and AdamW is ahead on binary logistic regression once the steps of both are tuned?
+
+    log of AdamW's gap over Muon's, and the ratio of training accuracies, after 15 epochs
+
+with constant steps, tuned on equal grids for every draw of rows. The set-up is in `studies/norms/circulated_runs.py`; the
+runs, with figures and table, stand in `muon_untuned` beside those with the steps in circulation.
+
+Sources: K. Jordan et al. (2024); I. Loshchilov and F. Hutter (2019), arXiv:1711.05101.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from ratewitness.studies.claims import Budget, Verdict, claim, planted
+from ratewitness.studies.judges import exceeds, mean_is
+from ratewitness.studies.measuring.tuning import unless_on_edge
+from ratewitness.studies.norms.circulated_runs import found, tuned
+
+
+@claim("phenomenon", "S36; equal tuning")
+@planted("AdamW stays a percentage point behind", ratio=0.99)
+@planted("AdamW is a percentage point ahead", ratio=1.01)
+def tuned_they_are_equally_accurate(budget: Budget, ratio: float = 1.0) -> Verdict:
+    """S36, refined: With both steps tuned, the training accuracies of Muon and AdamW agree within half a per cent.
+
+    After 15 epochs, tuned on every draw of rows, in the mean over draws."""
+    adamw, muon = (found(budget, name, "tuned")[1][-1] for name in ("AdamW", "Muon"))
+    verdict = mean_is(adamw / muon, ratio, 0.005).noting(AdamW=adamw.mean(), Muon=muon.mean())
+    return unless_on_edge(verdict, *tuned(budget, "Muon"), *tuned(budget, "AdamW"))
+
+
+@claim("phenomenon", "S36; equal tuning")
+@planted("twice smaller", by=2.0)
+def tuned_muon_is_ahead(budget: Budget, by: float = 1.1) -> Verdict:
+    """S36, read as: With both steps tuned, Muon's training loss gap is at least 1.1 times smaller than AdamW's.
+
+    After 15 epochs, tuned on every draw of rows, in the geometric mean over draws."""
+    adamw, muon = (found(budget, name, "tuned")[0][-1] for name in ("AdamW", "Muon"))
+    effect = np.log(adamw / muon)
+    verdict = exceeds(effect, float(np.log(by))).noting(ratio=float(np.exp(effect.mean())))
+    return unless_on_edge(verdict, *tuned(budget, "Muon"), *tuned(budget, "AdamW"))
+
+
+if __name__ == "__main__":
+    from ratewitness.studies.__main__ import script
+
+    script(__file__)

@@ -1,0 +1,347 @@
+"""The commands `ratewitness run`, `list`, `render` and `cite`.
+
+Exit status 0 when every claim was judged, whatever the verdict; 1 when a claim broke; 2 for bad usage; 130 when interrupted.
+torch and sympy are imported when something runs, not before.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from dataclasses import replace
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+SETTINGS = {"help_option_names": ["-h", "--help"]}
+app = typer.Typer(pretty_exceptions_enable=False, no_args_is_help=True, context_settings=SETTINGS)
+COLOURS = {"proved": "green", "supported": "green", "refuted": "red", "inconclusive": "yellow"}
+
+
+class BudgetName(StrEnum):
+    quick = "quick"
+    full = "full"
+
+
+class Device(StrEnum):
+    cpu = "cpu"
+    cuda = "cuda"
+
+
+class Width(StrEnum):
+    page = "page"
+    column = "column"
+
+
+Names = Annotated[list[str] | None, typer.Argument(metavar="[NAME ...]", help="Studies or claim ids; all by default.")]
+Out = Annotated[Path | None, typer.Option(help="Folder of the report; reports/BUDGET by default.")]
+
+
+@app.callback(invoke_without_command=True)
+def about(version: Annotated[bool, typer.Option("--version", help="Print the version and stop.")] = False) -> None:
+    """ratewitness checks what optimization theory promises; every claim is judged by code that anyone can rerun."""
+    if version:
+        from ratewitness.studies import __version__
+
+        print(f"ratewitness {__version__}")
+        raise typer.Exit
+
+
+@app.command("list")
+def list_claims(
+    names: Names = None,
+    statement: Annotated[str | None, typer.Option(help="Only claims about this statement, such as S25.")] = None,
+    kind: Annotated[str | None, typer.Option(help="Only claims of this kind, such as exponent.")] = None,
+    verdict: Annotated[str | None, typer.Option(help="Only claims with this verdict in the ledger of --out.")] = None,
+    titles: Annotated[bool, typer.Option("--titles", help="Only the questions, one line a study.")] = False,
+    out: Annotated[Path, typer.Option(help="The report whose verdicts --verdict reads.")] = Path("reports/full"),
+) -> None:
+    """Every study and claim, one line each."""
+    import re
+
+    from ratewitness.studies.running.catalogue import chosen, studies
+
+    wanted = {f"{name}.{claim}" for name, claims in chosen(names or []).items() for claim in claims}
+    claims = [each for study in studies().values() for each in study.claims if each.id in wanted]
+    if statement is not None:
+        about = _one_of("--statement", statement.upper(), {n for c in claims for n in re.findall(r"S\d+", c.statement)})
+        claims = [each for each in claims if re.search(rf"\b{about}\b", each.statement)]
+    if kind is not None:
+        kind = _one_of("--kind", kind, {each.kind for each in claims})
+        claims = [each for each in claims if each.kind == kind]
+    if verdict is not None:
+        verdict, found = _one_of("--verdict", verdict, set(COLOURS)), _outcomes(out / "ledger.csv")
+        claims = [each for each in claims if found.get(each.id) == verdict]
+    bold, dim, off = ("\033[1m", "\033[2m", "\033[0m") if sys.stdout.isatty() else ("", "", "")
+    for study in studies().values():
+        kept = [each for each in claims if each.id.partition(".")[0] == study.name]
+        if kept:
+            print(f"{bold}{study.name}{off}  {study.title}")
+            for each in kept if not titles else ():
+                print(f"  {each.id}  {dim}{each.kind}{off}  {each.statement}")
+
+
+def _one_of(option: str, value: str, accepted: set[str]) -> str:
+    if value not in accepted:
+        order = sorted(accepted, key=lambda word: (len(word), word) if word[1:].isdigit() else (0, word))
+        raise typer.BadParameter(f"there is nothing of {value!r}; accepted are {', '.join(order)}", param_hint=option)
+    return value
+
+
+def _outcomes(ledger: Path) -> dict[str, str]:
+    import csv
+
+    if not ledger.exists():
+        raise typer.BadParameter(f"there is no {ledger}; accepted is the folder of a report", param_hint="--out")
+    with ledger.open(newline="", encoding="utf-8") as file:
+        return {row["claim"]: row["outcome"] for row in csv.DictReader(file)}
+
+
+@app.command("run")
+def run_studies(
+    context: typer.Context,
+    names: Names = None,
+    budget: Annotated[BudgetName, typer.Option(help="quick: a first look; full: for reports.")] = BudgetName.quick,
+    seed: Annotated[int, typer.Option(min=0, max=2**62, help="Seed of every random stream.")] = 0,
+    device: Annotated[Device, typer.Option(help="Where tensors live.")] = Device.cpu,
+    jobs: Annotated[int | None, typer.Option(min=1, help="Parallel processes; default: all cores, 1 on cuda.")] = None,
+    out: Out = None,
+    data: Annotated[Path | None, typer.Option(help="A LIBSVM or CSV file for the studies that read one.")] = None,
+) -> None:
+    """Check the claims of the studies and write the report. Finished claims are not done again."""
+    from ratewitness.studies.running.catalogue import chosen
+
+    wanted = chosen(names or [])
+    _import_what_runs()
+    from filelock import FileLock, Timeout
+    from ratewitness.studies.claims import FULL, QUICK
+    from ratewitness.studies.running.catalogue import load
+    from ratewitness.studies.running.records import write_atomically
+
+    claims = [claim for name, of in wanted.items() for claim in load(name, of)]
+    if device == Device.cuda:
+        _need_cuda()
+    if data:
+        _need_readable(data, claims)
+    out = out or Path("reports") / str(budget)
+    probe = out / ".writable"
+    try:
+        write_atomically(probe, "")
+        probe.unlink()
+        context.with_resource(FileLock(out / ".lock", blocking=False))  # two runs would lose ledger rows
+    except Timeout:
+        reason = f"another run is writing to {out}; accepted is a folder of its own for each run"
+        raise typer.BadParameter(reason, param_hint="--out") from None
+    except OSError as error:
+        reason = f"cannot write to {out}: {error.strerror}; accepted is a folder"
+        raise typer.BadParameter(reason, param_hint="--out") from None
+    spending = QUICK if budget == BudgetName.quick else FULL
+    spending = replace(spending, seed=seed, device=str(device), data=str(data.resolve()) if data else None)
+    jobs = jobs or (1 if device == Device.cuda else os.cpu_count() or 1)  # processes would share one GPU
+    if not _run(wanted, claims, spending, out, jobs):
+        raise typer.Exit(1)
+
+
+def _import_what_runs() -> None:
+    print("loading the numerical packages ...", file=sys.stderr, end="\r" if sys.stderr.isatty() else "\n", flush=True)
+    import torch  # noqa: F401
+
+
+def _need_cuda() -> None:
+    import torch
+
+    if not torch.cuda.is_available():
+        raise typer.BadParameter("torch finds no CUDA device here; accepted is cpu", param_hint="--device")
+
+
+def _need_readable(data: Path, claims: list) -> None:
+    from ratewitness.problems.data.tables import DataError, from_file
+    from ratewitness.studies.running.catalogue import studies
+    from ratewitness.studies.running.sources import reads_data
+
+    if not any(reads_data(claim.module, claim.name) for claim in claims):
+        reading = [s.name for s in studies().values() if any(reads_data(s.module, c.id.partition(".")[2]) for c in s.claims)]
+        reason = f"none of these studies reads a file; accepted is it with {', '.join(reading)}"
+        raise typer.BadParameter(reason, param_hint="--data")
+    try:
+        from_file(data)
+    except DataError as error:
+        raise typer.BadParameter(str(error), param_hint="--data") from None
+
+
+def _run(wanted: dict[str, list[str]], claims: list, budget, out: Path, jobs: int) -> bool:
+    """Measure, and write the report study by study; whether every claim was judged."""
+    from ratewitness.studies.running.progress import Watch
+    from ratewitness.studies.running.records import origin
+    from ratewitness.studies.running.runner import run_claims
+    from rich.console import Console
+
+    console = Console(width=None if sys.stdout.isatty() else 120)
+    for line in _replaced(claims, budget, out):
+        console.print(line, style="yellow", markup=False, highlight=False)
+    begin, broken, judged = time.perf_counter(), {}, 0
+    left = {name: len(of) for name, of in wanted.items()}
+    expected = _expected(claims, out, budget.name)
+    source = origin(budget, " ".join(["ratewitness", *sys.argv[1:]]))
+    with Watch([claim.id for claim in claims], expected, jobs, console) as watch:
+        for result in run_claims(claims, budget, out, jobs, source, expected, watch.hear):
+            name = result.claim.study
+            if result.kept:
+                watch.kept(result.claim.id, result.record.verdict.outcome)
+            judged, left[name] = judged + (result.record is not None), left[name] - 1
+            if not result.record:
+                broken[result.claim.id] = result.error or "its record was removed during the run; run it again\n"
+            if not left[name]:
+                broken |= _reported(name, budget, out)
+    for what, error in broken.items():
+        print(f"error: {what} broke:\n{error}", file=sys.stderr)
+    _summary(wanted, out, console)
+    console.print(f"{judged} of {len(claims)} judged in {time.perf_counter() - begin:.0f} s; report in {out}", markup=False)
+    return not broken
+
+
+def _replaced(claims: list, budget, out: Path) -> list[str]:
+    """What a run with another budget, seed or device puts in place of."""
+    from collections import Counter
+
+    from ratewitness.studies.running.records import Damaged, answered
+
+    before = Counter()
+    for claim in claims:
+        try:
+            found = answered(claim.id, out)
+        except Damaged as error:
+            return [f"{error}: that is done now"]
+        if found and (was := tuple(found["origin"][part] for part in ("budget", "seed", "device"))) != (
+            budget.name, budget.seed, budget.device
+        ):  # fmt: skip
+            before[was] += 1
+    return [f"replaces {n} claims of budget {b}, seed {s}, {d} in {out}" for (b, s, d), n in before.items()]
+
+
+def _expected(claims: list, out: Path, budget: str) -> dict[str, float]:
+    """Seconds that the claims took last time: in this report, else in the one that is committed."""
+    from ratewitness.studies.running.records import Damaged, answered
+    from ratewitness.studies.running.sources import ROOT
+
+    found = {}
+    for claim in claims:
+        for folder in (out, ROOT / "reports" / budget):
+            try:
+                answer = answered(claim.id, folder)
+            except Damaged:
+                continue
+            if answer and answer["origin"]["budget"] == budget:
+                found[claim.id] = answer["seconds"]
+                break
+    return found
+
+
+def _reported(name: str, budget, out: Path) -> dict[str, str]:
+    """Write the report of a study whose claims are done; what broke, for a page that fails must not lose the others."""
+    from ratewitness.studies.running.records import read
+    from ratewitness.studies.running.report import render
+
+    try:
+        render([name], out)
+        if budget.data:
+            from importlib import import_module
+
+            from ratewitness.studies.running.catalogue import load, studies
+
+            module = import_module(studies()[name].module)
+            if hasattr(module, "on_data"):
+                found = {claim.name: record.verdict for claim in load(name) if (record := read(claim, out))}
+                print("\n".join(module.on_data(found)))
+    except Exception as error:
+        return {f"the report of {name}": f"{type(error).__name__}: {error}"}
+    return {}
+
+
+def _summary(wanted: dict[str, list[str]], out: Path, console) -> None:
+    """One line a claim; the full statements stand in ledger.md."""
+    from collections import Counter
+
+    from ratewitness.studies.running.report import read_ledger
+    from rich.markup import escape
+    from rich.table import Column, Table
+
+    ledger = read_ledger(out / "ledger.csv")
+    ids = {f"{name}.{claim}" for name, of in wanted.items() for claim in of}
+    ledger = ledger[ledger["claim"].str.partition("!")[0].isin(ids)]
+    columns = [Column("claim", no_wrap=True), Column("verdict", no_wrap=True), Column("statement", no_wrap=True, ratio=1)]
+    table = Table(*columns, box=None, pad_edge=False, expand=True)
+    for row in ledger[ledger["kind"] != "planted"].itertuples():
+        table.add_row(row.claim, f"[{COLOURS[row.outcome]}]{row.outcome}[/]", escape(row.statement))
+    console.print(table)
+    for kind, rows in ledger.groupby(ledger["kind"].eq("planted").map({True: "planted false variants", False: "claims"})):
+        counted = Counter(rows["outcome"])
+        console.print(f"{kind}: " + ", ".join(f"{counted[word]} {word}" for word in COLOURS if counted[word]))
+
+
+@app.command("render")
+def render_report(
+    names: Names = None,
+    out: Annotated[Path, typer.Option(help="Folder of the report.")] = Path("reports/full"),
+    format: Annotated[str, typer.Option(help="Formats of figures: some of svg, pdf, png.")] = "svg,pdf",
+    width: Annotated[Width, typer.Option(help="What figures are drawn for: a page or one of two columns.")] = Width.page,
+) -> None:
+    """Write pages, figures, tables and ledger again, from what is kept. Nothing is measured."""
+    from ratewitness.studies.running.catalogue import chosen
+
+    formats = [_one_of("--format", word.strip(), {"svg", "pdf", "png"}) for word in format.split(",")]
+    wanted = chosen(names or [])
+    if not (out / "records").is_dir():
+        raise typer.BadParameter(f"{out} holds no records; accepted is the folder of a report", param_hint="--out")
+    if width == Width.page:
+        formats = [*dict.fromkeys(["svg", *formats])]  # the page shows it
+    _import_what_runs()
+    from ratewitness.studies.running.records import Damaged
+    from ratewitness.studies.running.report import render
+
+    try:
+        made = render(wanted, out, formats, str(width))
+    except Damaged as error:
+        raise typer.BadParameter(str(error), param_hint="--out") from None
+    print(f"{len(made)} of {len(wanted)} studies rendered from their records; report in {out}")
+
+
+@app.command("cite")
+def cite_claim(
+    claim: Annotated[str, typer.Argument(metavar="CLAIM", help="The id of a claim, such as momentum.as_stated.")],
+    out: Annotated[Path, typer.Option(help="The report whose verdict is cited.")] = Path("reports/full"),
+) -> None:
+    """BibTeX of a claim with its verdict."""
+    from ratewitness.studies.running.catalogue import chosen
+    from ratewitness.studies.running.cite import NotInReport, bibtex
+
+    if "." not in claim:
+        raise typer.BadParameter(f"{claim!r} is no id of a claim; accepted is study.claim", param_hint="CLAIM")
+    chosen([claim])
+    try:
+        print(bibtex(claim, out))
+    except NotInReport as error:
+        raise typer.BadParameter(str(error), param_hint="--out") from None
+
+
+def run_command(arguments: list[str]) -> int:
+    """Run one command; its exit status. Bad usage is one line."""
+    from ratewitness.studies.running.catalogue import UnknownName
+
+    try:
+        return app(arguments, standalone_mode=False) or 0
+    except UnknownName as error:
+        print(f"error: {error}", file=sys.stderr)
+    except USAGE as error:
+        if message := " ".join(error.format_message().split()):  # empty when the help was printed instead
+            print(f"error: {message}", file=sys.stderr)
+    except typer.Abort:
+        raise KeyboardInterrupt from None
+    return 2
+
+
+# what every error of usage is, wherever this version of typer has it
+USAGE = next(each for each in reversed(typer.BadParameter.__mro__) if hasattr(each, "format_message"))
