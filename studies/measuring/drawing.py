@@ -19,6 +19,7 @@ from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
 INCHES = {"page": 7.0, "column": 3.4}
+TALLEST = 9.0  # inches that a page has for a figure
 WIDTH: ContextVar[str] = ContextVar("width", default="page")
 
 
@@ -35,10 +36,12 @@ def printed_at(width: str):
 def canvas(caption: str, *rows: int, height: float = 2.6, shared: str = "") -> tuple[Figure, list[plt.Axes]]:
     """A figure with rows of so many axes, and the axes in reading order; in a column, one below the other.
 
-    height: of a row, in inches. shared: "x", "y" or "xy", the scales that all axes have in common.
+    height: of a row, in inches, or less where a page would not hold all rows. shared: "x", "y" or "xy", the scales that all
+    axes have in common.
     """
     if WIDTH.get() == "column":
         rows = (1,) * sum(rows)
+    height = min(height, TALLEST / len(rows))
     share = 0.62 if max(rows) == 1 and WIDTH.get() == "page" else 1.0  # one panel alone would be too wide on a page
     figure = plt.figure(figsize=(share * INCHES[WIDTH.get()], height * len(rows)), layout="constrained", label=caption)
     grid = figure.add_gridspec(len(rows), int(np.lcm.reduce(rows)))

@@ -67,8 +67,8 @@ def lbfgs_pays_in_few_dimensions(budget: Budget, method: str = "lbfgs", modes: i
 def lbfgs_in_many_dimensions(budget: Budget, power: float = 0.5) -> Verdict:
     """S13, the contrast: In 64 dimensions, many more than its memory, the steps of L-BFGS grow as those of momentum do.
 
-    S13: With exact gradients and memory 10, the steps to 1e-8 Delta grow like kappa^(0.5 +- 0.15), kappa from 10 to 1000: its
-    freedom from conditioning is one of few dimensions."""
+    S13: With exact gradients and memory 10, the steps to 1e-8 Delta grow like kappa^(0.5 +- 0.15), kappa from 10 to 1000:
+    its freedom from conditioning is one of few dimensions."""
     steps = exact("lbfgs", 64)
     return exponent_is(1 / KAPPAS, steps, power, 0.15).showing({"kappa": KAPPAS, "steps": steps})
 
@@ -81,7 +81,7 @@ def figures(verdicts: dict[str, Verdict]) -> dict:
     looks |= {"L-BFGS, $d = 4$": "C4^-", "L-BFGS, $d = 64$": "C4^- open"}
     guides = {1.0: r"$\kappa$", 0.5: r"$\sqrt{\kappa}$"}
     panel = Panel(pd.concat([found, many]), "kappa", r"condition number $\kappa$", "steps", y="steps", guides=guides)
-    caption = r"Exact gradients: steps to $10^{-8}\,\Delta$ against the condition number, in $d$ dimensions ($d = 4$ unless noted)."
+    caption = r"Exact gradients: steps to $10^{-8}\,\Delta$ against the condition number, in $d = 4$ dimensions or as noted."
     return {"steps": panels(caption, looks, [panel], height=3.2)}
 
 

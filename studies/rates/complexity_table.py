@@ -155,12 +155,13 @@ def figures(verdicts: dict[str, Verdict]) -> dict[str, Figure]:
         r"Iterations $N(\varepsilon)$ on the witness of each cell, with 99 % intervals over groups of replicates (GD is "
         r"deterministic). Dotted: powers of $1/\varepsilon$ through the first point."
     )
-    figure, axes = canvas(caption, 2, 2, 2, height=1.7)
+    figure, axes = canvas(caption, 2, 2, 2, height=2.2)
     for (name, (title, law, _, accuracy)), ax in zip(CELLS.items(), axes, strict=True):
         table = verdicts[name].table.assign(x=1 / verdicts[name].table["eps"], method="measured")
         labels = rf"$1/\varepsilon$,  $\varepsilon$ on {accuracy}", r"$N(\varepsilon)$"
         logarithmic = name == "gd_pl"  # a straight line on a linear axis
-        draw(ax, Panel(table, "x", *labels, title=f"{title}: {law}", log="x" if logarithmic else "xy"), {"measured": "C1o"})
+        options = {"log": "x" if logarithmic else "xy", "options": {"ymargin": 0.12}}
+        draw(ax, Panel(table, "x", *labels, title=f"{title}: {law}", **options), {"measured": "C1o"})
         for power, grey in ({} if logarithmic else RIVALS).items():
             line = table["theory"][0] * (table["x"] / table["x"][0]) ** power
             ax.plot(table["x"], line, color=grey, lw=1, ls=":", zorder=0, label=rf"$\propto \varepsilon^{{-{power:g}}}$")
