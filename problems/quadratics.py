@@ -7,11 +7,15 @@ L = max lam and mu = the smallest *nonzero* lam are exact: ||grad f||^2 = sum la
 
 The log-spaced spectrum lam_j = L 2^{-j}, j < J, with equal distances along its axes is a *fixed* function on which
 gradient descent needs 1/eps steps over many decades (until the smallest eigenvalue is resolved).
+
+Log-spaced from mu = 1 to kappa, with equal energies, are the quadratics on which conditioning is varied.
 """
 
 from __future__ import annotations
 
+import numpy as np
 import torch
+from numpy.typing import ArrayLike
 from ratewitness.problems.problem import FiniteSum, deterministic
 from torch import Tensor
 
@@ -70,6 +74,19 @@ def log_spaced(L: float = 1.0, modes: int = 24, energies: str = "equal distances
     if energies not in starts:
         raise ValueError(f"energies is {energies!r}; accepted are {', '.join(map(repr, starts))}")
     return quadratic(lam, starts[energies])
+
+
+def conditioned(kappas: ArrayLike, modes: int, axes: int = 0, Delta: float = 1.0) -> FiniteSum:
+    """The quadratics of all condition numbers (K,) at once, lam_j = kappa^{j/(modes-1)}, j < modes: mu = 1 and L = kappa.
+
+    Equal energies lam_j x_{0,j}^2 / 2 = Delta/modes. axes: of length 1 between the sweep and the point, for replicates.
+
+    >>> conditioned([10.0, 100.0], 4, axes=2).constants.smoothness.squeeze()
+    tensor([ 10., 100.], dtype=torch.float64)
+    """
+    spectrum = np.asarray(kappas, dtype=float)[:, None] ** (np.arange(modes) / (modes - 1))
+    lam = torch.as_tensor(spectrum).reshape(-1, *[1] * axes, modes)
+    return quadratic(lam, (2 * Delta / (modes * lam)).sqrt())
 
 
 def random_rotation(d: int, generator: torch.Generator) -> Tensor:

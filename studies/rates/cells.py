@@ -16,8 +16,8 @@ here: a noisy Huber function is worse for averaged SGD than any parabola (`bound
 `fixed_functions`). Accuracy is f - f* in the PL and convex rows and ||grad f||^2 in the nonconvex row; with eps on
 ||grad f|| the exponents of that row double.
 
-Each function takes accuracies (E,) and returns integer times (E, groups); groups are independent and `size` replicates
-are averaged in each, so that a time is that of an expectation. The deterministic ones return (E,).
+A cell takes accuracies (E,) and gives hitting times (E, groups), NaN where a run was censored; groups are independent and
+`size` replicates are averaged in each, so that a time is that of an expectation. GD, where nothing is drawn, has one group.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from ratewitness.problems.sawtooth import sawtooth
 from ratewitness.solvers.around.averaging import PolyakRuppert
 from ratewitness.solvers.gradient_descent import GradientDescent
 from ratewitness.solvers.schedules import InverseTime
-from ratewitness.solvers.solver import hitting_times
+from ratewitness.studies.measuring.groups import group_times
 from ratewitness.theory import gradient_descent as gd
 from ratewitness.theory import stochastic_gradient as sgd
 from ratewitness.theory.parabola_family import worst_parabola
@@ -42,56 +42,69 @@ MU = 0.01  # of the deterministic PL cell: kappa = 100
 PATIENCE = 4  # a run may take this many times the predicted number of steps before it is censored
 
 
+def count(cell: str, eps: np.ndarray) -> np.ndarray:
+    """The closed form N(eps) in these units: exact integers for GD, leading terms (not rounded) for SGD."""
+    eps = np.asarray(eps, dtype=float)
+    match cell:
+        case "gd_pl":
+            return _exact(gd.count_pl, eps, Delta=1, mu=MU, L=1, h=1)
+        case "gd_convex":
+            return _exact(gd.count_convex, eps, L=1, R=1, h=1)
+        case "gd_nonconvex":
+            return _exact(gd.count_nonconvex, eps, L=1, Delta=1, h=1)
+        case "sgd_pl":
+            return 1 / (2 * eps)
+        case "sgd_convex":
+            return float(worst_parabola()[1]) ** 2 / eps**2
+        case "sgd_nonconvex":
+            return sgd.count_nonconvex_two_mode(L=1, Delta=1, sigma=1, eps=eps)
+    raise ValueError(f"cell is {cell!r}; accepted are {', '.join(map(repr, (*GD, *SGD)))}")
+
+
 def gd_pl(eps: np.ndarray) -> np.ndarray:
     problem = quadratic([MU], [(2 / MU) ** 0.5])
-    limit = PATIENCE * int(gd_pl_count(eps).max())
-    return _times(GradientDescent(1.0), Oracle.full(problem), problem.start, limit, problem.gap, eps)
+    return _descent("gd_pl", problem, eps)
 
 
 def gd_convex(eps: np.ndarray) -> np.ndarray:
-    count = gd_convex_count(eps)
-    problem = huber_witness(_column(count))
-    limit = PATIENCE * int(count.max())
-    return _times(GradientDescent(1.0), Oracle.full(problem), problem.start, limit, problem.gap, eps)
+    problem = huber_witness(_column(count("gd_convex", eps)))
+    return _descent("gd_convex", problem, eps)
 
 
 def gd_nonconvex(eps: np.ndarray) -> np.ndarray:
-    count = gd_nonconvex_count(eps)
-    problem = sawtooth(_column(count - 1))  # in its units L = g = 1, eps and Delta grow together
-    thresholds = torch.as_tensor(eps) * problem.initial_gap
-    limit = PATIENCE * int(count.max())
-    measure = squared_gradient(problem)
-    return _times(GradientDescent(1.0), Oracle.full(problem), problem.start, limit, measure, thresholds)
+    problem = sawtooth(_column(count("gd_nonconvex", eps) - 1))
+    thresholds = eps * problem.initial_gap.cpu().numpy()  # in its units L = g = 1, eps and Delta grow together
+    return _descent("gd_nonconvex", problem, eps, thresholds, squared_gradient(problem))
 
 
 def sgd_pl(eps: np.ndarray, groups: int, size: int, generator: torch.Generator) -> np.ndarray:
     problem = noisy_parabola(1.0, 1.0)
+    limit = PATIENCE * int(count("sgd_pl", eps).max())
     oracle = Oracle.minibatch(problem, 1, generator)
-    limit = PATIENCE * int(sgd_pl_count(eps).max())
-    solver, x0 = GradientDescent(InverseTime(1.0)), problem.starts(groups, size)
-    return _times(solver, oracle, x0, limit, lambda x: problem.gap(x).mean(-1), _column(eps))
+    return group_times(GradientDescent(InverseTime(1.0)), oracle, problem, eps, (groups, size), limit)
 
 
 def sgd_convex(eps: np.ndarray, groups: int, size: int, generator: torch.Generator) -> np.ndarray:
     times = []
-    for e, N in zip(eps, sgd_convex_count(eps), strict=True):
+    for e, N in zip(eps, count("sgd_convex", eps), strict=True):
         problem = noisy_parabola(convex_curvature(N), 1.0)
-        oracle = Oracle.minibatch(problem, 1, generator)
-        solver, x0 = PolyakRuppert(GradientDescent(N**-0.5)), problem.starts(groups, size)
-        times.append(_times(solver, oracle, x0, PATIENCE * int(N) + 1, lambda x, f=problem: f.gap(x).mean(-1), [e]))
-    return np.stack(times)
+        oracle, solver = Oracle.minibatch(problem, 1, generator), PolyakRuppert(GradientDescent(N**-0.5))
+        times.append(group_times(solver, oracle, problem, [e], (groups, size), PATIENCE * int(N) + 1))
+    return np.concatenate(times)
 
 
 def sgd_nonconvex(eps: np.ndarray, groups: int, size: int, generator: torch.Generator) -> np.ndarray:
     times = []
-    for e, N in zip(eps, sgd_nonconvex_count(eps), strict=True):
+    for e, N in zip(eps, count("sgd_nonconvex", eps), strict=True):
         problem = two_mode(two_mode_curvature(N), 1.0, 1.0, 1.0)
-        oracle = Oracle.minibatch(problem, 1, generator)
-        solver, x0 = GradientDescent((2 / N) ** 0.5), problem.starts(groups, size)
-        square = squared_gradient(problem)
-        limit = PATIENCE * int(N) + 1
-        times.append(1 + _times(solver, oracle, x0, limit, lambda x, s=square: s(x).mean(-1), [e], over="mean"))
-    return np.stack(times)  # one more: the mean over x_0, ..., x_k has k + 1 terms
+        oracle, solver = Oracle.minibatch(problem, 1, generator), GradientDescent((2 / N) ** 0.5)
+        limit, square = PATIENCE * int(N) + 1, squared_gradient(problem)
+        times.append(1 + group_times(solver, oracle, problem, [e], (groups, size), limit, square, over="mean"))
+    return np.concatenate(times)  # one more: the mean over x_0, ..., x_k has k + 1 terms
+
+
+GD = {"gd_pl": gd_pl, "gd_convex": gd_convex, "gd_nonconvex": gd_nonconvex}
+SGD = {"sgd_pl": sgd_pl, "sgd_convex": sgd_convex, "sgd_nonconvex": sgd_nonconvex}
 
 
 def convex_curvature(N: float) -> float:
@@ -113,29 +126,9 @@ def squared_gradient(problem):
     return lambda x: problem.grad(x).square().sum(-1)
 
 
-# The closed forms N(eps) in these units: exact integers for GD, leading terms (not rounded) for SGD.
-def gd_pl_count(eps: np.ndarray) -> np.ndarray:
-    return _exact(gd.count_pl, eps, Delta=1, mu=MU, L=1, h=1)
-
-
-def gd_convex_count(eps: np.ndarray) -> np.ndarray:
-    return _exact(gd.count_convex, eps, L=1, R=1, h=1)
-
-
-def gd_nonconvex_count(eps: np.ndarray) -> np.ndarray:
-    return _exact(gd.count_nonconvex, eps, L=1, Delta=1, h=1)
-
-
-def sgd_pl_count(eps: np.ndarray) -> np.ndarray:
-    return 1 / (2 * np.asarray(eps, dtype=float))
-
-
-def sgd_convex_count(eps: np.ndarray) -> np.ndarray:
-    return float(worst_parabola()[1]) ** 2 / np.asarray(eps, dtype=float) ** 2
-
-
-def sgd_nonconvex_count(eps: np.ndarray) -> np.ndarray:
-    return sgd.count_nonconvex_two_mode(L=1, Delta=1, sigma=1, eps=np.asarray(eps))
+def _descent(cell: str, problem, eps: np.ndarray, thresholds=None, measure=None) -> np.ndarray:
+    limit, thresholds = PATIENCE * int(count(cell, eps).max()), eps if thresholds is None else thresholds
+    return group_times(GradientDescent(1.0), Oracle.full(problem), problem, thresholds, (), limit, measure)
 
 
 def _exact(bound, eps: np.ndarray, **numbers) -> np.ndarray:
@@ -144,8 +137,3 @@ def _exact(bound, eps: np.ndarray, **numbers) -> np.ndarray:
 
 def _column(values) -> torch.Tensor:
     return torch.as_tensor(values, dtype=torch.float64).unsqueeze(-1)
-
-
-def _times(solver, oracle, x0, limit, measure, thresholds, over="last") -> np.ndarray:
-    thresholds = torch.as_tensor(thresholds, dtype=torch.float64, device=x0.device)
-    return hitting_times(solver, oracle, x0, limit, measure, thresholds, over).cpu().numpy()
