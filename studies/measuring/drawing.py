@@ -19,6 +19,7 @@ from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
 INCHES = {"page": 7.0, "column": 3.4}
+TALLEST = 9.0  # inches that a page has for a figure
 WIDTH: ContextVar[str] = ContextVar("width", default="page")
 
 
@@ -37,13 +38,15 @@ def canvas(
 ) -> tuple[Figure, list[plt.Axes]]:  # fmt: skip
     """A figure with rows of so many axes, and the axes in reading order; in a column, one below the other.
 
-    height: of a row, in inches. shared: "x", "y" or "xy", the scales that all axes have in common. narrow: the rows in a
-    column instead, for pictures so small that some stand beside one another; they are as much lower as they are narrower.
+    height: of a row, in inches, or less where a page would not hold all rows. shared: "x", "y" or "xy", the scales that all
+    axes have in common. narrow: the rows in a column instead, for pictures so small that some stand beside one another; they
+    are as much lower as they are narrower.
     """
     if WIDTH.get() == "column":
         if narrow:
             height *= INCHES["column"] / max(narrow) / (INCHES["page"] / max(rows))
         rows = tuple(narrow) or (1,) * sum(rows)
+    height = min(height, TALLEST / len(rows))
     share = 0.62 if max(rows) == 1 and WIDTH.get() == "page" else 1.0  # one panel alone would be too wide on a page
     figure = plt.figure(figsize=(share * INCHES[WIDTH.get()], height * len(rows)), layout="constrained", label=caption)
     grid = figure.add_gridspec(len(rows), int(np.lcm.reduce(rows)))
