@@ -1,6 +1,4 @@
-"""What the studies descent_in_a_norm, orthogonalization and svd_bottleneck compute on the way to their verdicts."""
-
-import math
+"""What the study descent_in_a_norm computes on the way to its verdicts."""
 
 import numpy as np
 import pandas as pd
@@ -8,9 +6,8 @@ import pytest
 import torch
 from ratewitness.problems.quadratics import quadratic
 from ratewitness.solvers.norms.lmo import L1, L2, LINF
-from ratewitness.solvers.norms.polar import NewtonSchulz
 from ratewitness.studies.claims import QUICK
-from ratewitness.studies.norms import descent_in_a_norm, orthogonalization, svd_bottleneck
+from ratewitness.studies.norms import descent_in_a_norm
 
 
 @pytest.mark.parametrize("norm", [L1, L2, LINF], ids=lambda norm: norm.name)
@@ -75,87 +72,3 @@ def test_one_start_is_judged_by_its_slope(monkeypatch):
             descent_in_a_norm, "advantage", lambda b, n, p=power: np.array(descent_in_a_norm.dimensions(b, n))[:, None] ** p
         )
         assert descent_in_a_norm.advantage_grows_like(QUICK, {"flat, one axis": 0}).outcome == word
-
-
-def test_an_error_that_is_nan_is_judged(monkeypatch):
-    assert orthogonalization.between(QUICK).outcome == "supported"
-    measured = orthogonalization.errors
-    monkeypatch.setattr(orthogonalization, "errors", lambda x, y: np.where(np.arange(len(x)) == 5, np.nan, measured(x, y)))
-    table = orthogonalization.on_two_values.__wrapped__(QUICK)
-    monkeypatch.setattr(orthogonalization, "on_two_values", lambda budget: table)
-    assert orthogonalization.between(QUICK).outcome == "inconclusive"
-
-
-def test_the_rival_from_qr_has_a_positive_diagonal():
-    g = torch.randn(6, 7, 4, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
-    Q = orthogonalization.by_qr(g)
-    R = Q.mT @ g
-    assert torch.allclose(Q @ R, g)
-    assert torch.allclose(R.tril(-1), torch.zeros_like(R), atol=1e-12)
-    assert (R.diagonal(dim1=-2, dim2=-1) > 0).all()
-
-
-def test_the_error_sees_what_is_not_a_polar_factor():
-    g, least = svd_bottleneck.matrices(QUICK, 100.0, 3)
-    s = torch.linalg.svdvals(g)
-    assert s[:, 0].tolist() == pytest.approx([1.0] * 3)
-    assert s[:, -1].tolist() == pytest.approx([0.01] * 3)
-    assert least == pytest.approx(float(s[0, -1] / s[0].norm()))
-    g = g[..., :5]  # tall, with orthonormal columns for a factor
-    U, _, Vh = torch.linalg.svd(g, full_matrices=False)
-    assert svd_bottleneck.error(U @ Vh, g).max() < 1e-13
-    assert svd_bottleneck.error(1.1 * U @ Vh, g) == pytest.approx([0.21] * 3)
-    assert svd_bottleneck.error(U, g).min() > 1e-3  # orthonormal columns, another rotation
-    assert np.isinf(svd_bottleneck.error(U * math.nan, g)).all()
-
-
-@pytest.mark.parametrize("least", [0.3, 1e-2, 1e-5])
-@pytest.mark.parametrize("degree", [3, 5])
-def test_steps_needed_are_those_of_a_matrix_of_one_entry(least, degree):
-    found = svd_bottleneck.newton_schulz_steps(degree, least)
-    g = torch.tensor([[1.0, 0.0], [0.0, least / (1 - least**2) ** 0.5]], dtype=torch.float64)  # least, once divided
-    reached = [torch.linalg.svdvals(NewtonSchulz(t, degree)(g))[-1] for t in (found - 1, found)]
-    assert abs(1 - reached[0]) > svd_bottleneck.DONE >= abs(1 - reached[1])
-
-
-def test_polar_express_takes_the_fewest_steps_that_its_bound_allows():
-    f = svd_bottleneck.polar_express(1e-3)
-    assert f.steps < svd_bottleneck.newton_schulz_steps(5, 1e-3)
-    g, least = svd_bottleneck.matrices(QUICK, 1e2, 1)
-    assert svd_bottleneck._worst(svd_bottleneck.polar_express(least)(g)) <= svd_bottleneck.DONE
-
-
-def rounds(*ratios):
-    """Seconds of "fast" 1 and of "slow" as given, one tuple of rounds for each size."""
-    rows = [
-        [k, 1, 64 * 2**j, "float64", method, seconds]
-        for j, cell in enumerate(ratios)
-        for k, ratio in enumerate(cell)
-        for method, seconds in (("fast", 1.0), ("slow", ratio))
-    ]
-    return pd.DataFrame(rows, columns=["round", "aspect", "n", "dtype", "method", "seconds"])
-
-
-@pytest.mark.parametrize(
-    ("ratios", "word"),
-    [
-        ([(1.4, 2.0, 9.0), (1.31, 1.31, 1.31)], "supported"),
-        ([(1.4, 2.0, 9.0), (1.31, 1.2, 1.31)], "inconclusive"),
-        ([(1.4, 2.0, 9.0), (1.2, 1.2, 1.2)], "refuted"),
-        ([(1.4, 2.0, 9.0), (1.2, math.nan, 1.2)], "inconclusive"),
-        ([(math.nan, math.nan, math.nan)], "inconclusive"),
-        ([(0.5, 0.5, 0.5)], "refuted"),
-    ],
-)
-def test_each_word_of_the_clock(ratios, word, monkeypatch):
-    monkeypatch.setattr(svd_bottleneck, "seconds", lambda budget: rounds(*ratios))
-    verdict = svd_bottleneck.faster(QUICK, "fast", "slow")
-    assert verdict.outcome == word
-    assert set(verdict.evidence) == {"factor", "rounds", "cells", "n_to"}  # no measured time
-
-
-def test_every_cell_is_timed_with_every_method_it_can_take(monkeypatch):
-    monkeypatch.setattr(svd_bottleneck, "cells", lambda budget: [(1, 8, "float64"), (4, 8, "bfloat16")])
-    found = svd_bottleneck.seconds.__wrapped__(QUICK)
-    assert len(found) == svd_bottleneck.ROUNDS * (6 + 3)
-    assert (found["seconds"] > 0).all()
