@@ -27,26 +27,21 @@ from ratewitness.theory import newton_schulz
 SHOWN = dict(zip((0, 2, 4, 6), ("C0o", "C1s", "C2^", "C3D"), strict=True))  # powers of ten of the condition number
 
 
-@claim(
-    kind="proof",
-    source=f"S34; {SOURCE}, Theorem 4.3; proof in theory/newton_schulz.py",
-    planted={
-        "order q + 2": lambda budget: proved(lambda: newton_schulz.defect_is_small(5, order=4)),
-        "the exponent (d+1)^T in print, d = 3": lambda budget: proved(lambda: newton_schulz.exponent_holds(4)),
-        "the exponent (d+1)^T in print, d = 5": lambda budget: proved(lambda: newton_schulz.exponent_holds(6, degree=5)),
-    },
-)
-def pade_bound(budget: Budget) -> Verdict:
+@claim("proof", f"S34; {SOURCE}, Theorem 4.3; proof in theory/newton_schulz.py")
+@planted("order q + 2", order=2)
+@planted("the exponent (d+1)^T in print, d = 3", exponent=4)
+@planted("the exponent (d+1)^T in print, d = 5", exponent=6, degree=5)
+def pade_bound(budget: Budget, order: int = 1, exponent: int = 2, degree: int = 3) -> Verdict:
     """S34: T steps of Newton-Schulz of degree 2q + 1 from l leave at most (1-l^2)^{(q+1)^T}, for every q.
 
     As for the Pade polynomial p of degree 2q + 1 and 0 <= x <= 1, (c/(q+1)) (1-x^2)^{q+1} <= 1 - p(x)^2 <= (1-x^2)^{q+1},
     c = (2q+1) binom(2q, q)/4^q."""
-    degrees = (3, 5, 7, 9)
     return proved(
-        lambda: all(newton_schulz.is_truncated_series(d) and newton_schulz.defect_is_small(d) for d in degrees)
+        lambda: all(newton_schulz.is_truncated_series(2 * q + 1) for q in (1, 2, 3, 4))
+        and all(newton_schulz.defect_is_small(2 * q + 1, order=q + order) for q in (1, 2, 3, 4))
         and newton_schulz.defect_in_general()
         and newton_schulz.orders_multiply()
-        and newton_schulz.exponent_holds(2)
+        and newton_schulz.exponent_holds(exponent, degree=degree)
     )
 
 

@@ -15,15 +15,15 @@ from collections.abc import Callable
 from ratewitness.solvers.norms.odd_polynomials import optimal_odd_polynomial
 from ratewitness.studies.claims import Budget, Verdict, claim, planted
 from ratewitness.studies.judges import agrees, proved
+from ratewitness.studies.measuring.proofs import falsified
 from ratewitness.studies.norms.matrix_runs import SOURCE
 from ratewitness.theory import newton_schulz
 
 
 @claim(
-    kind="proof",
-    source=f"S34; {SOURCE}; theory/newton_schulz.py",
-    planted={"a wrong sign at the maximum": lambda budget: proved(lambda: newton_schulz.optimal_cubic_alternates(-1))},
-)
+    "proof", f"S34; {SOURCE}; theory/newton_schulz.py",
+    planted=falsified(newton_schulz.optimal_cubic_alternates, named="{slip}"),
+)  # fmt: skip
 def optimal_cubic(budget: Budget) -> Verdict:
     """S34: The optimal odd cubic on [l, u] is beta p(alpha x), the rescaled cubic p = (3x - x^3)/2 of Newton-Schulz.
 

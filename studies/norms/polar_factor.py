@@ -20,21 +20,16 @@ from ratewitness.studies.norms.spectra import errors, geometric, with_singular_v
 from ratewitness.theory import polar_factor
 
 
-@claim(
-    kind="proof",
-    source="S34; Higham (2008), Functions of Matrices; theory/polar_factor.py",
-    planted={
-        "the transposed factor V U^T": lambda budget: proved(lambda: polar_factor.factorizes(transposed=True)),
-        "half the difference": lambda budget: proved(lambda: polar_factor.is_nearest(factor=1)),
-    },
-)
-def is_the_polar_factor(budget: Budget) -> Verdict:
+@claim("proof", "S34; Higham (2008), Functions of Matrices; theory/polar_factor.py")
+@planted("the transposed factor V U^T", transposed=True)
+@planted("half the difference", factor=1)
+def is_the_polar_factor(budget: Budget, transposed: bool = False, factor: int = 2) -> Verdict:
     """S34: U V^T is the polar factor of the 2 x 2 matrix G = U S V^T, and no orthogonal matrix is nearer to G.
 
     For U, V and Q any rotations or reflections: G = (U V^T) H with H = V S V^T, H^2 = G^T G, and ||G - Q||_F^2 -
     ||G - U V^T||_F^2 = 2 sum_i s_i (1 - w_ii) with W = U^T Q V, where 1 - w_ii^2 is a square, so that no summand is
     negative."""
-    return proved(lambda: polar_factor.factorizes() and polar_factor.is_nearest())
+    return proved(lambda: polar_factor.factorizes(transposed=transposed) and polar_factor.is_nearest(factor=factor))
 
 
 @measured("orthogonalization")

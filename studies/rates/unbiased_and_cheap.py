@@ -32,8 +32,9 @@ from ratewitness.studies.claims import Budget, Verdict, claim, measured, planted
 from ratewitness.studies.judges import all_of, bound_holds, equals_exactly, proved
 from ratewitness.studies.measuring.drawing import Panel, panels
 from ratewitness.studies.measuring.groups import stacked
+from ratewitness.studies.measuring.proofs import falsified
 from ratewitness.studies.measuring.timing import ROUNDS, in_every_round, seconds
-from ratewitness.theory.witnesses import FALSE_VARIANTS, PROOFS
+from ratewitness.theory.sampling import unbiased_with_replacement, unbiased_without_replacement
 
 TOLERANCE = 1e-10  # of an average of gradients, relative to the mean norm of the gradients averaged
 STEPS = 7  # of a counted run
@@ -46,19 +47,15 @@ def problems(budget: Budget) -> dict:
 
 
 @claim(
-    kind="proof",
-    source="S1; theory/sampling.py",
-    planted={
-        "probability 1/(n+1)": lambda budget: proved(FALSE_VARIANTS["unbiased_with_replacement"]),
-        "inclusion b/(n-1)": lambda budget: proved(FALSE_VARIANTS["unbiased_without_replacement"]),
-    },
-)
+    "proof", "S1; theory/sampling.py",
+    planted=falsified(unbiased_with_replacement, named="probability 1/(n+1)")
+    | falsified(unbiased_without_replacement, named="inclusion b/(n-1)"),
+)  # fmt: skip
 def minibatch_is_unbiased(budget: Budget) -> Verdict:
     """S1: The gradient of a uniformly drawn component or minibatch has expectation grad f.
 
     The mean over a minibatch of any size b <= n drawn with or without replacement, for symbolic n, b and components."""
-    names = ("unbiased_with_replacement", "unbiased_without_replacement")
-    return all_of({name: proved(PROOFS[name]) for name in names})
+    return all_of({each.name: proved(each) for each in (unbiased_with_replacement, unbiased_without_replacement)})
 
 
 @claim("exact", "S1; definition of a finite sum")
