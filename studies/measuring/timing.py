@@ -13,19 +13,23 @@ from ratewitness.studies.claims import Verdict
 
 ROUNDS = 3
 Call = Callable[[], object]
+Calls = Callable[[int], dict[str, Call]]  # of a round, by name
 
 
-def race(cells: Mapping[tuple, Callable[[int], dict[str, Call]]], columns: Sequence[str], repeats: Callable) -> pd.DataFrame:
+def race(
+    cells: Mapping[tuple, Calls], columns: Sequence[str], repeats: Callable, warm: Mapping[tuple, Calls] | None = None
+) -> pd.DataFrame:
     """Median seconds of each call in each round of each cell: a table of `columns` (of the cell), method, round, seconds.
 
     A cell gives its calls by name for every round. They take turns in an order that rotates, after one of each that is not
-    timed, as often as `repeats` says of the cell, and once at least.
+    timed, as often as `repeats` says of the cell, and once at least. warm: shorter calls in place of those that are not
+    timed, where a call is long beside what a first one allocates and loads.
     """
     found = []
     for k, (cell, calls) in product(range(ROUNDS), cells.items()):
         ready = calls(k)
         taken, names = {name: [] for name in ready}, list(ready)
-        for call in ready.values():
+        for call in (warm[cell](k) if warm else ready).values():
             call()
         for j in range(max(1, repeats(cell))):
             first = (k + j) % len(names)
@@ -51,11 +55,11 @@ def seconds(call: Call) -> float:
 
 def takes_at_most(table: pd.DataFrame, fast: str, slow: str, share: float) -> Verdict:
     """`fast` takes at most `share` of the time of `slow` in every cell of every round; refuted where a cell has it in none.
-    The evidence holds no measured time."""
+    The evidence holds the factor 1/share, and no measured time."""
     cell = [c for c in table if c not in ("method", "round", "seconds")]
     wide = table.pivot_table(index=cell, columns=["method", "round"], values="seconds", dropna=False)
     ratio = (wide[fast] / wide[slow]).dropna(how="all").to_numpy()  # (cells, rounds)
-    return in_every_round(np.where(np.isfinite(ratio), ratio <= share, np.nan)).noting(share=share)
+    return in_every_round(np.where(np.isfinite(ratio), ratio <= share, np.nan)).noting(factor=1 / share)
 
 
 def in_every_round(holds: np.ndarray) -> Verdict:

@@ -10,18 +10,18 @@ itself has condition number kappa^{1/4}. Every digit is lost where d u kappa rea
 
 from __future__ import annotations
 
-from functools import cache
+from itertools import product
 
-import matplotlib.pyplot as plt
 import mpmath
 import numpy as np
 import pandas as pd
 import torch
 from ratewitness.problems.quadratics import random_rotation
 from ratewitness.solvers.norms.inverse_root import inverse_root
-from ratewitness.studies.claims import Budget, Verdict, claim
-from ratewitness.studies.judges import all_of, bound_holds, equals_exactly, exponent_is, interval
-from ratewitness.studies.measuring.drawing import whiskers
+from ratewitness.studies.claims import Budget, Verdict, claim, measured, planted
+from ratewitness.studies.judges import all_of, bound_holds, equals_exactly, exponent_is
+from ratewitness.studies.measuring.drawing import Panel, panels
+from ratewitness.studies.measuring.groups import rows
 from torch import Tensor
 
 SIDE = 8
@@ -29,6 +29,9 @@ METHODS = {"eigh": "eigendecomposition", "newton": "coupled Newton"}
 UNIT = {"float64": 2.0**-53, "float32": 2.0**-24}
 DTYPE = {"float64": torch.float64, "float32": torch.float32}
 CONDITIONS = {"float64": np.logspace(0, 12, 13), "float32": np.logspace(0, 4.5, 10)}  # d u kappa < 0.02
+FAR = 100.0  # on either side of kappa = 1/(d u)
+LOOKS = {"eigendecomposition, float64": "C0o", "coupled Newton, float64": "C1s"}
+LOOKS |= {"eigendecomposition, float32": "C2^", "coupled Newton, float32": "C3v"}
 
 
 def matrices(budget: Budget, kappa: float, count: int) -> tuple[Tensor, Tensor]:
@@ -61,7 +64,7 @@ def root_error(A: Tensor, exact: np.ndarray, power: int, method: str) -> np.ndar
     return np.array(errors)
 
 
-@cache
+@measured
 def references(budget: Budget, precision: str) -> list[tuple[Tensor, np.ndarray]]:
     """For each condition number matrices rounded to the precision, and their exact roots."""
     found = []
@@ -71,155 +74,98 @@ def references(budget: Budget, precision: str) -> list[tuple[Tensor, np.ndarray]
     return found
 
 
-@cache
-def errors_of(budget: Budget, precision: str, method: str, power: int) -> np.ndarray:
+@measured
+def errors(budget: Budget, precision: str, method: str, power: int = 4) -> np.ndarray:
+    """Relative errors (conditions, matrices) of a method that is meant to give inverse fourth roots."""
     return np.stack([root_error(A, exact, power, method) for A, exact in references(budget, precision)])
 
 
-def errors(budget: Budget, precision: str, method: str, power: int = 4) -> np.ndarray:
-    """Relative errors (conditions, matrices) of a method that is meant to give inverse fourth roots."""
-    return errors_of(budget.shared("inverse_roots"), precision, method, power)
-
-
-def table_of_errors(budget: Budget) -> pd.DataFrame:
-    rows = []
-    for precision in UNIT:
-        for method in METHODS:
-            measured = errors(budget, precision, method)
-            mean, low, high = interval(measured)
-            for k, kappa in enumerate(CONDITIONS[precision]):
-                row = {"precision": precision, "method": METHODS[method], "kappa": kappa, "measured": mean[k]}
-                row |= {"low": low[k], "high": high[k], "worst": measured[k].max()}
-                rows.append(row | {"d u kappa": SIDE * UNIT[precision] * kappa})
-    return pd.DataFrame(rows)
-
-
-def limited(budget: Budget, method: str, factor: float, exponent: float = 1.0, power: int = 4) -> Verdict:
-    """The worst error of the method against factor d u kappa^exponent, in both precisions."""
-    judged = {}
+def limited(budget: Budget, method: str, factor: float, exponent: float, power: int) -> Verdict:
+    """The worst error of the method against factor d u kappa^exponent, in both precisions; the errors of both methods."""
+    judged, found = {}, []
     for precision, unit in UNIT.items():
-        worst = errors(budget, precision, method, power).max(1)
-        judged[precision] = bound_holds(worst, factor * SIDE * unit * CONDITIONS[precision] ** exponent)
-    return all_of(judged)
+        kappa = CONDITIONS[precision]
+        bound = factor * SIDE * unit * kappa**exponent
+        judged[precision] = bound_holds(errors(budget, precision, method, power).max(1), bound)
+        for each, name in METHODS.items():
+            every = errors(budget, precision, each)
+            table = rows(every, kappa=kappa, worst=every.max(1), **{"d u kappa": SIDE * unit * kappa})
+            found.append(table.assign(precision=precision, method=name))
+    return all_of(judged).showing(pd.concat(found, ignore_index=True))
 
 
-@claim(
-    kind="upper bound",
-    source="S40; backward stability of the symmetric eigenvalue problem",
-    planted={
-        "4 d u kappa^(1/4)": lambda budget: limited(budget, "eigh", 4, exponent=0.25),
-        "4 d u kappa^(1/2)": lambda budget: limited(budget, "eigh", 4, exponent=0.5),
-        "the inverse square root in its place": lambda budget: limited(budget, "eigh", 4, power=2),
-    },
-)
-def error_by_eigendecomposition(budget: Budget) -> Verdict:
-    """S40: The inverse fourth root by eigendecomposition has a relative error (operator norm, against 40-digit arithmetic
-    on the same rounded matrix) of at most 4 d u kappa, d = 8, for kappa from 1 to 1e12 in float64 and 3e4 in float32."""
-    return limited(budget, "eigh", 4).showing(table_of_errors(budget))
+@claim("upper bound", "S40; backward stability of the symmetric eigenvalue problem")
+@planted("4 d u kappa^(1/4)", exponent=0.25)
+@planted("4 d u kappa^(1/2)", exponent=0.5)
+@planted("the inverse square root in its place", power=2)
+def error_by_eigendecomposition(budget: Budget, exponent: float = 1.0, power: int = 4) -> Verdict:
+    """S40: The inverse fourth root by eigendecomposition has a relative error of at most 4 d u kappa.
+
+    In the operator norm, against 40-digit arithmetic on the same rounded matrix, d = 8, for kappa from 1 to 1e12 in float64
+    and 3e4 in float32."""
+    return limited(budget, "eigh", 4, exponent, power)
 
 
-@claim(
-    kind="upper bound",
-    source="S40; Guo and Higham (2006), doi:10.1137/050643374, for the stability of the coupled iteration",
-    planted={
-        "40 d u kappa^(1/4)": lambda budget: limited(budget, "newton", 40, exponent=0.25),
-        "the inverse square root in its place": lambda budget: limited(budget, "newton", 40, power=2),
-    },
-)
-def error_by_newton(budget: Budget) -> Verdict:
-    """S40: The coupled Newton iteration, which multiplies matrices only, has an error of at most 40 d u kappa under the same
-    conditions: the limit checked is ten times that of the eigendecomposition."""
-    return limited(budget, "newton", 40).showing(table_of_errors(budget))
+@claim("upper bound", "S40; Guo and Higham (2006), doi:10.1137/050643374, for the stability of the coupled iteration")
+@planted("40 d u kappa^(1/4)", exponent=0.25)
+@planted("the inverse square root in its place", power=2)
+def error_by_newton(budget: Budget, exponent: float = 1.0, power: int = 4) -> Verdict:
+    """S40: The coupled Newton iteration, which multiplies matrices only, has a relative error of at most 40 d u kappa.
+
+    Under the same conditions as by eigendecomposition: in the operator norm, against 40-digit arithmetic, d = 8, for kappa
+    from 1 to 1e12 in float64 and 3e4 in float32. The limit checked is ten times that of the eigendecomposition."""
+    return limited(budget, "newton", 40, exponent, power)
 
 
-def grows_like(budget: Budget, exponent: float) -> Verdict:
-    """Slopes of log error in log kappa, in float64 from kappa = 100 on."""
-    kappa = CONDITIONS["float64"]
-    used = kappa >= 99
-    # errors rise with kappa as hitting times do with 1/eps
-    return all_of(
-        {
-            method: exponent_is(1 / kappa[used], errors(budget, "float64", method)[used], exponent, 0.15, decades=9)
-            for method in METHODS
-        }
-    )
+@claim("exponent", "S40; derived in the head of this file")
+@planted("like kappa^(1/4)", power=0.25)
+@planted("like the square root of kappa", power=0.5)
+@planted("like kappa^2", power=2.0)
+def error_is_linear_in_the_condition(budget: Budget, power: float = 1.0) -> Verdict:
+    """S40: In float64 the error of both methods grows like kappa.
+
+    Exponent 1 +- 0.15, over ten decades from kappa = 100 on, below which the rounding of kappa = 1 shows. In float32 that
+    rounding and the breakdown leave too short a range for an exponent; there the bounds are checked."""
+    used = CONDITIONS["float64"] >= 99
+    accuracies = 1 / CONDITIONS["float64"][used]  # errors rise with kappa as hitting times do with 1/eps
+    found = {method: errors(budget, "float64", method)[used] for method in METHODS}
+    return all_of({method: exponent_is(accuracies, e, power, 0.15, decades=9) for method, e in found.items()})
 
 
-@claim(
-    kind="exponent",
-    source="S40; derived in the head of this file",
-    planted={
-        "like kappa^(1/4)": lambda budget: grows_like(budget, 0.25),
-        "like the square root of kappa": lambda budget: grows_like(budget, 0.5),
-        "like kappa^2": lambda budget: grows_like(budget, 2.0),
-    },
-)
-def error_is_linear_in_the_condition(budget: Budget) -> Verdict:
-    """S40: In float64 the error of both methods grows like kappa, exponent 1 +- 0.15, over ten decades from kappa = 100 on,
-    below which the rounding of kappa = 1 shows. In float32 that rounding and the breakdown leave too short a range for an
-    exponent; there the bounds are checked."""
-    return grows_like(budget, 1.0)
+@claim("law", "S40; derived in the head of this file")
+@planted("it breaks down at 1e-4/(d u)", edge=1e-4)
+@planted("it holds to 1e4/(d u)", edge=1e4)
+def both_break_down_at_the_reciprocal_of_rounding(budget: Budget, edge: float = 1.0) -> Verdict:
+    """S40: Both methods give every inverse fourth root at kappa = 0.01/(d u), and neither gives any at 100/(d u).
+
+    To one digit; beyond, the Newton iteration refuses the matrix, or the error is above 1/10: the limit is kappa of about
+    1e15 in float64 and 2e6 in float32, d = 8."""
+    useless, found = {"before": [], "beyond": []}, []
+    for (precision, unit), side in product(UNIT.items(), useless):
+        kappa = edge * (FAR if side == "beyond" else 1 / FAR) / (SIDE * unit)
+        A, exact = matrices(budget.shared("inverse_roots"), kappa, budget.pick(5, 20))
+        for method, name in METHODS.items():
+            error = root_error(A.to(DTYPE[precision]), exact.cpu().numpy(), 4, method)
+            failed = (~(error <= 0.1)).astype(int)
+            useless[side] += failed.tolist()
+            row = {"precision": precision, "method": name, "kappa": kappa, "matrices": len(error)}
+            found.append(row | {"refused": int(np.isinf(error).sum()), "useless": int(failed.sum())})
+    before, beyond = map(np.array, useless.values())
+    parts = {"before": equals_exactly(before, 0 * before), "beyond": equals_exactly(beyond, 0 * beyond + 1)}
+    return all_of(parts).showing(pd.DataFrame(found))
 
 
-FAR = 100.0  # on either side of kappa = 1/(d u)
-
-
-def breakdown(budget: Budget, edge: float = 1.0) -> Verdict:
-    """Which roots are useless (refused, or an error above 1/10) at kappa = edge/(FAR d u) and at edge FAR/(d u)."""
-    useless, rows = {"before": [], "beyond": []}, []
-    for precision, unit in UNIT.items():
-        for side, factor in (("before", 1 / FAR), ("beyond", FAR)):
-            kappa = edge * factor / (SIDE * unit)
-            A, exact = matrices(budget.shared("inverse_roots"), kappa, budget.pick(5, 20))
-            for method in METHODS:
-                found = root_error(A.to(DTYPE[precision]), exact.cpu().numpy(), 4, method)
-                useless[side] += (~(found <= 0.1)).tolist()
-                row = {"precision": precision, "method": METHODS[method], "kappa": kappa, "matrices": len(found)}
-                rows.append(row | {"refused": int(np.isinf(found).sum()), "useless": int((~(found <= 0.1)).sum())})
-    before, beyond = np.array(useless["before"], dtype=int), np.array(useless["beyond"], dtype=int)
-    verdict = all_of(
-        {"before": equals_exactly(before, np.zeros_like(before)), "beyond": equals_exactly(beyond, np.ones_like(beyond))}
-    )
-    return verdict.showing(pd.DataFrame(rows))
-
-
-@claim(
-    kind="law",
-    source="S40; derived in the head of this file",
-    planted={
-        "it breaks down at 1e-4/(d u)": lambda budget: breakdown(budget, 1e-4),
-        "it holds to 1e4/(d u)": lambda budget: breakdown(budget, 1e4),
-    },
-)
-def both_break_down_at_the_reciprocal_of_rounding(budget: Budget) -> Verdict:
-    """S40: At kappa = 0.01/(d u) both methods give every inverse fourth root to one digit, at 100/(d u) neither gives any
-    (the Newton iteration refuses the matrix, or the error is above 1/10): the limit is kappa of about 1e15 in float64 and
-    2e6 in float32, d = 8."""
-    return breakdown(budget)
-
-
-def figures(verdicts: dict[str, Verdict]) -> dict[str, plt.Figure]:
-    figure, ax = plt.subplots(figsize=(5.0, 3.6), layout="constrained")
-    figure.set_label(
-        "Relative error of inverse fourth roots of 8 x 8 matrices against their condition number: means over matrices with "
-        "99 % intervals. Lines: d u kappa, u the unit roundoff of the precision."
-    )
+def figures(verdicts: dict[str, Verdict]) -> dict:
     table = verdicts["error_by_eigendecomposition"].table
-    for (precision, style), offset in zip((("float64", "-"), ("float32", "--")), (0, 2), strict=True):
-        part = table[table["precision"] == precision]
-        line = part.drop_duplicates("kappa")
-        ax.plot(line["kappa"], line["d u kappa"], "k" + style, lw=1, label=f"d u kappa, {precision}")
-        for k, (name, rows) in enumerate(part.groupby("method", sort=False)):
-            rows = rows.assign(low=rows["low"].clip(lower=rows["measured"] / 10))
-            x = rows["kappa"] * (1.0 if k == 0 else 1.15)
-            label = f"{name}, {precision}"
-            style_of = {"fmt": "os^v"[k + offset], "ms": 3.5, "color": f"C{k + offset}"}
-            ax.errorbar(x, rows["measured"], whiskers(rows), label=label, **style_of)
-    ax.set(
-        xscale="log", yscale="log", ylim=(1e-21, 1), xlabel="condition number kappa", ylabel="relative error of $A^{-1/4}$"
+    table = table.assign(method=table["method"] + ", " + table["precision"], theory=table["d u kappa"])
+    table["low"] = table["low"].clip(lower=table["measured"] / 10)  # an interval that reaches below zero has no logarithm
+    caption = (
+        r"Relative error of inverse fourth roots of $8 \times 8$ matrices against their condition number: means over "
+        r"matrices with 99 % intervals. Lines (theory): $d\,u\,\kappa$, $u$ the unit roundoff of the precision."
     )
-    ax.legend(frameon=False, fontsize="small")
-    return {"errors": figure}
+    y = "relative error of $A^{-1/4}$"
+    panel = Panel(table, "kappa", r"condition number $\kappa$", y, options={"ylim": (1e-18, 1)})
+    return {"errors": panels(caption, LOOKS, [panel], height=3.2)}
 
 
 if __name__ == "__main__":
