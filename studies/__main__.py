@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+INTERRUPTED = 130
 GO_ON = "interrupted; the same command goes on where this one stopped"
 
 
@@ -19,8 +20,9 @@ def main(arguments: list[str] | None = None) -> None:
         print(f"error: the command line needs {error.name}: pip install 'ratewitness[studies]'", file=sys.stderr)
         status = 2
     except KeyboardInterrupt:
+        status = INTERRUPTED
+    if status == INTERRUPTED:
         print(f"\n{GO_ON}", file=sys.stderr)
-        status = 130
     sys.exit(status)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+import warnings
 from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
@@ -179,6 +180,7 @@ def _run(wanted: dict[str, list[str]], claims: list, budget, out: Path, jobs: in
     from ratewitness.studies.running.runner import run_claims
     from rich.console import Console
 
+    warnings.filterwarnings("ignore", "tasks .*cancelled|A worker stopped", module="joblib")  # a run says so itself
     console = Console(width=None if sys.stdout.isatty() else 120)
     for line in _replaced(claims, budget, out):
         console.print(line, style="yellow", markup=False, highlight=False)
@@ -293,11 +295,11 @@ def render_report(
     from ratewitness.studies.running.catalogue import chosen
 
     formats = [_one_of("--format", word.strip(), {"svg", "pdf", "png"}) for word in format.split(",")]
+    if width == Width.page:  # the report has these in any case
+        formats = [*dict.fromkeys(["svg", "pdf", *formats])]
     wanted = chosen(names or [])
     if not (out / "records").is_dir():
         raise typer.BadParameter(f"{out} holds no records; accepted is the folder of a report", param_hint="--out")
-    if width == Width.page:
-        formats = [*dict.fromkeys(["svg", *formats])]  # the page shows it
     _import_what_runs()
     from ratewitness.studies.running.records import Damaged
     from ratewitness.studies.running.report import render
@@ -339,7 +341,9 @@ def run_command(arguments: list[str]) -> int:
         if message := " ".join(error.format_message().split()):  # empty when the help was printed instead
             print(f"error: {message}", file=sys.stderr)
     except typer.Abort:
-        raise KeyboardInterrupt from None
+        return 130
+    except SystemExit as stop:  # some versions of typer end so when interrupted
+        return stop.code
     return 2
 
 

@@ -280,7 +280,8 @@ def write_provenance(drawn: Mapping[str, Sequence[str]], incomplete: Iterable[st
         before = entries.get(name, {})
         files = {*before.get("files", ())} if name not in gone else set()
         if name in drawn:
-            files = {*drawn[name], *(file for file in files if Path(file).stem.endswith("-column"))}
+            column = any(Path(file).stem.endswith("-column") for file in drawn[name])
+            files = {*drawn[name], *(file for file in files if column or Path(file).stem.endswith("-column"))}
         made[name] = {"written": sources.written(study.module) if name in drawn else before.get("written"), "claims": claims}
         made[name] |= {"files": sorted(files)}
     for name, entry in entries.items():
