@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 import torch
-from ratewitness.studies.adaptive import adam_transformer, class_imbalance
-from ratewitness.studies.adaptive.class_imbalance import arrivals, bigram, by_heart, gain, least, octaves
+from ratewitness.studies.adaptive import adam_transformer, gain_of_adam
+from ratewitness.studies.adaptive.class_imbalance import bigram
+from ratewitness.studies.adaptive.gain_of_adam import arrivals, gain, least, octaves
+from ratewitness.studies.adaptive.learnt_by_heart import by_heart
 from ratewitness.studies.claims import QUICK
 
 torch.set_num_threads(1)
@@ -29,7 +31,7 @@ def paths(*rates, steps=100):
 @pytest.fixture
 def three_steps(monkeypatch):
     """A coarse grid of three steps; what comes after them is finer."""
-    monkeypatch.setattr(class_imbalance, "ends", lambda budget: (0, 2))
+    monkeypatch.setattr(gain_of_adam, "ends", lambda budget: (0, 2))
 
 
 def test_the_best_step_and_its_edge(three_steps):
@@ -49,7 +51,7 @@ def test_arrivals_are_interpolated_and_never_at_what_is_not_reached():
 @pytest.mark.parametrize("method", ["GD", "Adam"])
 def test_the_finer_grid_lies_beside_the_best_step(method):
     """Its losses after the judged number of steps are not above the coarse ones by more than a bend of the curve."""
-    losses = class_imbalance.descended(QUICK.shared("test"), by_heart, ("equal",), method)[8].sum(-1)
+    losses = gain_of_adam.descended(QUICK, by_heart, ("equal",), method)[8].sum(-1)
     coarse, fine = losses[:9].min(0), losses[9:].min(0)
     assert losses.shape[0] == 13
     assert (fine < 1.5 * coarse).all()
@@ -66,7 +68,7 @@ def test_the_finer_grid_lies_beside_the_best_step(method):
 )
 def test_gain_counts_steps_to_the_larger_loss(three_steps, monkeypatch, fast, slow, expected):
     found = {"fast": fast, "slow": slow}
-    monkeypatch.setattr(class_imbalance, "descended", lambda budget, setting, names, method: found[method])
+    monkeypatch.setattr(gain_of_adam, "descended", lambda budget, setting, names, method: found[method])
     assert np.exp(gain(QUICK, bigram, (), "fast", "slow")) == pytest.approx(expected, nan_ok=True)
 
 
