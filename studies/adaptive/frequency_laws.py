@@ -32,8 +32,10 @@ from ratewitness.studies.measuring.drawing import Panel, canvas, draw, legend_be
 from ratewitness.studies.measuring.groups import stacked
 from ratewitness.studies.measuring.proofs import falsified, prove
 from ratewitness.theory import class_imbalance as theory
+from ratewitness.theory.identity import identities
 from torch import Tensor
 
+LAWS = identities(theory).values()
 KUNSTNER = "S28; Kunstner et al. (2024), arXiv:2402.19449"
 H = 0.02  # the step of a coordinate
 METHODS = {  # of the largest frequency, which is the smoothness L
@@ -52,7 +54,7 @@ def one_hot_problem(budget: Budget) -> tuple[FiniteSum, np.ndarray, Callable[[Te
     return population_softmax(P), P.diagonal().cpu().numpy(), lambda x: divergences(P, x)
 
 
-@claim("proof", KUNSTNER + "; theory/class_imbalance.py", planted=falsified(theory.FALSE_VARIANTS))
+@claim("proof", KUNSTNER + "; theory/class_imbalance.py", planted=falsified(*LAWS))
 def laws_proved(budget: Budget) -> Verdict:
     """S28: Gradient flow learns each class at the pace of its frequency, sign flow and Adam learn all classes at one pace.
 
@@ -61,7 +63,7 @@ def laws_proved(budget: Budget) -> Verdict:
     t; gradient descent with any step h is where the flow is at a time between h n and h n (1 + theta), theta = (e^x - 1 -
     x)/x at x = h pi_k; sign flow has l_k = log(1 + (c-1) e^{-2t}) for every k, and Adam with eps = 0 does not see pi_k.
     """
-    return prove(theory.PROOFS)
+    return prove(*LAWS)
 
 
 @measured
