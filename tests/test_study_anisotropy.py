@@ -14,7 +14,8 @@ from ratewitness.solvers.gradient_descent import GradientDescent
 from ratewitness.solvers.heavy_ball import HeavyBall
 from ratewitness.solvers.sign_descent import SignSGD
 from ratewitness.solvers.solver import CENSORED, iterates, run
-from ratewitness.studies.adaptive import anisotropy as study
+from ratewitness.studies.adaptive import aligned_axes, anisotropy
+from ratewitness.studies.adaptive import arrivals as study
 from ratewitness.studies.claims import QUICK
 
 torch.set_num_threads(1)
@@ -108,7 +109,7 @@ def test_exact_steps_of_gradient_descent_are_those_of_its_runs(j, seed):
     mu = 4.0**-j
     x = path(GradientDescent(2 / (1 + mu)), f, 700)[:, :, 0, 0].norm(dim=-1)
     expected = (x <= study.TARGET).double().argmax(0)
-    assert study.exact_steps((j,), z).tolist() == [expected.tolist()]
+    assert anisotropy.exact_steps((j,), z).tolist() == [expected.tolist()]
 
 
 def test_a_slope_is_that_of_a_power_law_and_a_missing_run_has_none():
@@ -141,25 +142,31 @@ def test_slopes_are_judged(slope, edge, censored, outcome):
     times = np.round(1e5 * (4.0**j)[:, None] ** (slope + np.linspace(-0.01, 0.01, 6))).astype(int)
     times[-1, 0] = CENSORED if censored else times[-1, 0]
     seen = study.Arrivals(j, times, np.array([edge, False, False, False]), 10**9)
-    assert study.slope_below(0.5, rotated=seen).outcome == outcome
+    assert anisotropy.slope_below(0.5, rotated=seen).outcome == outcome
 
 
 def test_a_grid_too_low_is_flagged_and_one_in_place_is_not(monkeypatch):
     monkeypatch.setitem(study.METHODS, "low", (SignSGD, 1e-6))
-    assert study.measured("low", "along", (0,), QUICK).on_edge
-    assert not study.measured("RMSProp", "along", (0, 10), QUICK).on_edge
+    assert study.tuned_arrivals(QUICK, "low", "along", (0,)).on_edge
+    assert not study.tuned_arrivals(QUICK, "RMSProp", "along", (0, 10)).on_edge
 
 
 def test_iterates_that_differ_are_counted():
-    assert study.same_as_isotropic(QUICK, ("AdaGrad",)).outcome == "supported"
-    spoiled = study.same_as_isotropic(QUICK, ("RMSProp, eps = 1e-6",))
-    assert spoiled.outcome == "refuted"
-    assert spoiled.evidence["RMSProp, eps = 1e-6.wrong"] == 10  # every kappa but the first
+    same, of = aligned_axes.differing(QUICK, "AdaGrad", "along")
+    assert same.tolist() == [0] * 11
+    spoiled, _ = aligned_axes.differing(QUICK, "RMSProp, eps = 1e-6", "along")
+    assert (spoiled > 0).tolist() == [False] + [True] * 10  # every kappa but the first
+    assert of > 11 * spoiled[-1] > 0
+    check = aligned_axes.exactly_free_of_kappa_along_the_axes.check
+    assert check(QUICK, ("AdaGrad",)).outcome == "supported"
+    verdict = check(QUICK, ("RMSProp, eps = 1e-6",))
+    assert verdict.outcome == "refuted"
+    assert verdict.evidence["RMSProp, eps = 1e-6.wrong"] == 10
 
 
 def test_theory_scales_heavy_ball():
     """The double root at lam = 1 makes it sqrt kappa times a logarithm: between kappa^0.5 and kappa^0.6."""
-    times = study.classical("heavy ball", (4, 8), QUICK)
+    times = anisotropy.classical(QUICK, "heavy ball", (4, 8))
     assert (times > 0).all()
     growth = np.log(times[1] / times[0]) / math.log(4**4)
     assert (growth > 0.5).all()

@@ -1,11 +1,16 @@
 """What the studies of class imbalance measure with: gains in steps, losses at the best step, groups that sum to the gap."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
-from ratewitness.studies.adaptive import adam_transformer, class_imbalance
-from ratewitness.studies.adaptive.class_imbalance import arrivals, bigram, by_heart, gain, least, octaves
+from ratewitness.studies.adaptive import adam_transformer, gain_of_adam
+from ratewitness.studies.adaptive.class_imbalance import bigram
+from ratewitness.studies.adaptive.gain_of_adam import arrivals, gain, least, octaves
+from ratewitness.studies.adaptive.learnt_by_heart import by_heart
 from ratewitness.studies.claims import QUICK
+from ratewitness.studies.measuring.tuning import around, between
 
 torch.set_num_threads(1)
 
@@ -29,7 +34,7 @@ def paths(*rates, steps=100):
 @pytest.fixture
 def three_steps(monkeypatch):
     """A coarse grid of three steps; what comes after them is finer."""
-    monkeypatch.setattr(class_imbalance, "ends", lambda budget: (0, 2))
+    monkeypatch.setattr(gain_of_adam, "ends", lambda budget: (0, 2))
 
 
 def test_the_best_step_and_its_edge(three_steps):
@@ -49,10 +54,19 @@ def test_arrivals_are_interpolated_and_never_at_what_is_not_reached():
 @pytest.mark.parametrize("method", ["GD", "Adam"])
 def test_the_finer_grid_lies_beside_the_best_step(method):
     """Its losses after the judged number of steps are not above the coarse ones by more than a bend of the curve."""
-    losses = class_imbalance.descended(QUICK.shared("test"), by_heart, ("equal",), method)[8].sum(-1)
+    losses = gain_of_adam.descended(QUICK, by_heart, ("equal",), method)[8].sum(-1)
     coarse, fine = losses[:9].min(0), losses[9:].min(0)
     assert losses.shape[0] == 13
     assert (fine < 1.5 * coarse).all()
+
+
+def test_every_replicate_has_a_finer_grid_of_its_own():
+    grid, losses = np.array([0.1, 1.0, 10.0, 100.0]), np.array([[3.0, 0.0], [1.0, 1.0], [2.0, 2.0], [3.0, 3.0]])
+    together = between(grid, losses, 3)
+    np.testing.assert_allclose(together[:, 0], [0.1 * 10**0.5, 1.0, 10**0.5])
+    np.testing.assert_allclose(together[:, 1], 0.1 * 10 ** np.array([0.25, 0.5, 0.75]))
+    np.testing.assert_allclose(between(grid, losses, (0.25, 0.5, 0.75)), together)
+    np.testing.assert_allclose(between(grid, losses[:, 0], 3), together[:, 0])
 
 
 @pytest.mark.parametrize(
@@ -66,7 +80,7 @@ def test_the_finer_grid_lies_beside_the_best_step(method):
 )
 def test_gain_counts_steps_to_the_larger_loss(three_steps, monkeypatch, fast, slow, expected):
     found = {"fast": fast, "slow": slow}
-    monkeypatch.setattr(class_imbalance, "descended", lambda budget, setting, names, method: found[method])
+    monkeypatch.setattr(gain_of_adam, "descended", lambda budget, setting, names, method: found[method])
     assert np.exp(gain(QUICK, bigram, (), "fast", "slow")) == pytest.approx(expected, nan_ok=True)
 
 
@@ -74,14 +88,15 @@ def test_gain_counts_steps_to_the_larger_loss(three_steps, monkeypatch, fast, sl
 def test_a_step_at_the_end_of_its_grid_supports_nothing(monkeypatch, best, outcome):
     """Runs that are made up: Adam ends at 1 nat, the other at 2, each at its best step, the same index in both grids."""
 
-    def made_up(budget, method, lr, stream, seeds):
-        steps = adam_transformer.grid(budget, method)
-        away = abs(np.log(lr / steps[best]) / np.log(steps[1] / steps[0]))
-        return np.full((1, seeds), 1.0 + (method != "Adam") + away) + 1e-3 * np.arange(seeds) * (method == "Adam")
+    budget, (centre, points) = replace(QUICK, seed=best + 1), (1, 5)  # a seed of its own, so that nothing is kept
 
-    adam_transformer.tuned.cache_clear()
+    def made_up(budget, method, lr, stream, seeds):
+        steps = around(adam_transformer.METHODS[method][centre], points)
+        away = abs(np.log(lr / steps[best]) / np.log(steps[1] / steps[0]))
+        end = 1.0 + (method != "Adam") + away + 1e-3 * np.arange(seeds) * (method == "Adam")
+        return np.tile(end, (len(adam_transformer.records(budget)), 1))
+
     monkeypatch.setattr(adam_transformer, "losses", made_up)
-    verdict = adam_transformer.lower(QUICK, "Adam", "SGD, momentum")
-    adam_transformer.tuned.cache_clear()
+    verdict = adam_transformer.adam_ends_lower.check(budget)
     assert verdict.outcome == outcome
     assert verdict.evidence["loss_SGD, momentum"] == pytest.approx(2.0)

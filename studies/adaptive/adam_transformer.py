@@ -12,12 +12,10 @@ Sources: D. P. Kingma and J. Ba (2015), arXiv:1412.6980; J. Zhang et al. (2020),
 
 from __future__ import annotations
 
-from functools import cache
-
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import torch
+from matplotlib.figure import Figure
 from ratewitness.problems.data.text import king_james
 from ratewitness.problems.networks.character_model import Transformer, character_model, windows
 from ratewitness.problems.oracle import Oracle
@@ -26,14 +24,16 @@ from ratewitness.solvers.adam import Adam
 from ratewitness.solvers.heavy_ball import HeavyBall
 from ratewitness.solvers.schedules import Trapezoid
 from ratewitness.solvers.solver import run
-from ratewitness.studies.claims import Budget, Verdict, claim
-from ratewitness.studies.judges import exceeds, interval
-from ratewitness.studies.measuring.drawing import whiskers
-from ratewitness.studies.measuring.tuning import Tuned, unless_on_edge
+from ratewitness.studies.claims import Budget, Verdict, claim, measured, planted
+from ratewitness.studies.judges import exceeds
+from ratewitness.studies.measuring.drawing import Panel, canvas, draw, legend_below
+from ratewitness.studies.measuring.groups import rows, stacked
+from ratewitness.studies.measuring.tuning import Tuned, around, refined, unless_on_edge
 
 LOWER = 0.1  # nats a character
 RECORDS = 20
 METHODS = {"Adam": (Adam, 0.01), "SGD, momentum": (lambda lr: HeavyBall(lr, 0.9), 0.1)}  # with the centre of the grid
+LOOKS = {"Adam": "C0o-", "SGD, momentum": "C1s-"}
 
 
 def network(budget: Budget) -> Transformer:
@@ -45,11 +45,11 @@ def length(budget: Budget) -> int:
     return budget.pick(60, 200)
 
 
-def grid(budget: Budget, method: str) -> np.ndarray:
-    return METHODS[method][1] * np.logspace(-2, 2, budget.pick(5, 7))
+def records(budget: Budget) -> range:
+    return range(0, length(budget) + 1, length(budget) // RECORDS)
 
 
-@cache
+@measured
 def reading(budget: Budget) -> tuple[FiniteSum, torch.Tensor]:
     """The problem, and evenly spaced windows of the last tenth of the text to judge by."""
     text, model = king_james(), network(budget)
@@ -58,90 +58,68 @@ def reading(budget: Budget) -> tuple[FiniteSum, torch.Tensor]:
     return problem, kept[:: len(kept) // budget.pick(16, 128)]
 
 
-@cache
+@measured
 def losses(budget: Budget, method: str, lr: float, stream: str, seeds: int) -> np.ndarray:
     """Validation loss (records, seeds) in nats a character; the stream alone decides on starts and batches."""
     (problem, held_out), model, steps = reading(budget), network(budget), length(budget)
     x0 = model.initial(budget.generator(stream, "start"), seeds)
     oracle = Oracle.minibatch(problem, budget.pick(8, 16), budget.generator(stream, "batches"))
     solver = METHODS[method][0](Trapezoid(lr, steps, warm_up=steps // 10, decay=steps // 2))
-    at = range(0, steps + 1, steps // RECORDS) if stream == "fresh" else [steps]
+    at = records(budget) if stream == "fresh" else [steps]
     kept = held_out[stream == "fresh" :: 2]
     return run(solver, oracle, x0, steps, lambda x: model.cross_entropy(x, kept), at).values.double().cpu().numpy()
 
 
-@cache
+@measured
 def tuned(budget: Budget, method: str) -> Tuned:
     """The losses of the coarse and the finer steps; inf where a run diverged."""
 
     def found(steps):
-        ends = np.array([losses(budget, method, lr, "tuning", 1)[-1, 0] for lr in steps.tolist()])
-        return np.nan_to_num(ends, nan=np.inf, posinf=np.inf)
+        return np.array([losses(budget, method, lr, "tuning", 1)[-1, 0] for lr in steps.tolist()])
 
-    coarse = Tuned(steps := grid(budget, method), found(steps))
-    low, high = steps[max(coarse.best - 1, 0)], steps[min(coarse.best + 1, len(steps) - 1)]
-    fine = np.geomspace(low, high, 5)[[1, 3]]
-    order = np.argsort(every := np.concatenate([steps, fine]))
-    return Tuned(every[order], np.concatenate([coarse.losses, found(fine)])[order], coarse.on_edge)
+    return refined(found, around(METHODS[method][1], budget.pick(5, 7)), (0.25, 0.75))
 
 
 def fresh(budget: Budget, method: str) -> np.ndarray:
+    """Losses (records, seeds) with the tuned step."""
     return losses(budget, method, tuned(budget, method).lr, "fresh", budget.pick(3, 8))
 
 
-def lower(budget: Budget, method: str, other: str, by: float = LOWER) -> Verdict:
-    """By how much `method` ends below `other`, with the steps that were chosen; inconclusive where one is an end."""
-    shared = budget.shared("adam_transformer")
-    verdict = exceeds(fresh(shared, other)[-1] - fresh(shared, method)[-1], by)
-    verdict = verdict.noting(
-        **{f"step_{name}": tuned(shared, name).lr for name in METHODS},
-        **{f"loss_{name}": float(fresh(shared, name)[-1].mean()) for name in METHODS},
-    )
-    return unless_on_edge(verdict, *(tuned(shared, name) for name in METHODS))
+@claim("phenomenon", "S27; Kingma and Ba (2015), arXiv:1412.6980; Zhang et al. (2020), arXiv:1912.03194")
+@planted("the methods swapped", method="SGD, momentum", other="Adam")
+@planted("two nats lower", by=2.0)
+def adam_ends_lower(budget: Budget, method: str = "Adam", other: str = "SGD, momentum", by: float = LOWER) -> Verdict:
+    """S27: Adam trains a character transformer to a loss 0.1 nats a character below that of gradient descent with momentum.
+
+    On a character transformer of 111104 weights, 200 steps of 16 windows of 64 characters with Adam end at a validation loss
+    at least 0.1 nats a character below that with stochastic gradient descent with momentum 0.9, both with tuned steps, in a
+    99 % interval over 8 paired fresh starts and batches (quick: a model of one layer of width 32, 60 steps of 8 windows of
+    32, 3 starts).
+    """
+    verdict, tables = exceeds(fresh(budget, other)[-1] - fresh(budget, method)[-1], by), {"run": {}, "tuning": {}}
+    for name in METHODS:
+        chosen, found = tuned(budget, name), fresh(budget, name)
+        verdict = verdict.noting(**{f"step_{name}": chosen.lr, f"loss_{name}": float(found[-1].mean())})
+        tables["run"][name] = rows(found, at=records(budget))
+        tables["tuning"][name] = pd.DataFrame({"at": chosen.grid, "measured": chosen.losses})
+    table = stacked({part: stacked(found) for part, found in tables.items()}, "part")
+    return unless_on_edge(verdict, *(tuned(budget, name) for name in METHODS)).showing(table)
 
 
-@claim(
-    kind="phenomenon",
-    source="S27; Kingma and Ba (2015), arXiv:1412.6980; Zhang et al. (2020), arXiv:1912.03194",
-    planted={
-        "the methods swapped": lambda budget: lower(budget, "SGD, momentum", "Adam"),
-        "two nats lower": lambda budget: lower(budget, "Adam", "SGD, momentum", 2.0),
-    },
-)
-def adam_ends_lower(budget: Budget) -> Verdict:
-    """S27: On a character transformer of 111104 weights, 200 steps of 16 windows of 64 characters with Adam end at a
-    validation loss at least 0.1 nats a character below that with stochastic gradient descent with momentum 0.9, both with
-    tuned steps, in a 99 % interval over 8 paired fresh starts and batches (quick: a model of one layer of width 32, 60 steps
-    of 8 windows of 32, 3 starts)."""
-    shared, rows = budget.shared("adam_transformer"), []
-    for method in METHODS:
-        at = range(0, length(budget) + 1, length(budget) // RECORDS)
-        rows += [("run", method, *row) for row in zip(at, *interval(fresh(shared, method)), strict=True)]
-        points = zip(tuned(shared, method).grid, tuned(shared, method).losses, strict=True)
-        rows += [("tuning", method, lr, loss, loss, loss) for lr, loss in points]
-    table = pd.DataFrame(rows, columns=["part", "method", "at", "measured", "low", "high"])
-    return lower(budget, "Adam", "SGD, momentum").showing(table)
-
-
-def figures(verdicts: dict[str, Verdict]) -> dict[str, plt.Figure]:
+def figures(verdicts: dict[str, Verdict]) -> dict[str, Figure]:
     table = verdicts["adam_ends_lower"].table
-    figure, (paths, steps) = plt.subplots(1, 2, figsize=(7.2, 3.4), layout="constrained")
-    figure.set_label(
+    runs, tuning = (table[table["part"] == part] for part in ("run", "tuning"))
+    figure, (left, right) = canvas(
         "A character transformer on the King James Bible. Left: validation loss along the run at the tuned step, with 99 % "
-        "intervals over fresh starts and batches. Right: the loss of the tuning runs by step; the ring marks the choice."
+        "intervals over fresh starts and batches. Right: the loss of the tuning runs by step. In nats a character.",
+        2,
     )
-    for colour, marker, method in zip(("C0", "C1"), "os", METHODS, strict=True):
-        curve = table[(table["part"] == "run") & (table["method"] == method)]
-        look = {"color": colour, "marker": marker, "label": method}
-        paths.errorbar(curve["at"], curve["measured"], whiskers(curve), ms=3, lw=1.2, **look)
-        tuning = table[(table["part"] == "tuning") & (table["method"] == method)]
-        steps.plot(tuning["at"], tuning["measured"], ms=4, **look)
-        chosen = tuning.loc[tuning["measured"].idxmin()]
-        steps.plot(chosen["at"], chosen["measured"], color=colour, marker="o", ms=11, mfc="none")
-    paths.set(xlabel="steps", ylabel="validation loss (nats a character)")
-    steps.set(xlabel="step size", ylabel="loss after tuning run (nats)", xscale="log", ylim=(1.5, 5))
-    for ax in (paths, steps):
-        ax.legend(frameon=False)
+    draw(left, Panel(runs, "at", "steps", "validation loss (nats)", log=""), LOOKS)
+    labels, options = ("step size", "loss in tuning (nats)"), {"ylim": (1.5, 5)}
+    draw(right, Panel(tuning.drop(columns=["low", "high"]), "at", *labels, log="x", options=options), LOOKS)
+    best = tuning.loc[tuning.groupby("method")["measured"].idxmin()]
+    right.plot(best["at"], best["measured"], "o", color="0.3", ms=9, mfc="none", label="chosen")
+    legend_below(figure)
     return {"adam": figure}
 
 

@@ -21,12 +21,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import cache
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import torch
+from matplotlib.figure import Figure
 from ratewitness.problems.networks.recurrent_model import Recurrent, adding
 from ratewitness.problems.oracle import Oracle
 from ratewitness.solvers.adam import Adam
@@ -35,13 +34,15 @@ from ratewitness.solvers.gradient_descent import GradientDescent
 from ratewitness.solvers.heavy_ball import HeavyBall
 from ratewitness.solvers.rmsprop import RMSProp
 from ratewitness.solvers.solver import Solver, State, run
-from ratewitness.studies.claims import Budget, Verdict, claim
-from ratewitness.studies.judges import exceeds, interval
-from ratewitness.studies.measuring.drawing import whiskers
-from ratewitness.studies.measuring.tuning import DECADES, Paired, Tuned, unless_on_edge
+from ratewitness.studies.claims import Budget, Verdict, claim, measured, planted
+from ratewitness.studies.judges import exceeds
+from ratewitness.studies.measuring.drawing import Panel, panels
+from ratewitness.studies.measuring.groups import geometric, stacked
+from ratewitness.studies.measuring.tuning import Paired, Tuned, around, refined, unless_on_edge
 from torch import Tensor
 
 HIDDEN, BATCH, ADVANTAGE = 16, 32, math.log(2)
+CLIPPED = "SGD, momentum, clipped"
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,10 +65,11 @@ class Clipped:
 METHODS = {  # the method without its step, and the centre of its grid
     "SGD": (GradientDescent, 3e-2),
     "SGD, momentum": (HeavyBall, 3e-3),
-    "SGD, momentum, clipped": (lambda lr: Clipped(HeavyBall(lr)), 1e-2),
+    CLIPPED: (lambda lr: Clipped(HeavyBall(lr)), 1e-2),
     "RMSProp": (RMSProp, 3e-3),
     "Adam": (Adam, 3e-3),
 }
+LOOKS = dict(zip(METHODS, ("C0o-", "C1s-", "C2v-", "C3^-", "C4D-"), strict=True))
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,10 +81,9 @@ class Trained:
     losses: np.ndarray  # (records, seeds)
     diverged: int
 
-    def table(self, method: str) -> pd.DataFrame:
-        mean, low, high = np.exp(interval(np.log(self.losses)))
-        part = {"method": method, "lr": self.tuned.lr, "on an edge": self.tuned.on_edge, "diverged": self.diverged}
-        return pd.DataFrame(part | {"step": self.steps, "measured": mean, "low": low, "high": high})
+    def table(self) -> pd.DataFrame:
+        found = {"lr": self.tuned.lr, "on an edge": self.tuned.on_edge, "diverged": self.diverged}
+        return geometric(self.losses, step=self.steps).assign(**found)
 
 
 def starts(budget: Budget, stage: str, seeds: int) -> Tensor:
@@ -90,8 +91,8 @@ def starts(budget: Budget, stage: str, seeds: int) -> Tensor:
     return Recurrent(HIDDEN).initial(budget.generator("starts", stage), seeds)
 
 
-@cache
-def trained(method: str, budget: Budget) -> Trained:
+@measured
+def trained(budget: Budget, method: str) -> Trained:
     (build, centre), steps = METHODS[method], budget.pick(300, 1500)
     f = adding(Recurrent(HIDDEN), 1000, budget.pick(10, 30), budget.generator("sequences"))
     start = starts(budget, "tuning", budget.pick(2, 6))
@@ -100,18 +101,12 @@ def trained(method: str, budget: Budget) -> Trained:
         oracle = Paired(Oracle.minibatch(f, BATCH, budget.generator("minibatches", "tuning")))
         lr = torch.as_tensor(grid, dtype=start.dtype, device=start.device).reshape(-1, 1, 1)
         trace = run(build(lr), oracle, start.expand(len(grid), *start.shape).clone(), steps, f.gap, at=[steps])
-        return np.nan_to_num(trace.values[-1].double().cpu().numpy(), nan=np.inf, posinf=np.inf).prod(1) ** (1 / len(start))
+        return trace.values[-1].double().cpu().numpy().prod(1) ** (1 / len(start))
 
-    grid = centre * np.logspace(-DECADES / 2, DECADES / 2, 9)
-    coarse = Tuned(grid, losses(grid))
-    low, high = grid[max(coarse.best - 1, 0)], grid[min(coarse.best + 1, len(grid) - 1)]
-    fine = np.geomspace(low, high, 4)[1:-1]
-    order = np.argsort(both := np.concatenate([grid, fine]), kind="stable")
-    tuned = Tuned(both[order], np.concatenate([coarse.losses, losses(fine)])[order], coarse.on_edge)
-
-    start = starts(budget, "test", budget.pick(3, 32))
+    tuned = refined(losses, around(centre, 9), 2)
+    test = starts(budget, "test", budget.pick(3, 32))
     oracle = Oracle.minibatch(f, BATCH, budget.generator("minibatches", "test"))
-    trace = run(build(tuned.lr), oracle, start, steps, f.gap, at=range(0, steps + 1, steps // 15))
+    trace = run(build(tuned.lr), oracle, test, steps, f.gap, at=range(0, steps + 1, steps // 15))
     values = trace.values.double().cpu().numpy()
     gone = ~np.isfinite(values)
     return Trained(tuned, trace.steps, np.where(gone, np.nan, values), int(gone[-1].sum()))
@@ -119,63 +114,56 @@ def trained(method: str, budget: Budget) -> Trained:
 
 def lower(budget: Budget, first: str, second: str, by: float) -> Verdict:
     """The loss of `first` is at least exp(by) times below that of `second`, in the geometric mean over paired seeds."""
-    one, other = (trained(method, budget.shared("recurrent_network")) for method in (first, second))
+    one, other = trained(budget, first), trained(budget, second)
     effect = np.log(other.losses[-1] / one.losses[-1])
-    shown = pd.concat([one.table(first), other.table(second)], ignore_index=True)
     verdict = exceeds(effect, by).noting(ratio=float(np.exp(effect.mean())), diverged=float(one.diverged + other.diverged))
-    return unless_on_edge(verdict, one.tuned, other.tuned).showing(shown)
+    return unless_on_edge(verdict, one.tuned, other.tuned).showing(stacked({first: one.table(), second: other.table()}))
 
 
-@claim(
-    kind="phenomenon",
-    source="S23; Tieleman and Hinton (2012)",
-    planted={
-        "SGD has it": lambda budget: lower(budget, "SGD", "RMSProp", ADVANTAGE),
-        "a hundredth of the loss": lambda budget: lower(budget, "RMSProp", "SGD", math.log(100)),
-    },
-)
-def advantage_over_sgd(budget: Budget) -> Verdict:
-    """S23, as stated (RMSProp is often used for recurrent networks), read as a statement that can be checked: After equally
-    many steps tuned RMSProp has at most half the training loss of tuned SGD, without momentum or clipping, on the adding
-    problem, in the geometric mean over seeds. The evidence has the ratio to SGD with momentum, which is not judged."""
-    momentum = lower(budget, "RMSProp", "SGD, momentum", ADVANTAGE).evidence["ratio"]
-    return lower(budget, "RMSProp", "SGD", ADVANTAGE).noting(ratio_to_momentum=momentum)
+@claim("phenomenon", "S23; Tieleman and Hinton (2012)")
+@planted("SGD has it", first="SGD", second="RMSProp")
+@planted("a hundredth of the loss", by=math.log(100))
+def advantage_over_sgd(budget: Budget, first: str = "RMSProp", second: str = "SGD", by: float = ADVANTAGE) -> Verdict:
+    """S23, read as: Tuned RMSProp ends at half the training loss of tuned SGD, or less, on a recurrent network.
+
+    RMSProp is often used for recurrent networks, read as a statement that can be checked: after equally many steps tuned
+    RMSProp has at most half the training loss of tuned SGD, without momentum or clipping, on the adding problem, in the
+    geometric mean over seeds. The evidence has the ratio to SGD with momentum, which is not judged.
+    """
+    momentum = lower(budget, first, "SGD, momentum", by).evidence["ratio"]
+    return lower(budget, first, second, by).noting(ratio_to_momentum=momentum)
 
 
-@claim(
-    kind="phenomenon",
-    source="S23; Pascanu, Mikolov and Bengio (2013), arXiv:1211.5063",
-    planted={
-        "half of clipped SGD's loss": lambda budget: lower(budget, "RMSProp", "SGD, momentum, clipped", ADVANTAGE),
-    },
-)
-def no_factor_of_two_over_clipped_momentum(budget: Budget) -> Verdict:
-    """S23, refined: Over the older remedy no advantage of a factor 2 remains: RMSProp's training loss is more than half that
-    of SGD with momentum and clipped gradients, both tuned, in the geometric mean over seeds."""
-    return lower(budget, "SGD, momentum, clipped", "RMSProp", -ADVANTAGE)
+@claim("phenomenon", "S23; Pascanu, Mikolov and Bengio (2013), arXiv:1211.5063")
+@planted("half of clipped SGD's loss", first="RMSProp", second=CLIPPED, by=ADVANTAGE)
+def no_factor_of_two_over_clipped_momentum(budget: Budget, first=CLIPPED, second="RMSProp", by=-ADVANTAGE) -> Verdict:
+    """S23, refined: RMSProp has more than half the training loss of SGD with momentum and clipped gradients.
+
+    Over the older remedy no advantage of a factor 2 remains: RMSProp's training loss is more than half that of SGD with
+    momentum and clipped gradients, both tuned, in the geometric mean over seeds.
+    """
+    return lower(budget, first, second, by)
 
 
-@claim(
-    kind="phenomenon",
-    source="S23; Kingma and Ba (2015), arXiv:1412.6980",
-    planted={"half of Adam's loss": lambda budget: lower(budget, "RMSProp", "Adam", ADVANTAGE)},
-)
-def no_factor_of_two_over_adam(budget: Budget) -> Verdict:
-    """S23, refined: There is no advantage of a factor 2 over Adam: RMSProp's training loss is more than half of Adam's, both
-    tuned, in the geometric mean over seeds."""
-    return lower(budget, "Adam", "RMSProp", -ADVANTAGE)
+@claim("phenomenon", "S23; Kingma and Ba (2015), arXiv:1412.6980")
+@planted("half of Adam's loss", first="RMSProp", second="Adam", by=ADVANTAGE)
+def no_factor_of_two_over_adam(budget: Budget, first="Adam", second="RMSProp", by=-ADVANTAGE) -> Verdict:
+    """S23, refined: RMSProp has more than half the training loss of Adam.
+
+    There is no advantage of a factor 2 over Adam: both are tuned, in the geometric mean over seeds.
+    """
+    return lower(budget, first, second, by)
 
 
-@claim(
-    kind="phenomenon",
-    source="S23; Pascanu, Mikolov and Bengio (2013), arXiv:1211.5063",
-    planted={"the other way round": lambda budget: lower(budget, "SGD", "SGD, momentum, clipped", ADVANTAGE)},
-)
-def momentum_and_clipping_have_it_too(budget: Budget) -> Verdict:
-    """S23, contrast: No adaptive step is needed for the advantage: SGD with momentum and clipped gradients together has at
-    most half the training loss of plain SGD, both tuned, in the geometric mean over seeds."""
-    verdict = lower(budget, "SGD, momentum, clipped", "SGD", ADVANTAGE)
-    unclipped = trained("SGD, momentum", budget.shared("recurrent_network")).table("SGD, momentum")
+@claim("phenomenon", "S23; Pascanu, Mikolov and Bengio (2013), arXiv:1211.5063")
+@planted("the other way round", first="SGD", second=CLIPPED)
+def momentum_and_clipping_have_it_too(budget: Budget, first: str = CLIPPED, second: str = "SGD") -> Verdict:
+    """S23, contrast: SGD with momentum and clipped gradients ends at half the training loss of plain SGD, or less.
+
+    No adaptive step is needed for the advantage: both are tuned, in the geometric mean over seeds.
+    """
+    verdict = lower(budget, first, second, ADVANTAGE)
+    unclipped = stacked({"SGD, momentum": trained(budget, "SGD, momentum").table()})
     return verdict.showing(pd.concat([verdict.table, unclipped], ignore_index=True))
 
 
@@ -185,35 +173,18 @@ def runs(verdicts: dict[str, Verdict]) -> pd.DataFrame:
 
 def tables(verdicts: dict[str, Verdict]) -> dict[str, pd.DataFrame]:
     seen = runs(verdicts)
-    last = seen[seen["step"] == seen["step"].max()]
-    rows = [
-        {
-            "method": row["method"],
-            "tuned step": f"{row['lr']:.2g}",
-            "best on an edge": "yes" if row["on an edge"] else "no",
-            "diverged": row["diverged"],
-            "training loss": f"{row['measured']:.3g}",
-            "99 % interval": f"[{row['low']:.3g}, {row['high']:.3g}]",
-        }
-        for _, row in last.iterrows()
-    ]
-    return {"end": pd.DataFrame(rows)}
+    last = seen[seen["step"] == seen["step"].max()].rename(columns={"lr": "tuned step", "measured": "training loss"})
+    return {"end": last[["method", "tuned step", "on an edge", "diverged", "training loss", "low", "high"]]}
 
 
-def figures(verdicts: dict[str, Verdict]) -> dict[str, plt.Figure]:
-    figure, ax = plt.subplots(figsize=(5.2, 3.6), layout="constrained")
-    figure.set_label(
+def figures(verdicts: dict[str, Verdict]) -> dict[str, Figure]:
+    caption = (
         "The adding problem for a tanh network of 16 units: training loss of every method with its tuned step. Geometric "
-        "means over seeds with 99 % intervals. Dotted: the loss of the best constant answer, about 1/6."
+        "means over seeds with 99 % intervals. Dashed: the loss of the best constant answer, about 1/6."
     )
-    seen = runs(verdicts)
-    for method, marker in zip(METHODS, "osv^D", strict=True):
-        part = seen[(seen["method"] == method) & (seen["step"] > 0)]
-        ax.errorbar(part["step"], part["measured"], whiskers(part), fmt=marker + "-", ms=3, lw=0.8, label=method)
-    ax.axhline(1 / 6, color="k", ls=":", lw=1)
-    ax.set(yscale="log", xlabel="steps (minibatches of 32)", ylabel="training loss")
-    ax.legend(frameon=False, fontsize="small")
-    return {"losses": figure}
+    seen, levels = runs(verdicts), {"best constant": 1 / 6}
+    panel = Panel(seen[seen["step"] > 0], "step", "steps (minibatches of 32)", "training loss", levels=levels, log="y")
+    return {"losses": panels(caption, LOOKS, [panel], height=3.6)}
 
 
 if __name__ == "__main__":

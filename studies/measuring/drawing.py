@@ -7,6 +7,7 @@ marker means stands in a legend.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -66,7 +67,8 @@ def legend_below(figure: Figure, ncols: int | None = None) -> None:
     for ax in figure.axes:
         for handle, label in zip(*ax.get_legend_handles_labels(), strict=True):
             found.setdefault(label, handle)
-    longest = max(map(len, found), default=1)
+    letters = [re.sub(r"[${}^_]", "", re.sub(r"\\[A-Za-z]+", "x", label)) for label in found]  # as mathematics is drawn
+    longest = max(map(len, letters), default=1)
     fitting = max(1, int(15 * figure.get_figwidth() / (longest + 7)))
     figure.legend(
         found.values(), found.keys(), loc="outside lower center", ncols=ncols or min(fitting, len(found)), frameon=False

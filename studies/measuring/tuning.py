@@ -9,7 +9,7 @@ neighbour on the fine grid is better: such a comparison is inconclusive.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -62,21 +62,32 @@ class Paired:
         return self._oracle.grad(x, redraw=False)
 
 
-def refined(losses: Callable[[np.ndarray], np.ndarray], grid: np.ndarray, finer: int | np.ndarray) -> Tuned:
+def refined(losses: Callable[[np.ndarray], np.ndarray], grid: np.ndarray, finer: int | Sequence[float]) -> Tuned:
     """The losses of every step of a coarse grid (points,), and of finer ones between the neighbours of its best.
 
-    losses: steps (points,) -> losses (points,), where NaN and inf are runs that diverged. finer: how many, evenly spaced in
-    the logarithm, without the ends; or where they lie, as powers from 0 at the lower neighbour to 1 at the upper one.
+    losses: steps (points,) -> losses (points,), where NaN and inf are runs that diverged. finer: as in `between`.
     """
 
     def tried(steps):
         return np.nan_to_num(losses(steps), nan=np.inf, posinf=np.inf)
 
     coarse = Tuned(grid, tried(grid))
-    low, high = grid[max(coarse.best - 1, 0)], grid[min(coarse.best + 1, len(grid) - 1)]
-    fine = np.geomspace(low, high, finer + 2)[1:-1] if isinstance(finer, int) else low * (high / low) ** np.asarray(finer)
+    fine = between(grid, coarse.losses, finer)
     order = np.argsort(both := np.concatenate([grid, fine]), kind="stable")
     return Tuned(both[order], np.concatenate([coarse.losses, tried(fine)])[order], coarse.on_edge)
+
+
+def between(grid: np.ndarray, losses: np.ndarray, finer: int | Sequence[float]) -> np.ndarray:
+    """Finer steps between the neighbours of the best of a grid (points,), for each replicate that tunes for itself.
+
+    losses: (points, *replicates) -> steps (finer, *replicates). finer: how many, evenly spaced in the logarithm, without the
+    ends; or where they lie, as powers from 0 at the lower neighbour to 1 at the upper one.
+    """
+    best = losses.argmin(0)
+    low, high = grid[np.maximum(best - 1, 0)], grid[np.minimum(best + 1, len(grid) - 1)]
+    if isinstance(finer, int):
+        return np.geomspace(low, high, finer + 2)[1:-1]
+    return low * (high / low) ** np.reshape(finer, (-1, *[1] * best.ndim))
 
 
 def around(centre: float, points: int, decades: float = DECADES) -> np.ndarray:
