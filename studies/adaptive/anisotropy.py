@@ -37,7 +37,7 @@ from ratewitness.studies.adaptive.arrivals import (
 from ratewitness.studies.claims import Budget, Verdict, claim, measured, planted
 from ratewitness.studies.judges import all_of, equals_exactly, exceeds, exponent_is
 from ratewitness.studies.measuring.drawing import canvas, legend_below
-from ratewitness.studies.measuring.groups import geometric, stacked
+from ratewitness.studies.measuring.groups import rows, stacked
 from ratewitness.studies.measuring.tuning import unless_on_edge
 from torch import Tensor
 
@@ -150,7 +150,7 @@ def slopes_of_theory(budget: Budget, powers: Mapping[str, float] = POWERS) -> Ve
     times = {"gradient descent": closed_form(budget, j), "heavy ball": classical(budget, "heavy ball", j)}
     kappas, tolerance = 4.0 ** np.array(j), {"gradient descent": 0.05, "heavy ball": 0.1}
     laws = {method: exponent_is(1 / kappas, times[method], power, tolerance[method]) for method, power in powers.items()}
-    table = stacked({method: geometric(found, kappa=kappas) for method, found in times.items()})
+    table = stacked({method: rows(found, geometric=True, kappa=kappas) for method, found in times.items()})
     return all_of({"closed form": exact, **laws}).showing(table)
 
 

@@ -33,7 +33,7 @@ from ratewitness.solvers.sign_descent import SignSGD
 from ratewitness.solvers.solver import CENSORED, Solver, iterates
 from ratewitness.studies.claims import Budget, measured
 from ratewitness.studies.measuring.drawing import Panel, draw
-from ratewitness.studies.measuring.groups import geometric
+from ratewitness.studies.measuring.groups import rows
 from ratewitness.studies.measuring.tuning import DECADES
 from torch import Tensor
 
@@ -123,7 +123,7 @@ class Arrivals:
     def table(self, **labels: str) -> pd.DataFrame:
         """Geometric means over seeds with intervals; a run that did not arrive counts at the limit, as a lower bound."""
         censored = self.times == CENSORED
-        table = geometric(np.where(censored, self.limit, self.times), kappa=4.0**self.j)
+        table = rows(np.where(censored, self.limit, self.times), geometric=True, kappa=4.0**self.j)
         return table.assign(**{"on an edge": self.edges, "not arrived": censored.sum(1), **labels})
 
 

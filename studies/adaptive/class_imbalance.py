@@ -35,7 +35,7 @@ from ratewitness.studies.adaptive.gain_of_adam import (
 from ratewitness.studies.claims import Budget, Verdict, claim, measured, planted
 from ratewitness.studies.judges import all_of, exceeds
 from ratewitness.studies.measuring.drawing import Panel, panels
-from ratewitness.studies.measuring.groups import geometric, stacked
+from ratewitness.studies.measuring.groups import rows, stacked
 
 FREQUENCIES = {"Zipf": zipf, "equal": balanced}
 CELLS = (("Zipf", "Zipf"), ("Zipf", "equal"), ("equal", "Zipf"), ("equal", "equal"))  # of contexts, of labels
@@ -138,7 +138,7 @@ def rare_contexts_lag(
     behind = {method: exceeds(lags[method], np.log(3)) for method in lagging}
     verdict = all_of(behind | {method: exceeds(-lags[method], -np.log(2)) for method in level})
     ranks = 2.0 ** np.arange(shares["GD"].shape[1])
-    return verdict.showing(stacked({m: geometric(np.exp(share).T, rank=ranks) for m, share in shares.items()}))
+    return verdict.showing(stacked({m: rows(np.exp(share).T, geometric=True, rank=ranks) for m, share in shares.items()}))
 
 
 def figures(verdicts: dict[str, Verdict]) -> dict[str, Figure]:

@@ -27,7 +27,7 @@ from ratewitness.solvers.solver import run
 from ratewitness.studies.claims import Budget, Verdict, measured
 from ratewitness.studies.judges import all_of, exceeds
 from ratewitness.studies.measuring.drawing import Panel
-from ratewitness.studies.measuring.groups import geometric
+from ratewitness.studies.measuring.groups import rows
 from ratewitness.studies.measuring.tuning import around, between
 from torch import Tensor
 from torch.nn.functional import one_hot
@@ -120,7 +120,7 @@ def gains(budget: Budget, setting: Callable, cells: tuple[tuple[str, ...], ...])
     """The gain of Adam with momentum on both sides and with none, in every cell: geometric means over replicates."""
     tables = []
     for (at, names), (method, other) in product(enumerate(cells), PAIRS):
-        part = geometric(np.exp(gain(budget, setting, names, method, other))[None], at=at, cell=", ".join(names))
+        part = rows(np.exp(gain(budget, setting, names, method, other))[None], geometric=True, at=at, cell=", ".join(names))
         tables.append(part.assign(method=method))
     return pd.concat(tables, ignore_index=True)
 

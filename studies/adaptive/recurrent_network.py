@@ -37,7 +37,7 @@ from ratewitness.solvers.solver import Solver, State, run
 from ratewitness.studies.claims import Budget, Verdict, claim, measured, planted
 from ratewitness.studies.judges import exceeds
 from ratewitness.studies.measuring.drawing import Panel, panels
-from ratewitness.studies.measuring.groups import geometric, stacked
+from ratewitness.studies.measuring.groups import rows, stacked
 from ratewitness.studies.measuring.tuning import Paired, Tuned, around, refined, unless_on_edge
 from torch import Tensor
 
@@ -83,7 +83,7 @@ class Trained:
 
     def table(self) -> pd.DataFrame:
         found = {"lr": self.tuned.lr, "on an edge": self.tuned.on_edge, "diverged": self.diverged}
-        return geometric(self.losses, step=self.steps).assign(**found)
+        return rows(self.losses, geometric=True, step=self.steps).assign(**found)
 
 
 def starts(budget: Budget, stage: str, seeds: int) -> Tensor:

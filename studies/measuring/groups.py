@@ -45,12 +45,6 @@ def rows(groups: ArrayLike, geometric: bool = False, **columns: ArrayLike) -> pd
     return pd.DataFrame(cells | {"measured": mean.T.ravel()} | limits)
 
 
-def geometric(groups: ArrayLike, **columns: ArrayLike) -> pd.DataFrame:
-    """The same table of geometric means: the interval is that of the mean logarithm."""
-    table = rows(np.log(groups), **columns)
-    return table.assign(**{name: np.exp(table[name]) for name in ("measured", "low", "high")})
-
-
 def stacked(tables: dict[str, pd.DataFrame], name: str = "method") -> pd.DataFrame:
     """Tables below one another, with what tells them apart in a first column."""
     return pd.concat([table.assign(**{name: key}) for key, table in tables.items()], ignore_index=True)
