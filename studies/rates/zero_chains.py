@@ -120,16 +120,12 @@ def figures(verdicts: dict[str, Verdict]) -> dict:
     exact, noisy = verdicts["one_link_a_query"].table, verdicts["probability_multiplies"].table
     shown = np.unique(np.geomspace(1, exact["link"].max(), 12).round())
     exact = exact[exact["link"].isin(shown) & np.isfinite(exact["queries"])]
-    common = {"by": "solver", "levels": {"lower bound": 1.0}, "apart": 1.05}
-    return {
-        "chains": panels(
-            caption, LOOKS,
-            [
-                Panel(exact, "link", "link", "queries / link", y="queries", unit="link", title="exact gradients", **common),
-                Panel(noisy, "n", "$1/p$", "queries / $(T/p)$", title="shown with probability $p$", log="x", **common),
-            ],
-        )
-    }  # fmt: skip
+    common = {"by": "solver", "levels": {"lower bound": 1.0}}
+    left = {"title": "exact gradients", "y": "queries", "unit": "link", "apart": 1.02}
+    right = {"title": "shown with probability $p$", "log": "x", "apart": 1.05}
+    right["options"] = {"xticks": noisy["n"].unique(), "xticklabels": noisy["n"].unique()}
+    first = Panel(exact, "link", "link", "queries / link", **left, **common)
+    return {"chains": panels(caption, LOOKS, [first, Panel(noisy, "n", "$1/p$", "queries / $(T/p)$", **right, **common)])}
 
 
 if __name__ == "__main__":
