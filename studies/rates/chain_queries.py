@@ -77,8 +77,8 @@ def exact_queries(budget: Budget) -> dict[str, tuple[np.ndarray, float]]:
     return {name: queries(name, solver, budget.pick(40, 200)) for name, solver in everyone.items()}
 
 
-def inverse_probabilities(budget: Budget) -> tuple[int, ...]:
-    """1/p, and so the number n of components, of which one shows the next link."""
+def components(budget: Budget) -> tuple[int, ...]:
+    """1/p: how many components the sum has, of which one shows the next link."""
     return budget.pick((4, 16), (4, 16, 64))
 
 

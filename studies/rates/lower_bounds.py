@@ -22,26 +22,12 @@ from math import erfc
 import numpy as np
 import torch
 from ratewitness.problems.oracle import Oracle
+from ratewitness.problems.quadratics import quadratic
 from ratewitness.studies.claims import Budget, Verdict, claim, planted
 from ratewitness.studies.judges import agrees, all_of, lower_bound_holds, mean_is
 from ratewitness.studies.measuring.drawing import Panel, panels
 from ratewitness.studies.measuring.groups import rows
-from ratewitness.studies.rates.random_minimizers import (
-    FLAT,
-    GROUPS,
-    MU,
-    SIGMA,
-    STEPS,
-    R,
-    gaps,
-    moved,
-    normal,
-    parabola,
-    tolerance,
-    tuned,
-    two_functions,
-    untuned,
-)
+from ratewitness.studies.rates.priors import FLAT, MU, SIGMA, STEPS, R, gaps, moved, normal, tuned, two_functions, untuned
 from ratewitness.theory import lower_bounds as theory
 from ratewitness.theory.moments import second_moments
 
@@ -57,7 +43,8 @@ def judged(measured: dict[str, np.ndarray], N: np.ndarray, bound: np.ndarray, bu
     shown = np.take_along_axis(everything, best[..., None, None], 2).squeeze(2)
     edge = (everything.shape[2] > 1) & np.isin(best, (0, len(STEPS) - 1))
     table = rows(shown, solver=np.array([*measured])[:, None], N=N, bound=bound, edge=edge)
-    return lower_bound_holds(everything.reshape(-1, GROUPS), limits.ravel(), tolerance(budget)).showing(table)
+    means = everything.reshape(-1, everything.shape[-1])
+    return lower_bound_holds(means, limits.ravel(), budget.pick(0.1, 0.05)).showing(table)
 
 
 def samples(budget: Budget) -> np.ndarray:
@@ -67,8 +54,8 @@ def samples(budget: Budget) -> np.ndarray:
 @cache
 def on_random_parabolas(budget: Budget, name: str, noise: float) -> np.ndarray:
     """Mean gaps (N, groups) of a solver; every claim draws its own parabolas and noise."""
-    minimizer = normal(budget, budget.pick(3, 1) * budget.replicates // GROUPS)
-    problem, solver = moved(parabola(MU), minimizer), untuned()[name]
+    minimizer = normal(budget, budget.pick(3, 1) * budget.replicates)
+    problem, solver = moved(quadratic([MU], [0.0]), minimizer), untuned()[name]
     oracle = Oracle.gaussian(problem, noise, budget.generator("noise"))
     return gaps(solver, problem, oracle, samples(budget).tolist(), torch.zeros_like(minimizer))[1]
 
@@ -102,7 +89,7 @@ def attained_by_least_squares(budget: Budget, factor: float = 1.0) -> Verdict:
     bound = factor * theory.pl_any_method(mu=MU, sigma=SIGMA, R=R, N=N)
     steps = [MU / (SIGMA**2 / R**2 + (k + 1) * MU**2) for k in range(N[-1])]
     exact = MU / 2 * np.array(second_moments(MU, steps, SIGMA, R, int(N[-1])))[N]
-    sampled = mean_is(on_random_parabolas(budget, "least squares", SIGMA), bound, tolerance(budget))
+    sampled = mean_is(on_random_parabolas(budget, "least squares", SIGMA), bound, budget.pick(0.1, 0.05))
     return all_of({"sampled": sampled, "exact": agrees(exact, bound)})
 
 
@@ -111,9 +98,9 @@ def chosen_for_each_horizon(budget: Budget, two_point: bool) -> tuple[np.ndarray
     """Mean gaps (N, steps, groups) of every solver on the instances of each N: parabolas or two Huber functions."""
     horizons, measured = np.array(budget.pick((10, 30, 100), (10, 30, 100, 300))), {}
     for N in horizons:
-        minimizer = normal(budget, budget.pick(3, 1) * budget.replicates // GROUPS, N)
+        minimizer = normal(budget, budget.pick(3, 1) * budget.replicates, N)
         lam = None if two_point else SIGMA / (R * N**0.5)
-        problem = two_functions(SIGMA / (2 * N**0.5), minimizer) if two_point else moved(parabola(lam), minimizer)
+        problem = two_functions(SIGMA / (2 * N**0.5), minimizer) if two_point else moved(quadratic([lam], [0.0]), minimizer)
         x0 = torch.zeros(len(STEPS), *minimizer.shape, dtype=torch.float64)
         for name, solver in tuned(R / (SIGMA * N**0.5), lam).items():
             oracle = Oracle.gaussian(problem, SIGMA, budget.generator("noise", N))
