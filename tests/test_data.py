@@ -20,7 +20,7 @@ from ratewitness.problems.data.tables import (
     load_table,
     two_classes,
 )
-from ratewitness.studies.rates import bounds_on_every_problem as study
+from ratewitness.studies.rates import every_problem as study
 from sklearn.datasets import dump_svmlight_file, load_digits, load_svmlight_file
 from sklearn.linear_model import LogisticRegression
 
