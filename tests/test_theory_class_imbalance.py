@@ -1,4 +1,4 @@
-"""Class imbalance: proofs and falsified proofs, the flow against an integrator, gradient descent between two times of it."""
+"""Class imbalance: the flow against an integrator, gradient descent between two times of it."""
 
 import math
 
@@ -7,8 +7,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from ratewitness.theory.class_imbalance import (
-    FALSE_VARIANTS,
-    PROOFS,
     flow_loss,
     late,
     loss_above,
@@ -21,12 +19,6 @@ from scipy.integrate import solve_ivp
 from scipy.special import softmax
 
 classes, frequencies, times = st.integers(2, 10**4), st.floats(1e-6, 1), st.floats(1e-3, 1e9)
-
-
-@pytest.mark.parametrize("name", PROOFS)
-def test_proved_and_falsified(name):
-    assert PROOFS[name]() is True
-    assert FALSE_VARIANTS[name]() is False
 
 
 def test_the_flow_of_all_rows_at_once():

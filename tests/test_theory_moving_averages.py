@@ -1,4 +1,4 @@
-"""Moving averages: proofs and falsified proofs, the recursion in exact fractions, the head start by summation."""
+"""Moving averages: the recursion in exact fractions, the head start by summation."""
 
 import itertools
 import math
@@ -8,17 +8,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from ratewitness.theory.moving_averages import FALSE_VARIANTS, PROOFS, average, head_start, length, zeta
+from ratewitness.theory.moving_averages import average, head_start, length, zeta
 
 betas = st.fractions(0, Fraction(99, 100), max_denominator=100)
 numbers = st.lists(st.fractions(-9, 9, max_denominator=9), min_size=1, max_size=8)
 few = settings(max_examples=30)  # of exact fractions that grow
-
-
-@pytest.mark.parametrize("name", PROOFS)
-def test_proved_and_falsified(name):
-    assert PROOFS[name]() is True
-    assert FALSE_VARIANTS[name]() is False
 
 
 def recursion(beta, terms):

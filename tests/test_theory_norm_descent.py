@@ -84,18 +84,3 @@ def test_density_decides_which_step_gains_more(lam, seed):
 
 def test_the_convex_bound_is_attained_at_the_start():
     assert norm_descent.convex(L=3, R=2, N=0) == 6.0  # L R^2/2, as of L x^2/2 at R
-
-
-@pytest.mark.parametrize(
-    ("proof", "wrong"),
-    [
-        (norm_descent.decrease_of_a_step, 2),
-        (norm_descent.decrease_of_a_step, 0.5),
-        (norm_descent.convex_recursion, 1),
-        (norm_descent.convex_recursion, 3),
-        (norm_descent.strongly_convex_minimum, 2),
-    ],
-)
-def test_proofs_hold_and_fail_when_falsified(proof, wrong):
-    assert proof() is True
-    assert proof(wrong) is False

@@ -42,13 +42,11 @@ Sources: M. Streeter and H. B. McMahan (2010), arXiv:1002.4862; J. Duchi, E. Haz
 f R. Ward, X. Wu and L. Bottou (2019), arXiv:1806.01811. Everything that is said to be proved is proved here.
 """
 
-from collections.abc import Callable
-from functools import partial
-
 import numpy as np
 import sympy as sp
 from numpy.typing import ArrayLike
 from ratewitness.theory.bounds import Bound, Delta, L, T, c, eta, vanishes
+from ratewitness.theory.identity import identity
 from ratewitness.theory.kronecker import D, D_inf, cauchy_schwarz, column_norms, diagonal_adagrad, r
 
 gradient_norm, epsilon, count, G = sp.symbols("gradient_norm epsilon count G", positive=True)
@@ -101,6 +99,7 @@ def heterogeneity(p: ArrayLike) -> np.ndarray:
     return np.sqrt(p).sum(-1) / np.sqrt(p.shape[-1] * p.sum(-1))
 
 
+@identity(factor=1)
 def growing_root(factor=2) -> bool:
     """2 (v - u) - (v^2 - u^2)/v = (v - u)^2/v >= 0 for u = h_{t-1}, v = h_t, v^2 - u^2 = g_t^2.
 
@@ -110,6 +109,7 @@ def growing_root(factor=2) -> bool:
     return vanishes(factor * (v - u) - (v**2 - u**2) / v - (v - u) ** 2 / v)
 
 
+@identity(factor=1)
 def online_step(factor=2) -> bool:
     """h (d - eta g/h)^2 = h d^2 - 2 eta g d + eta^2 g^2/h: solved for g d >= f_t(x_t) - f_t(x*), one round of the regret.
 
@@ -119,12 +119,14 @@ def online_step(factor=2) -> bool:
     return vanishes(h * (d - eta * g / h) ** 2 - (h * d**2 - factor * eta * g * d + eta**2 * g**2 / h))
 
 
+@identity(factor=3)
 def clipping(factor=2) -> bool:
     """(p + q)^2 - q^2 = p^2 + 2 p q >= 0: a point p beyond the face of the box is farther from x*, q inside of it."""
     p, q = sp.symbols("p q", nonnegative=True)
     return vanishes((p + q) ** 2 - q**2 - p**2 - factor * p * q)
 
 
+@identity(sign=-1)
 def growing_metric(sign=1) -> bool:
     """Abel summation: sum_{t<=T} h_t (d_t^2 - d_{t+1}^2) <= h_T (D^2 - d_{T+1}^2), by induction.
 
@@ -135,6 +137,7 @@ def growing_metric(sign=1) -> bool:
     return vanishes(margin - (h1 - sign * h) * (D**2 - d1**2))
 
 
+@identity(share=1)
 def one_round(share=sp.S.Half) -> bool:
     """Phi_t - Phi_{t-1} - <g_t, d_t> is a sum of two terms >= 0; g_t^2 = h_t^2 - h_{t-1}^2, d_{t+1} = d_t - eta g_t/h_t.
 
@@ -151,6 +154,7 @@ def one_round(share=sp.S.Half) -> bool:
     return vanishes(potential(v, after) - potential(u, square) - inner - gain)
 
 
+@identity(factor=1)
 def best_step(factor=2) -> bool:
     """D^2/(2 eta) + eta is least at eta = D/sqrt 2, where it is sqrt 2 D: any step becomes the best."""
     pairs = ((diagonal_any_step, diagonal_adagrad, D_inf), (norm_any_step, norm_adagrad, D))
@@ -161,6 +165,7 @@ def best_step(factor=2) -> bool:
     )
 
 
+@identity(power=-2)
 def wrong_step(power=-1) -> bool:
     """c times the best step multiplies the bound by (c + 1/c)/2: AdaGrad's, and D^2/(2 a) + a T G^2/2 of a constant step."""
     price = (c + c**power) / 2
@@ -170,14 +175,16 @@ def wrong_step(power=-1) -> bool:
     )
 
 
+@identity(number=r - 1)
 def equal_columns(number=r) -> bool:
     """r sum_i p_i - (sum_i sqrt p_i)^2 = sum_{i<j} (sqrt p_i - sqrt p_j)^2: 0 where all p_i are equal, and only there.
 
     By induction over r in theory/kronecker.py, with a_i = sqrt p_i.
     """
-    return cauchy_schwarz(number)
+    return cauchy_schwarz(count=number)
 
 
+@identity(pull=2)
 def attained_by_shuttling(pull=1) -> bool:
     """Regret over the growth of the bound in its two phases, in the limit delta -> 0, on [0, D] with x* = 0.
 
@@ -195,6 +202,7 @@ def attained_by_shuttling(pull=1) -> bool:
     return vanishes(collected - norm_any_step.value.subs(gradient_norm, h))
 
 
+@identity(threshold=2)
 def descent(threshold=1) -> bool:
     """-eta g^2/h + L eta^2 g^2/(2 h^2) is 0 at h = eta L/2, and below -eta g^2/(2 h) by (eta g^2/(2 h)) (1 - eta L/h)."""
     h, g = sp.symbols("h g", positive=True)
@@ -203,6 +211,7 @@ def descent(threshold=1) -> bool:
     return vanishes(change.subs(h, eta * L / 2)) and vanishes(beyond)
 
 
+@identity(power=1)
 def logarithm(power=2) -> bool:
     """log q - 1 + 1/q is 0 at q = 1 and has the derivative (q - 1)/q^2 >= 0 beyond: 1 - 1/q <= log q for q >= 1."""
     q = sp.Symbol("q", positive=True)
@@ -210,35 +219,15 @@ def logarithm(power=2) -> bool:
     return vanishes(margin.subs(q, 1)) and vanishes(sp.diff(margin, q) - (q - 1) / q**power)
 
 
+@identity(share=1)
 def rises(share=sp.S.Half) -> bool:
     """(L eta^2/2) log h^2/epsilon at h = eta L/2 is L eta^2 log(eta L/(2 sqrt epsilon)); h starts at sqrt epsilon."""
     total = share * L * eta**2 * sp.expand_log(sp.log((eta * L / 2) ** 2 / epsilon))
     return vanishes(total - L * eta**2 * sp.expand_log(sp.log(eta * L / (2 * sp.sqrt(epsilon)))))
 
 
+@identity(factor=2)
 def root_grows(factor=1) -> bool:
     """(v^2 - u^2)/v - (v - u) = u (v - u)/v >= 0: h_t - h_{t-1} <= g_t^2/h_t."""
     u, v = sp.symbols("u v", positive=True)
     return vanishes((v**2 - u**2) / v - factor * (v - u) - u * (v - u) / v)
-
-
-_IDENTITIES: dict[Callable[..., bool], object] = {
-    # the proof, and an argument that makes the identity false
-    growing_root: 1,
-    online_step: 1,
-    clipping: 3,
-    growing_metric: -1,
-    one_round: 1,
-    best_step: 1,
-    wrong_step: -2,
-    equal_columns: r - 1,
-    attained_by_shuttling: 2,
-    descent: 2,
-    logarithm: 1,
-    rises: 1,
-    root_grows: 2,
-}
-PROOFS: dict[str, Callable[[], bool]] = {proof.__name__: proof for proof in _IDENTITIES}
-FALSE_VARIANTS: dict[str, Callable[[], bool]] = {
-    proof.__name__: partial(proof, wrong) for proof, wrong in _IDENTITIES.items()
-}

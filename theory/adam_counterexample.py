@@ -32,13 +32,12 @@ clipped point is exactly 1.
 Source: Reddi, Kale and Kumar (2018), arXiv:1904.09237; proofs here.
 """
 
-from collections.abc import Callable
 from fractions import Fraction
-from functools import partial
 from math import isqrt
 
 import sympy as sp
 from ratewitness.theory.bounds import Bound, C, T, a, vanishes
+from ratewitness.theory.identity import identity
 
 beta2 = 1 / (1 + C**2)
 _c, _w = sp.symbols("c w", nonnegative=True)  # C^2 = 1 + c; u = C^2 - w
@@ -81,6 +80,7 @@ def _moments(before: sp.Expr) -> tuple[sp.Expr, sp.Expr, sp.Expr]:
     return first, second, beta2 * second + 1 - beta2
 
 
+@identity(growth=sp.Rational(3, 2))
 def second_moments(growth=2) -> bool:
     """v_{3t+1} >= (1 - beta2) C^2, and v_{3t+2}, v_{3t+3} <= growth C^2/(1 + C^2), and v_{3t+3} <= C^2 again (induction)."""
     first, second, third = _moments(_s - _w)
@@ -91,6 +91,7 @@ def second_moments(growth=2) -> bool:
     )
 
 
+@identity(growth=3)
 def later_periods(growth=2) -> bool:
     """1/sqrt(growth (3t+2)) + 1/sqrt(growth (3t+3)) > 1/sqrt(3t+1) for t >= 1: each is at least half of the right side.
 
@@ -100,6 +101,7 @@ def later_periods(growth=2) -> bool:
     return all(positive(4 * (3 * t + 1) - growth * (3 * t + j)) for j in (2, 3))
 
 
+@identity(down=sp.Rational(11, 10))
 def first_period(down=1) -> bool:
     """p + q > down for p = 1/sqrt(2 V_2), q = 1/sqrt(3 V_3) with V = v/(1 - beta2) and v_0 = 0, where V_1 = C^2.
 
@@ -110,6 +112,7 @@ def first_period(down=1) -> bool:
     return positive(4 * p * q - (down**2 - p - q) ** 2)
 
 
+@identity(growth=4)
 def reaches_the_end(growth=2) -> bool:
     """sqrt(3t+1) times the margin of `later_periods` tends to 2/sqrt(growth) - 1 = sqrt 2 - 1 > 0."""
     t = sp.Symbol("t", positive=True)
@@ -118,6 +121,7 @@ def reaches_the_end(growth=2) -> bool:
     return bool(limit > 0)
 
 
+@identity(limit=(2 * C - 2) / 3)
 def regret_of_a_period(limit=limit_of_regret) -> bool:
     """From x = 1 down by d, and up to 1 - d' <= 1: a period costs 3 times the limit, and d + d' more, against -1."""
     d, after = sp.symbols("d d'", nonnegative=True)
@@ -126,6 +130,7 @@ def regret_of_a_period(limit=limit_of_regret) -> bool:
     return vanishes(cost - d - after - 3 * limit)
 
 
+@identity(factor=1)
 def sum_of_roots(factor=2) -> bool:
     """sum_{t<T} 1/sqrt(3t+1) <= (1 + factor sqrt(3T-2))/3 by induction: 1 at T = 1, and the margin of a step, in p =
     sqrt(3T-2) < q = sqrt(3T+1), is (q - p)^2/(3 q) >= 0 where 3 = q^2 - p^2."""
@@ -134,12 +139,14 @@ def sum_of_roots(factor=2) -> bool:
     return (1 + factor) / sp.S(3) == 1 and vanishes(growth - (q - p) ** 2 / (3 * q))
 
 
+@identity(sign=-1)
 def bias_correction(sign=1) -> bool:
     """1 - beta2^{t+1} is larger than 1 - beta2^t, by beta2^t (1 - beta2)."""
     b, t = sp.symbols("b t", positive=True)
     return vanishes((1 - b ** (t + 1)) - (1 - b**t) - sign * b**t * (1 - b))
 
 
+@identity(ups=1)
 def amsgrad_descends(ups=2) -> bool:
     """-C s_1 + s_2 + s_3 = -(C - ups) s_1 - (s_1 - s_2) - (s_1 - s_3) for s_j = a_j/sqrt h_j, s_1 >= s_2 >= s_3."""
     s = sp.symbols("s1:4", positive=True)
@@ -178,18 +185,3 @@ def exact_run(C: Fraction, a: Fraction, start: Fraction, rounds: int, beta2: Fra
         low, high = (min(max(end, Fraction(-1)), Fraction(1)) for end in (low, high))
         path.append((low, high))
     return path
-
-
-_THEOREM: dict[Callable[..., bool], tuple] = {
-    # the proof, and an argument that makes it false
-    second_moments: (sp.Rational(3, 2),),
-    later_periods: (3,),
-    first_period: (sp.Rational(11, 10),),
-    reaches_the_end: (4,),
-    regret_of_a_period: ((2 * C - 2) / 3,),
-    sum_of_roots: (1,),
-    bias_correction: (-1,),
-    amsgrad_descends: (1,),
-}
-PROOFS: dict[str, Callable[[], bool]] = {proof.__name__: proof for proof in _THEOREM}
-FALSE_VARIANTS: dict[str, Callable[[], bool]] = {proof.__name__: partial(proof, *wrong) for proof, wrong in _THEOREM.items()}

@@ -30,13 +30,13 @@ Source: Reddi, Kale and Kumar (2018), arXiv:1904.09237, for the instances and Th
 
 from collections.abc import Callable, Sequence
 from fractions import Fraction
-from functools import partial
 
 import numpy as np
 import sympy as sp
 from numpy.typing import ArrayLike
 from ratewitness.theory.adam_counterexample import Enclosure, reciprocal_root
 from ratewitness.theory.bounds import C, n, vanishes
+from ratewitness.theory.identity import identity
 
 SLACK = 1e-12  # more than the relative rounding error of the sums below, for periods up to a thousand
 
@@ -221,6 +221,7 @@ def first_failing(fails: Callable[[int], bool], limit: int = 10**6) -> int:
 _beta, _b1, _b2, _x, _const = sp.symbols("beta beta1 beta2 x c", positive=True)
 
 
+@identity(share=C)
 def closed_form(share=C + 1) -> bool:
     """-1 + (C + 1) w_j(beta) is the periodic average of spike(C, n) for every n: it obeys the recursion in the rounds with
     slope -1 and, from j = n - 1 on to j = 0, in that with slope C. With C^2 - 1 it is that of the squares."""
@@ -234,6 +235,7 @@ def closed_form(share=C + 1) -> bool:
     return vanishes(within) and vanishes(across)
 
 
+@identity(power=3)
 def two_rounds(power=4) -> bool:
     """n = 2: m_0^2 v_1 - m_1^2 v_0 > 0 and m_0 > 0, hence D > 0, for C > 1, beta2 > 0 and every beta1.
 
@@ -245,6 +247,7 @@ def two_rounds(power=4) -> bool:
     return vanishes(larger) and vanishes(C**2 * v[1] - v[0] - _b2 * (C**power - 1) / (1 + _b2))
 
 
+@identity(count=n)
 def no_memory(count=n - 1) -> bool:
     """At beta2 = 0 the denominators are C, 1, ..., 1: D = m_0/C + (S - m_0), and for beta1 = 0, m_0 = C, D = 2 - n."""
     m_0 = sp.Symbol("m_0")
@@ -252,6 +255,7 @@ def no_memory(count=n - 1) -> bool:
     return vanishes(D - (C - (n - 1)) + m_0 * (1 - 1 / C)) and vanishes(D.subs(m_0, C) - (2 - n))
 
 
+@identity(constant=2)
 def critical_constant(constant=4) -> bool:
     """For C = n and beta2 = 1 - c/n^2 the sign of D is that of 1 - c/4 for large n, whatever beta1.
 
@@ -268,6 +272,7 @@ def critical_constant(constant=4) -> bool:
     return vanishes(1 - limit / 2 - (1 - _const / constant))
 
 
+@identity(power=2)
 def every_pair_fails(power=0.5) -> bool:
     """For C = n, -n <= D <= n (2 p + 2 beta1^k - q) with p and beta1^k -> 0 and q -> 1 as n -> oo, for 0 < beta1, beta2 < 1.
 
@@ -282,17 +287,3 @@ def every_pair_fails(power=0.5) -> bool:
     tail = sp.exp(-log1 * power * sp.log(N) / log2)
     q = (1 - (3 * sp.log(N) / log2 + 1) / N) / sp.sqrt(1 + 1 / N)
     return [sp.limit(part, N, sp.oo) for part in (p, tail, q)] == [0, 0, 1]
-
-
-_STATEMENTS: dict[Callable[..., bool], tuple] = {
-    # the proof, and an argument that makes it false
-    closed_form: (C,),
-    two_rounds: (3,),
-    no_memory: (n,),
-    critical_constant: (2,),
-    every_pair_fails: (2,),
-}
-PROOFS: dict[str, Callable[[], bool]] = {proof.__name__: proof for proof in _STATEMENTS}
-FALSE_VARIANTS: dict[str, Callable[[], bool]] = {
-    proof.__name__: partial(proof, *wrong) for proof, wrong in _STATEMENTS.items()
-}

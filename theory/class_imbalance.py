@@ -24,13 +24,11 @@ Source: Kunstner, Yadav, Milligan, Schmidt and Bietti (2024), arXiv:2402.19449, 
 contrast with sign descent; the constants and the discrete statements here.
 """
 
-from collections.abc import Callable
-from functools import partial
-
 import numpy as np
 import sympy as sp
 from numpy.typing import ArrayLike
 from ratewitness.theory.bounds import Bound, c, eps, vanishes
+from ratewitness.theory.identity import identity
 from scipy.special import wrightomega
 
 frequency, t, margin = sp.symbols("frequency t margin", positive=True)
@@ -89,6 +87,7 @@ def overshoot(step: ArrayLike, frequency: ArrayLike) -> np.ndarray:
     return np.expm1(x) / x - 1
 
 
+@identity(others=c - 1)
 def one_row(others=c - 2) -> bool:
     """Minus the gradient of pi_k l_k in row k: equal in all wrong scores, and its margin grows at `rate`.
 
@@ -103,6 +102,7 @@ def one_row(others=c - 2) -> bool:
     return fits and gradient and vanishes(right - wrong - rate)
 
 
+@identity(pace=c - 1)
 def implicit_solution(pace=c) -> bool:
     """G = e^m - 1 + (c-1) m is 0 at the start and grows at the constant speed c pi_k; `flow_loss` solves it."""
     v = sp.exp(margin) / (c - 1)
@@ -111,12 +111,14 @@ def implicit_solution(pace=c) -> bool:
     return constant and vanishes(potential.subs(margin, 0)) and vanishes(solved)
 
 
+@identity(power=1)
 def law_of_the_loss(power=2) -> bool:
     """l_k' = -(c pi_k/(c-1)) (1 - e^{-l_k})^2: near 0 that is -(c pi_k/(c-1)) l_k^2, of solution (c-1)/(c pi_k t)."""
     slope = sp.diff(loss, margin) * rate
     return vanishes(slope + c * frequency / (c - 1) * (1 - sp.exp(-loss)) ** power)
 
 
+@identity(factor=c - 1)
 def late_law(factor=c) -> bool:
     """l_k over (c-1)/(c pi_k t) tends to 1 as t, and with it m, goes to infinity; written in u = e^m.
 
@@ -128,6 +130,7 @@ def late_law(factor=c) -> bool:
     return all(sp.limit(bound * elapsed, u, sp.oo) == 1 for bound in (_q / (u + _q), _q / u))
 
 
+@identity(offset=0)
 def exact_time(offset=1) -> bool:
     """At time_to_loss the margin is log((c-1)/(e^eps - 1)), whose loss is eps and whose G is c pi_k times that time."""
     u = (c - 1) / (sp.exp(eps) - 1)
@@ -140,6 +143,7 @@ def exact_time(offset=1) -> bool:
     )
 
 
+@identity(share=2)
 def bounds_at_every_time(share=1) -> bool:
     """1 + T - (c-1) log(1 + T) <= e^m <= 1 + T for T = c pi_k t: the losses at these margins bound l_k from both sides.
 
@@ -155,6 +159,7 @@ def bounds_at_every_time(share=1) -> bool:
     )
 
 
+@identity(excess=0)
 def step_of_descent(excess=1) -> bool:
     """A step of gradient descent moves m by d = h rate, and G by c pi_k h + e^m (e^d - 1 - d), where
 
@@ -177,6 +182,7 @@ def step_of_descent(excess=1) -> bool:
     )
 
 
+@identity(speed=2 * frequency)
 def signs(speed=2) -> bool:
     """Minus the gradient is positive in the right score and negative in the wrong ones, so m_k' = 1 + 1, from m_k = 0."""
     right = (frequency * _wrong).subs(c, 1 + _q)
@@ -185,25 +191,8 @@ def signs(speed=2) -> bool:
     return right.is_positive is True and wrong.is_negative is True and solved
 
 
+@identity(epsilon=eps)
 def scale_free(epsilon=0) -> bool:
     """M/(sqrt V + eps) for gradients times pi_k, M a linear and V a quadratic form in them: free of pi_k for eps = 0."""
     M, V = sp.symbols("M V", positive=True)
     return vanishes(frequency * M / (sp.sqrt(frequency**2 * V) + epsilon) - M / (sp.sqrt(V) + epsilon))
-
-
-_STATEMENTS: dict[Callable[..., bool], tuple] = {
-    # the proof, and an argument that makes the statement false
-    one_row: (c - 1,),
-    implicit_solution: (c - 1,),
-    law_of_the_loss: (1,),
-    late_law: (c - 1,),
-    exact_time: (0,),
-    bounds_at_every_time: (2,),
-    step_of_descent: (0,),
-    signs: (2 * frequency,),
-    scale_free: (eps,),
-}
-PROOFS: dict[str, Callable[[], bool]] = {proof.__name__: proof for proof in _STATEMENTS}
-FALSE_VARIANTS: dict[str, Callable[[], bool]] = {
-    proof.__name__: partial(proof, *wrong) for proof, wrong in _STATEMENTS.items()
-}

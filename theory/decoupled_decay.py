@@ -28,15 +28,14 @@ Proved here:
 Source: Loshchilov and Hutter (2019), arXiv:1711.05101, for 1 to 3; Xie and Li (2024), arXiv:2404.04454, for 5; proofs here.
 """
 
-from collections.abc import Callable
-from functools import partial
-
 import sympy as sp
 from ratewitness.theory.bounds import a, c, h, lam, sigma, vanishes
+from ratewitness.theory.identity import identity
 
 l, w, s, beta, share = sp.symbols("l w s beta share", positive=True)
 _x, _g, _next_g, _back, _m = sp.symbols("x g g_next x_back m", real=True)
 _M1, _M2 = sp.symbols("M1 M2", positive=True)
+_SHARE_OF_NOISE = sigma**2 / (_m**2 + sigma**2) ** sp.Rational(3, 2)
 
 
 def minimizer(h, c, l, s=1):
@@ -49,21 +48,24 @@ def normalized_mean(mean, deviation):
     return mean / (mean**2 + deviation**2) ** 0.5
 
 
+@identity(coefficient=lam)
 def sgd(coefficient=lam / a) -> bool:
     """(1 - lam) x - a g = x - a (g + l x) for l = lam/a.
 
-    >>> sgd(), sgd(lam)
+    >>> sgd(), sgd(coefficient=lam)
     (True, False)
     """
     return vanishes((1 - lam) * _x - a * _g - (_x - a * (_g + coefficient * _x)))
 
 
+@identity(coefficient=lam / (a * (1 - beta)))
 def displacement_momentum(coefficient=lam / a) -> bool:
     """Polyak's form: (1 - lam) x - a g + beta (x - x_back) = x - a (g + l x) + beta (x - x_back) for l = lam/a."""
     displacement = beta * (_x - _back)
     return vanishes((1 - lam) * _x - a * _g + displacement - (_x - a * (_g + coefficient * _x) + displacement))
 
 
+@identity(momentum=0)
 def gradient_momentum(momentum=beta) -> bool:
     """x' = x - a m', m' = beta m + g: the first step fixes l = lam/a, and the second then differs by beta lam x.
 
@@ -82,6 +84,7 @@ def gradient_momentum(momentum=beta) -> bool:
     return only and second != 0 and vanishes(second - momentum * lam * _x) and at_rest
 
 
+@identity(other=_M1)
 def no_coefficient(other=_M2) -> bool:
     """lam x = a l M x for every x takes l = lam/(a M1), l = lam/(a M2) in eigenvectors of eigenvalues M1, M2: M1 = M2.
 
@@ -92,6 +95,7 @@ def no_coefficient(other=_M2) -> bool:
     return sp.solve(one - another, _M2) == [_M1]
 
 
+@identity(sign=-1)
 def adam(sign=1) -> bool:
     """The first step, for g > 0: x - a sign(g + l x) is x - a sign g for x > 0 and every l, and misses lam x."""
     x, g = sp.symbols("x g", positive=True)
@@ -99,6 +103,7 @@ def adam(sign=1) -> bool:
     return vanishes(coupled - decoupled - lam * x)
 
 
+@identity(coefficient=l / (2 * a))
 def scale_adjusted(coefficient=l / 2) -> bool:
     """(1 - lam) x - (a/s) g = x - (a/s) grad(f + (l/2) s x^2) for l = lam/a, in each coordinate."""
     penalty = sp.diff(coefficient * s * _x**2, _x)
@@ -106,6 +111,7 @@ def scale_adjusted(coefficient=l / 2) -> bool:
     return vanishes(((1 - lam) * _x - a / s * _g - plain).subs(l, lam / a))
 
 
+@identity(decoupled_scale=1 / s)
 def minimizers(decoupled_scale=s) -> bool:
     """Where the steps a M (h (x - c) + l x) and a M h (x - c) + lam x, M = 1/s and lam = a l, are 0."""
     coupled = sp.solve(a / s * (h * (_x - c) + l * _x), _x)
@@ -114,6 +120,7 @@ def minimizers(decoupled_scale=s) -> bool:
     return all(found)
 
 
+@identity(radius=1 / lam)
 def box(radius=a / lam) -> bool:
     """lam x + a u = 0 with u in Sign(g) are the KKT conditions of |x| <= a/lam: g + nu sign x = 0, nu (|x| - a/lam) = 0.
 
@@ -123,40 +130,22 @@ def box(radius=a / lam) -> bool:
     return all(vanishes(sp.solve(lam * _x + a * u, _x)[0] + radius * u) for u in (-1, 0, 1))
 
 
+@identity(radius=1 / lam)
 def stays_in_the_box(radius=a / lam) -> bool:
     """|x| <= a/lam gives |(1 - lam) x - a u| <= (1 - lam) a/lam + a = a/lam for |u| <= 1."""
     return vanishes((1 - lam) * radius + a - radius)
 
 
-def shrinkage(factor=None) -> bool:
+@identity(factor=1 / sp.sqrt(_m**2 + sigma**2))
+def shrinkage(factor=_SHARE_OF_NOISE) -> bool:
     """d/dl of (m + l x)/sqrt(sigma^2 + (m + l x)^2) at l = 0 is x sigma^2/(m^2 + sigma^2)^{3/2}."""
     step = sp.nsimplify(normalized_mean(_m + l * _x, sigma))
-    factor = sigma**2 / (_m**2 + sigma**2) ** sp.Rational(3, 2) if factor is None else factor
     return vanishes(sp.diff(step, l).subs(l, 0) - factor * _x)
 
 
+@identity(torch_decay=w / a)
 def paper_and_torch(torch_decay=w) -> bool:
     """(1 - share lam) x - share a d of the paper is (1 - share a w) x - share a d of torch if and only if lam = a w."""
     d = sp.Symbol("d", real=True)
     paper, torch = (1 - share * lam) * _x - share * a * d, (1 - share * a * torch_decay) * _x - share * a * d
     return sp.solve(sp.expand(paper - torch), lam) == [a * w]
-
-
-_STATEMENTS: dict[Callable[..., bool], tuple] = {
-    # the proof, and an argument that makes the statement false
-    sgd: (lam,),
-    displacement_momentum: (lam / (a * (1 - beta)),),
-    gradient_momentum: (0,),
-    no_coefficient: (_M1,),
-    adam: (-1,),
-    scale_adjusted: (l / (2 * a),),
-    minimizers: (1 / s,),
-    box: (1 / lam,),
-    stays_in_the_box: (1 / lam,),
-    shrinkage: (1 / sp.sqrt(_m**2 + sigma**2),),
-    paper_and_torch: (w / a,),
-}
-PROOFS: dict[str, Callable[[], bool]] = {proof.__name__: proof for proof in _STATEMENTS}
-FALSE_VARIANTS: dict[str, Callable[[], bool]] = {
-    proof.__name__: partial(proof, *wrong) for proof, wrong in _STATEMENTS.items()
-}

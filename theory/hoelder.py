@@ -20,6 +20,7 @@ from itertools import combinations
 
 import sympy as sp
 from ratewitness.theory.bounds import vanishes
+from ratewitness.theory.identity import identity
 from ratewitness.theory.norms import L1, L2, LINF, P, Q, attains, chamber, dot, increments, ky_fan, lp, r, sorted_point
 
 SIZES = (2, 3, 4)
@@ -40,6 +41,7 @@ def equality(slack: Sequence[tuple], n: int) -> dict:
     return (sp.solve(bite, increments(n), dict=True) or [{}])[0]
 
 
+@identity(wrong={"conjugate exponent p": {"conjugate": P}})
 def young(conjugate=Q) -> bool:
     """Young: u^p/p + v^q/q - u v >= 0 for u, v > 0, with equality only at u = v^(q-1).
 
@@ -52,6 +54,7 @@ def young(conjugate=Q) -> bool:
     return convex and critical and vanishes(sp.powsimp(sp.expand(excess.subs(u, v**r))))
 
 
+@identity(wrong={"conjugate exponent p": {"conjugate": P}})
 def lp_certificate(conjugate=Q) -> bool:
     """Hoelder for every n: Young at u_i = |x_i|/||x||_p, v_i = |g_i|/||g||_q, where sum u_i^p = sum v_i^q = 1, sums to
     1/p + 1/q - <|g|, |x|>/(||g||_q ||x||_p) >= 0, and 1/p + 1/q = 1."""
@@ -61,6 +64,7 @@ def lp_certificate(conjugate=Q) -> bool:
     return weights and vanishes(1 / P + 1 / conjugate - 1) and young()
 
 
+@identity(wrong={"dual exponent p": {"conjugate": P}, "argmax": {"sign": -1}})
 def lp_attained(conjugate=Q, sign=1) -> bool:
     """For every n: with w_i = g_i^q/||g||_q^q, which sum to one, g_i lmo_i = -||g||_q w_i and |lmo_i|^p = w_i."""
     g, G = sp.symbols("g G", positive=True)  # one term; G = sum g_i^q
@@ -70,11 +74,13 @@ def lp_attained(conjugate=Q, sign=1) -> bool:
     return vanishes(pairing) and vanishes(sp.powsimp(sp.Abs(entry) ** P - weight))
 
 
+@identity(wrong={"dual exponent p": {"conjugate": P}, "argmax": {"sign": -1}})
 def lp_at_size(conjugate=Q, sign=1) -> bool:
     """The formulas of `norms.lp`, at vectors of positive symbols."""
     return all(attains(lp(P, conjugate), sp.symbols(f"g1:{n + 1}", positive=True), sign) for n in SIZES)
 
 
+@identity(wrong={"power q": {"power": Q}})
 def lp_unique(power=r) -> bool:
     """Equality in Young's inequality at every i: |x_i|/||x||_p = (|g_i|/||g||_q)^(q-1), which is -lmo; 0 where g_i = 0."""
     g, G, u = sp.symbols("g G u", positive=True)
@@ -83,6 +89,7 @@ def lp_unique(power=r) -> bool:
     return young() and bool(zero) and vanishes(sp.powsimp(only - g ** (Q - 1) / G ** ((Q - 1) / Q)))
 
 
+@identity(wrong={"power 1": {"power": 1}})
 def l2_certificate(power=2) -> bool:
     """Cauchy-Schwarz by Lagrange: ||g||^2 ||x||^2 - <g, x>^2 = sum_{i<j} (g_i x_j - g_j x_i)^2, for all real g and x."""
     def holds(n):
@@ -97,6 +104,7 @@ def _l1_slack(n: int, index: int = 0) -> list[tuple]:
     return [(chamber(n)[index] - a, b) for a, b in zip(chamber(n), sorted_point(n), strict=True)]
 
 
+@identity(wrong={"the second entry": {"index": 1}, "argmax": {"sign": -1}})
 def l1_certificate(index=0, sign=1) -> bool:
     """g_1 ||x||_1 - <g, x> = sum_i (g_1 - g_i) x_i, and -e_1 attains it."""
     def holds(n):
@@ -106,6 +114,7 @@ def l1_certificate(index=0, sign=1) -> bool:
     return all(map(holds, SIZES))
 
 
+@identity(wrong={"no tie": {"gap": 1}})
 def l1_unique(gap=0) -> bool:
     """g_1 > g_2 forces x_2 = ... = x_n = 0; if g_1 = g_2, -e_2 attains the dual norm too."""
     alone = all(equality(_l1_slack(n), n) == dict.fromkeys(increments(n)[1:], 0) for n in SIZES)
@@ -118,6 +127,7 @@ def _linf_slack(n: int) -> list[tuple]:
     return [(a, x[0] - b) for a, b in zip(chamber(n), x, strict=True)]
 
 
+@identity(wrong={"dual norm l_inf": {"dual": L1.dual}, "argmax": {"sign": -1}})
 def linf_certificate(sign=1, dual=L1.value) -> bool:
     """||x||_inf ||g||_1 - <g, x> = sum_i g_i (||x||_inf - x_i), and -(1, ..., 1) attains it."""
     def holds(n):
@@ -127,6 +137,7 @@ def linf_certificate(sign=1, dual=L1.value) -> bool:
     return all(map(holds, SIZES))
 
 
+@identity(wrong={"last entry 1": {"zero": 1}})
 def linf_unique(zero=0) -> bool:
     """No zero entry forces x_1 = ... = x_n; if g_n = 0, the last entry is free in [-1, 1]."""
     alone = all(equality(_linf_slack(n), n) == dict.fromkeys(increments(n)[:-1], 0) for n in SIZES)
@@ -147,6 +158,7 @@ def _ky_fan_slack(n: int, k: int):
     return M, g, x, slack + [(g[i], x[k - 1] - x[i]) for i in range(k, n)]
 
 
+@identity(wrong={"share ||g||_1/(2k)": {"share": 2}})
 def ky_fan_certificate(share=1) -> bool:
     """<g, x> <= M K(x) for M = max(g_1, ||g||_1/k), and -e_1 and -(1, ..., 1)/k attain its two cases."""
     def holds(n, k):
@@ -160,12 +172,14 @@ def ky_fan_certificate(share=1) -> bool:
     return all(holds(n, k) for n in SIZES for k in range(1, n + 1))
 
 
+@identity(wrong={"argmax": {"sign": -1}})
 def ky_fan_lmo(sign=1) -> bool:
     """The formula picks the right case, k = 2: g_1 = g_2 + g_3 + s above ||g||_1/2, and g_1 = g_2 + s below it."""
     a, b, c = _s
     return attains(ky_fan(2), [a + b + c, a, b], sign) and attains(ky_fan(2), [a + 2 * b, a + b, a + b], sign)
 
 
+@identity(wrong={"no tie": {"gap": 1}})
 def ky_fan_unique(gap=0) -> bool:
     """1 < k < n: if g_1 = M > g_2 and k M > ||g||_1 only -e_1, if g_1 < M, k M = ||g||_1 and no zero entry only
     -(1, ..., 1)/k attains the dual norm; if k g_1 = ||g||_1 both do (ties and zeros as for l_1 and l_inf)."""
@@ -178,21 +192,3 @@ def ky_fan_unique(gap=0) -> bool:
     tied = [_s[0] + _s[1] + gap, *_s[:2]]  # 2 g_1 = ||g||_1
     both = all(vanishes(dot(tied, point) + tied[0]) for point in ([-1, 0, 0], [sp.Rational(-1, 2)] * 3))
     return both and all(alone(n, k) for n in (3, 4) for k in range(2, n))
-
-
-# each proof with the arguments that make it false
-PROOFS = {
-    young: {"conjugate exponent p": {"conjugate": P}},
-    lp_certificate: {"conjugate exponent p": {"conjugate": P}},
-    lp_attained: {"dual exponent p": {"conjugate": P}, "argmax": {"sign": -1}},
-    lp_at_size: {"dual exponent p": {"conjugate": P}, "argmax": {"sign": -1}},
-    lp_unique: {"power q": {"power": Q}},
-    l2_certificate: {"power 1": {"power": 1}},
-    l1_certificate: {"the second entry": {"index": 1}, "argmax": {"sign": -1}},
-    l1_unique: {"no tie": {"gap": 1}},
-    linf_certificate: {"dual norm l_inf": {"dual": L1.dual}, "argmax": {"sign": -1}},
-    linf_unique: {"last entry 1": {"zero": 1}},
-    ky_fan_certificate: {"share ||g||_1/(2k)": {"share": 2}},
-    ky_fan_lmo: {"argmax": {"sign": -1}},
-    ky_fan_unique: {"no tie": {"gap": 1}},
-}

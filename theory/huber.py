@@ -14,16 +14,19 @@ Source: Drori and Teboulle (2014); the count and the strongly convex variant are
 
 import sympy as sp
 from ratewitness.theory.bounds import L, N, R, T, h, mu, vanishes
+from ratewitness.theory.identity import identity
 
 _tau = R / (2 * N * h + 1)
 
 
+@identity(factor=3)
 def huber_run(factor=2) -> bool:
     """x_k = R - k h tau stays on the linear piece: x_N - tau = N h tau >= 0, so every gradient up to N is L tau."""
     tau = R / (factor * N * h + 1)
     return vanishes(R - N * h * tau - tau - N * h * tau)
 
 
+@identity(factor=3)
 def huber_final_gap(factor=4) -> bool:
     """L tau x_N - L tau^2/2 with x_N = R - N h tau is L R^2/(4Nh+2), as in ``gradient_descent.convex``.
 
@@ -34,6 +37,7 @@ def huber_final_gap(factor=4) -> bool:
     return vanishes(L * _tau * end - L * _tau**2 / 2 - L * R**2 / (factor * N * h + 2))
 
 
+@identity(drop=2)
 def huber_count(drop=1) -> bool:
     """One step more is enough: f(x_T) = L R^2 (A-2h)/(2A^2) < L R^2/(2(A+2h)), threshold R/A, A = 2(T-1)h+1.
 
@@ -48,6 +52,7 @@ def huber_count(drop=1) -> bool:
     return vanishes(margin - 2 * L * R**2 * h**2 / (A**2 * (A + 2 * h))) and vanishes(first)
 
 
+@identity(factor=2)
 def strongly_convex_huber(factor=1) -> bool:
     """Curvature L inside tau, mu outside: the best tau gives the first term of ``strongly_convex_distance``.
 

@@ -23,10 +23,13 @@ from itertools import combinations
 import sympy as sp
 from ratewitness.theory.bounds import vanishes
 from ratewitness.theory.hoelder import certified, l2_certificate, linf_certificate, lp_certificate
+from ratewitness.theory.identity import identity
 from ratewitness.theory.norms import L1, L2, LINF, Norm, P, Q, dot, lp
 from ratewitness.theory.schatten import S, U, Ut, V, Vt, inner, reduced
 
 SHAPES = ((2, 3), (3, 2), (1, 3), (3, 1))
+_ARGMAX, _TRANSPOSED = {"argmax": {"sign": -1}}, {"rows for columns": {"transposed": True}}
+_UNSCALED = {"unscaled": {"unscaled": True}}
 
 
 def columns(A: sp.Matrix) -> list[list]:
@@ -78,6 +81,7 @@ def _attains(norm: Norm, sign=1, against: Norm | None = None) -> bool:
     return all(holds(m, n) for m, n in SHAPES)
 
 
+@identity(wrong={"dual exponent": {"p": Q}})
 def from_l1(p=P) -> bool:
     """||A x||_p <= sum |x_j| c_j (``triangle``), c_j = ||A_:j||_p, <= max c sum |x_j|, as sum (max c - c_j)|x_j| >= 0; and
     A e_j = A_:j attains it (2 x 3, columns in order of their norms)."""
@@ -94,6 +98,7 @@ def from_l1(p=P) -> bool:
     return bounded and triangle() and attained and all(L1.value(unit) == 1 for unit in units)
 
 
+@identity(wrong={"power 2": {"factor": 2}})
 def triangle(factor=1) -> bool:
     """Minkowski, term by term for every n: ||u + v||_p^p = sum (u_i + v_i)(u_i + v_i)^(p-1) <= (||u||_p + ||v||_p)
     ||(u + v)^(p-1)||_q by Hoelder twice, and the last factor is ||u + v||_p^(p-1)."""
@@ -104,6 +109,7 @@ def triangle(factor=1) -> bool:
     return split and conjugate and divided and lp_certificate()
 
 
+@identity(wrong={"the same exponent": {"exponent": P}})
 def to_linf(exponent=Q) -> bool:
     """|<A_i:, x>| <= ||A_i:||_q ||x||_p by Hoelder, and x = -lmo_p(A_i:) attains it in row i (2 x 3)."""
     A = positive_matrix(2, 3)
@@ -112,6 +118,7 @@ def to_linf(exponent=Q) -> bool:
     return lp_certificate() and vanishes(reached) and vanishes(lp(P).value(x) - 1)
 
 
+@identity(wrong={"sqrt(m/n)": {"power": -1}})
 def rms_lengths(power=1) -> bool:
     """||A x||_RMS/||x||_RMS = sqrt(n/m) ||A x||_2/||x||_2, ||A x||_RMS = ||A x||_2/sqrt m, ||x||_2 = sqrt n ||x||_RMS: the
     three scale factors of the table."""
@@ -121,6 +128,7 @@ def rms_lengths(power=1) -> bool:
     return both and vanishes(image / x - Ax / x / sp.sqrt(m)) and vanishes(Ax / point - sp.sqrt(n) * Ax / x)
 
 
+@identity(wrong={"argmax": {"sign": -1}})
 def blockwise(sign=1) -> bool:
     """The certificate of a largest block: <G, X> + sum_B ||G_B|| t is what Cauchy-Schwarz leaves in each block, plus
     sum_B ||G_B|| (t - ||X_B||), the slack of l_inf, with t the largest block."""
@@ -134,36 +142,43 @@ def blockwise(sign=1) -> bool:
     return certified(sign * lengths[0] * sp.Add(*g), pairing, slack) and l2_certificate() and linf_certificate()
 
 
+@identity(wrong=_ARGMAX | _TRANSPOSED)
 def column(sign=1, transposed=False) -> bool:
     """l_1 -> l_2: columns divided by their lengths."""
     return _attains(COLUMN, sign, ROW if transposed else None)
 
 
+@identity(wrong=_ARGMAX | _TRANSPOSED)
 def row(sign=1, transposed=False) -> bool:
     """l_2 -> l_inf: rows divided by their lengths."""
     return _attains(ROW, sign, COLUMN if transposed else None)
 
 
+@identity(wrong=_ARGMAX)
 def max_abs(sign=1) -> bool:
     """l_1 -> l_inf: the signs."""
     return _attains(MAX_ABS, sign)
 
 
+@identity(wrong=_ARGMAX | _UNSCALED)
 def l1_to_rms(sign=1, unscaled=False) -> bool:
     """l_1 -> RMS: columns of length sqrt m."""
     return _attains(L1_TO_RMS, sign, COLUMN if unscaled else None)
 
 
+@identity(wrong=_ARGMAX | _UNSCALED)
 def rms_to_linf(sign=1, unscaled=False) -> bool:
     """RMS -> l_inf: rows of length 1/sqrt n."""
     return _attains(RMS_TO_LINF, sign, ROW if unscaled else None)
 
 
+@identity(wrong=_ARGMAX | _UNSCALED)
 def scion_sign(sign=1, unscaled=False) -> bool:
     """n max |A_ij|: signs over n."""
     return _attains(SIGN, sign, MAX_ABS if unscaled else None)
 
 
+@identity(wrong={"scale sqrt(n/m)": {"power": -1}})
 def rms_to_rms(power=1) -> bool:
     """RMS -> RMS = sqrt(n/m) spectral, for every size: X = -c U V^T, c = sqrt(m/n), has <G, X> = -c tr S = -||G||_*, as
     G^T X = -c V S V^T, and all its singular values are c, as X^T X = c^2 V V^T, so its norm is sqrt(n/m) c = 1."""
@@ -173,6 +188,7 @@ def rms_to_rms(power=1) -> bool:
     return pairing and reduced(c**2 * V * Ut * U * Vt - m / n * V * Vt) == 0 and vanishes(sp.sqrt(n / m) * c - 1)
 
 
+@identity(wrong={"last entries 1": {"zero": 1}})
 def zero_blocks(zero=0) -> bool:
     """A zero column, row or entry leaves its block of X free in the ball: "unique iff" in the table, its "only if".  "If":
     equality in `blockwise` forces ||X_B|| = t where ||G_B|| > 0, and Cauchy-Schwarz then leaves -G_B/||G_B|| alone."""
@@ -184,23 +200,3 @@ def zero_blocks(zero=0) -> bool:
     parallel = sp.solve([g[i] * x[j] - g[j] * x[i] for i, j in combinations(range(3), 2)], x[1:], dict=True)
     entry = vanishes(inner(sp.Matrix([[a, zero]]), sp.Matrix([[-1, f]])) + L1.value([a, zero]))
     return free and entry and parallel == [{x[1]: g[1] * x[0] / g[0], x[2]: g[2] * x[0] / g[0]}]
-
-
-_ARGMAX, _TRANSPOSED = {"argmax": {"sign": -1}}, {"rows for columns": {"transposed": True}}
-_UNSCALED = {"unscaled": {"unscaled": True}}
-# each proof with the arguments that make it false
-PROOFS = {
-    triangle: {"power 2": {"factor": 2}},
-    from_l1: {"dual exponent": {"p": Q}},
-    to_linf: {"the same exponent": {"exponent": P}},
-    rms_lengths: {"sqrt(m/n)": {"power": -1}},
-    blockwise: {"argmax": {"sign": -1}},
-    column: _ARGMAX | _TRANSPOSED,
-    row: _ARGMAX | _TRANSPOSED,
-    max_abs: _ARGMAX,
-    l1_to_rms: _ARGMAX | _UNSCALED,
-    rms_to_linf: _ARGMAX | _UNSCALED,
-    scion_sign: _ARGMAX | _UNSCALED,
-    rms_to_rms: {"scale sqrt(n/m)": {"power": -1}},
-    zero_blocks: {"last entries 1": {"zero": 1}},
-}

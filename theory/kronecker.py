@@ -22,12 +22,11 @@ lambda_max <= Tr.
 Source: Gupta, Koren and Singer (2018), arXiv:1802.09568; Ando (1979); Duchi, Hazan and Singer (2011) for AdaGrad.
 """
 
-from collections.abc import Callable
-from functools import partial
 from itertools import combinations
 
 import sympy as sp
 from ratewitness.theory.bounds import Bound, eta, vanishes
+from ratewitness.theory.identity import identity
 
 r = sp.Symbol("r", integer=True, positive=True)
 D, D_inf = sp.symbols("D D_inf", positive=True)
@@ -67,6 +66,7 @@ diagonal_adagrad = Bound(
 )
 
 
+@identity(by_rows=False)
 def vectorization(by_rows=True) -> bool:
     """(A (x) B) vec X = vec(A X B^T) with vec by rows, all entries symbolic, A 2 x 2, X 2 x 3, B 3 x 3.
 
@@ -82,6 +82,7 @@ def vectorization(by_rows=True) -> bool:
     return (sp.kronecker_product(left, right) * vec(x) - vec(left * x * right.T)).expand().is_zero_matrix is True
 
 
+@identity(count=r - 1)
 def cauchy_schwarz(count=r) -> bool:
     """(a_1 + ... + a_r)^2 <= r (a_1^2 + ... + a_r^2), by induction: from r to r + 1 the margin grows by sum_k (a_k - b)^2.
 
@@ -95,6 +96,7 @@ def cauchy_schwarz(count=r) -> bool:
     return vanishes(after - margin - growth) and vanishes(start)
 
 
+@identity(factor=2)
 def one_matrix(rank=3, factor=3) -> bool:
     """factor ||X S^T||_F^2 - <S, X>^2 is a sum of squares where S = diag(s_1, ..., s_rank), 3 x 4, and factor = rank.
 
@@ -112,6 +114,7 @@ def one_matrix(rank=3, factor=3) -> bool:
     return sp.expand(form - squares) == 0
 
 
+@identity(sign=1)
 def schur_complement(sign=-1) -> bool:
     """[[X, A], [A, Y]] = [[A, A], [A, A]] + diag(X - A, Y - A) is congruent to diag(X, Y - A X^{-1} A).
 
@@ -124,6 +127,7 @@ def schur_complement(sign=-1) -> bool:
     return (lower * block * upper - target).expand() == sp.zeros(2, 2)
 
 
+@identity(share=1)
 def square_root_is_monotone(share=sp.S.Half) -> bool:
     """T^2 - S^2 = ((T - S)(T + S) + (T + S)(T - S))/2, so T^2 >= S^2 gives T >= S for T > 0, S >= 0.
 
@@ -136,6 +140,7 @@ def square_root_is_monotone(share=sp.S.Half) -> bool:
     return sp.expand(_T**2 - _S**2 - symmetrized) == 0 and sp.expand(squared) == 0
 
 
+@identity(power=sp.Rational(1, 4))
 def geometric_mean(power=sp.S.Half) -> bool:
     """X^{1/2} (X^{-1/2} Y X^{-1/2})^{1/2} X^{1/2} = L^{1/2} (x) R^{1/2} for X = L (x) I and Y = I (x) R.
 
@@ -146,6 +151,7 @@ def geometric_mean(power=sp.S.Half) -> bool:
     return vanishes(sp.sqrt(left) * middle * sp.sqrt(left) - left**power * right**power)
 
 
+@identity(factor=1)
 def online_step(factor=2) -> bool:
     """||d - eta H^{-1} g||_H^2 = ||d||_H^2 - 2 eta <g, d> + eta^2 ||g||_{H^{-1}}^2 for d = w_t - w*.
 
@@ -157,6 +163,7 @@ def online_step(factor=2) -> bool:
     return sp.expand(after - (d_T * _H * d - sp.Rational(factor, 2) * eta * inner + eta**2 * g_T * _H**-1 * g)) == 0
 
 
+@identity(factor=1)
 def potential(factor=2) -> bool:
     """Tr H_t^{-1}(H_t^2 - H_{t-1}^2) <= 2 Tr(H_t - H_{t-1}), hence sum_t g_t^T H_t^{-1} g_t <= 2 Tr H_T, for H_t^2 =
     H_{t-1}^2 + g_t g_t^T: under the trace the margin is that of (H - K) H^{-1} (H - K) >= 0, K = H_{t-1}.
@@ -165,6 +172,7 @@ def potential(factor=2) -> bool:
     return sp.expand(margin - (_H - _K) * _H**-1 * (_H - _K)) == 0
 
 
+@identity(factor=1)
 def best_step(factor=2) -> bool:
     """D^2/(2 eta) + eta r is least at eta = D/sqrt(2 r), where it is sqrt(2 r) D: `shampoo_any_step` becomes `shampoo`.
 
@@ -174,21 +182,3 @@ def best_step(factor=2) -> bool:
     (best,) = sp.solve(sp.diff(shampoo_any_step.value, eta), eta)
     at_best = shampoo_any_step.value.subs(eta, best)
     return vanishes(best - D / sp.sqrt(factor * r)) and vanishes(at_best - shampoo.value)
-
-
-_IDENTITIES: dict[Callable[..., bool], tuple] = {
-    # the proof, and an argument that makes the identity false
-    vectorization: (False,),
-    cauchy_schwarz: (r - 1,),
-    one_matrix: (3, 2),
-    schur_complement: (1,),
-    square_root_is_monotone: (1,),
-    geometric_mean: (sp.Rational(1, 4),),
-    online_step: (1,),
-    potential: (1,),
-    best_step: (1,),
-}
-PROOFS: dict[str, Callable[[], bool]] = {proof.__name__: proof for proof in _IDENTITIES}
-FALSE_VARIANTS: dict[str, Callable[[], bool]] = {
-    proof.__name__: partial(proof, *wrong) for proof, wrong in _IDENTITIES.items()
-}

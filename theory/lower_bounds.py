@@ -20,6 +20,7 @@ and Woodworth (2023), arXiv:1912.02365; the two-point method is Le Cam's; the re
 
 import sympy as sp
 from ratewitness.theory.bounds import Bound, Delta, L, N, R, T, eps, k, lam, mu, sigma, vanishes
+from ratewitness.theory.identity import identity
 
 CHAIN_GAP, CHAIN_LIPSCHITZ, CHAIN_ENTRY = 12, 152, 23  # published constants of the chain F_T
 
@@ -68,6 +69,7 @@ nonconvex_noisy_chain = Bound(
 )
 
 
+@identity(offset=2)
 def least_squares_attains(offset=1) -> bool:
     """Induction: the error of SGD with a_k = mu/(sigma^2/R^2 + (k+1) mu^2) is the posterior variance, at every k."""
     def posterior(queries):
@@ -79,6 +81,7 @@ def least_squares_attains(offset=1) -> bool:
     return induction and posterior(0) == R**2 and vanishes(mu / 2 * posterior(N) - bayes_risk(mu))
 
 
+@identity(constant=3)
 def convex_supremum(constant=4) -> bool:
     """The Bayes risk increases in lam up to sigma/(R sqrt N) and decreases after, with maximum sigma R/(4 sqrt N)."""
     risk = bayes_risk(lam)
@@ -88,6 +91,7 @@ def convex_supremum(constant=4) -> bool:
     return vanishes(slope) and vanishes(risk.subs(lam, worst) - sigma * R / (constant * sp.sqrt(N)))
 
 
+@identity(constant=3)
 def two_point(constant=4) -> bool:
     """Le Cam: slopes differ by 2 delta, Pinsker bounds TV by sqrt N delta/sigma, delta R (1 - TV) peaks alike.
 
@@ -100,6 +104,7 @@ def two_point(constant=4) -> bool:
     return peak and sp.diff(risk, delta, 2).is_negative and vanishes(best - sigma / (2 * sp.sqrt(N)))
 
 
+@identity(lipschitz=150)
 def zero_chain_scaling(lipschitz=CHAIN_LIPSCHITZ) -> bool:
     """f = (L s^2/152) F_T(x/s) is L-smooth; s sets the gradient norm, T spends Delta, p spends sigma.
 
@@ -117,6 +122,7 @@ def zero_chain_scaling(lipschitz=CHAIN_LIPSCHITZ) -> bool:
     return vanishes(masked - sigma**2)
 
 
+@identity(queries=T)
 def zero_chain_progress(queries=T / 2) -> bool:
     """T/(2p) queries find all T links with probability at most 1/2 (Markov), so E||grad f||^2 > 2 eps.
 

@@ -19,6 +19,7 @@ from collections.abc import Sequence
 import numpy as np
 import sympy as sp
 from ratewitness.theory.bounds import Delta, L, N, a, k, lam, sigma, vanishes
+from ratewitness.theory.identity import identity
 from ratewitness.theory.sampling import pair_weights
 
 x0 = sp.Symbol("x0", real=True)
@@ -87,6 +88,7 @@ gradient_square_noise = a * L * sigma**2 / (2 - a * L) * (1 - (1 - _p ** (2 * N)
 two_mode_average = gradient_square_bias + gradient_square_noise
 
 
+@identity(excess=1)
 def closed_forms(excess=0) -> bool:
     """Induction for E x^2, E x S, E S^2, both averages: right at k = 0, and one step of the recursion is k -> k+1."""
     q, power, kick, count = sp.symbols("q Q kick count")
@@ -100,6 +102,7 @@ def closed_forms(excess=0) -> bool:
     return True
 
 
+@identity(noise=2)
 def two_mode_closed_form(noise=1) -> bool:
     """N times the average grows by E||grad f(x_N)||^2 = lam^2 E x_N^2 + L^2 E y_N^2 when N does, and starts at 0."""
     qN, pN = sp.symbols("qN pN", positive=True)

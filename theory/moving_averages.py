@@ -20,11 +20,11 @@ All of RMSProp's steps together exceed as many unit steps by sum_k (1/sqrt(1 - b
 Source: Kingma and Ba (2015), arXiv:1412.6980, for the corrections and zeta; proofs here.
 """
 
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Sequence
 
 import sympy as sp
 from ratewitness.theory.bounds import Bound, c, k, sigma, vanishes
+from ratewitness.theory.identity import identity
 
 beta = sp.Symbol("beta", positive=True)  # below 1
 beta1, beta2 = sp.symbols("beta1 beta2", positive=True)
@@ -67,6 +67,7 @@ def zeta(beta, moments: Sequence):
     return average(beta, [moment - moments[-1] for moment in moments])
 
 
+@identity(late=1)
 def closed_form(late=0) -> bool:
     """E m_k = (1 - beta^k) E g for every k, by induction from m_0 = 0.
 
@@ -80,6 +81,7 @@ def closed_form(late=0) -> bool:
     return vanishes(value(sp.S.Zero)) and vanishes(beta * value(k) + (1 - beta) * _mean - value(k + 1))
 
 
+@identity(total=1 - beta ** (k + 1))
 def weights(total=1 - beta**k) -> bool:
     """(1 - beta) beta^{k-j} over j = 1, ..., k sum to 1 - beta^k: mhat_k is a weighted mean of the gradients."""
     i = sp.Symbol("i", integer=True, nonnegative=True)  # k - j
@@ -87,6 +89,7 @@ def weights(total=1 - beta**k) -> bool:
     return vanishes((1 - beta) * geometric - total)
 
 
+@identity(carried=1)
 def nonstationary(carried=beta) -> bool:
     """E v_k = (1 - beta^k) E g_k^2 + zeta_k, by induction from zeta_1 = 0.
 
@@ -99,12 +102,14 @@ def nonstationary(carried=beta) -> bool:
     return vanishes(step - (1 - beta ** (k + 1)) * _next - following) and vanishes(start)
 
 
+@identity(forgotten=0)
 def only_stationary(forgotten=beta) -> bool:
     """zeta_k = zeta_{k+1} = 0 makes E g_{k+1}^2 = E g_k^2: unbiased at every k is stationary, unless beta = 0."""
     following = forgotten * (1 - beta**k) * (_s - _next)
     return sp.solve(following, _next) == [_s]
 
 
+@identity(age=1 / (1 - beta))
 def drift(age=beta / (1 - beta)) -> bool:
     """E g_j^2 = s + c j gives zeta_k/(1 - beta^k) = c k beta^k/(1 - beta^k) - c beta/(1 - beta), with k beta^k -> 0.
 
@@ -117,6 +122,7 @@ def drift(age=beta / (1 - beta)) -> bool:
     return vanishes(value(sp.S.One)) and vanishes(beta * (value(k) - c * (1 - beta**k)) - value(k + 1))
 
 
+@identity(power=1)
 def variance(power=2) -> bool:
     """Independent gradients of variance sigma^2: Var m_k = sigma^2 (1 - beta)(1 - beta^{2k})/(1 + beta), by induction.
 
@@ -132,6 +138,7 @@ def variance(power=2) -> bool:
     return vanishes(value(sp.S.Zero)) and vanishes(step) and first
 
 
+@identity(late=1)
 def first_step(late=0) -> bool:
     """Adam's first step is sign g for any gradient g != 0; without corrections (1 - beta1)/sqrt(1 - beta2) sign g; and
     RMSProp's sign g/sqrt(1 - beta2).
@@ -145,6 +152,7 @@ def first_step(late=0) -> bool:
     return adam and uncorrected and vanishes(g / sp.sqrt(v) - sp.sign(g) / sp.sqrt(keep2))
 
 
+@identity(factor=1)
 def head_start_integral(factor=2) -> bool:
     """int_0^1 ((1 - w)^{-1/2} - 1)/w dw = 2 log 2: the integrand has the antiderivative -2 log(1 + (1 - w)^{1/2})."""
     w = sp.Symbol("w", positive=True)
@@ -154,6 +162,7 @@ def head_start_integral(factor=2) -> bool:
     return vanishes(sp.diff(antiderivative, w) - integrand) and vanishes(whole - factor * sp.log(2))
 
 
+@identity(likely=sp.Rational(9, 10))
 def step_is_biased(likely=_likely) -> bool:
     """g = 1 with probability p, else -4: E sign g = 2p - 1 and E g = 5p - 4 have opposite signs at p = 3/4.
 
@@ -162,21 +171,3 @@ def step_is_biased(likely=_likely) -> bool:
     values = {1: likely, -4: 1 - likely}
     of_sign, of_g = (sum(p * f(g) for g, p in values.items()) for f in (sp.sign, sp.sympify))
     return bool(of_sign * of_g < 0)
-
-
-_STATEMENTS: dict[Callable[..., bool], tuple] = {
-    # the proof, and an argument that makes the statement false
-    closed_form: (1,),
-    weights: (1 - beta ** (k + 1),),
-    nonstationary: (1,),
-    only_stationary: (0,),
-    drift: (1 / (1 - beta),),
-    variance: (1,),
-    first_step: (1,),
-    head_start_integral: (1,),
-    step_is_biased: (sp.Rational(9, 10),),
-}
-PROOFS: dict[str, Callable[[], bool]] = {proof.__name__: proof for proof in _STATEMENTS}
-FALSE_VARIANTS: dict[str, Callable[[], bool]] = {
-    proof.__name__: partial(proof, *wrong) for proof, wrong in _STATEMENTS.items()
-}

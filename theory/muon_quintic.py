@@ -26,6 +26,7 @@ from itertools import pairwise
 from math import ceil, floor
 
 import sympy as sp
+from ratewitness.theory.identity import identity
 
 Interval = tuple[Fraction, Fraction]
 
@@ -141,12 +142,13 @@ def stays_below_the_boundary() -> bool:
     return positive() and critical_points()[1][1] < r and largest() < r
 
 
+@identity(wrong={"the band [0.7, p(0.7)]": {"low": Fraction(7, 10)}})
 def band_is_invariant(low: Fraction | None = None) -> bool:
     """p maps [m, p(m)] onto itself: e < m < f < p(m), so p falls from p(m) to m and rises to p(p(m)) < p(m).
 
     With another lower end `low`: whether p maps [low, p(low)] into itself.
 
-    >>> band_is_invariant(), band_is_invariant(Fraction(7, 10))
+    >>> band_is_invariant(), band_is_invariant(low=Fraction(7, 10))
     (True, False)
     """
     m = image(critical_points()[1])
@@ -211,6 +213,7 @@ def one_repelling_two_cycle() -> bool:
 TRAP: Interval = (Fraction("1.0459"), Fraction("1.0479"))  # around the 4-cycle's point next to f
 
 
+@identity(wrong={"a cycle of length 2 attracts": {"length": 2}})
 def four_cycle_attracts(trap: Interval = TRAP, length: int = 4) -> bool:
     """p^4 maps the trap into its interior and |(p^4)'| < 1 on it: one attracting point of period 4 (Banach).
 

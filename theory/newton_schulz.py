@@ -18,6 +18,7 @@ Source: Higham (2008), Functions of Matrices, chapter 8, for the family; the def
 
 import sympy as sp
 from ratewitness.theory.bounds import Bound, T, c, vanishes
+from ratewitness.theory.identity import identity
 from sympy.codegen.cfunctions import log1p
 
 l = sp.Symbol("l", positive=True)
@@ -85,6 +86,7 @@ def defect_is_small(degree: int, order: int | None = None) -> bool:
     return rest.is_zero and positive and quotient.eval(1) == 1 and quotient.eval(0) == leading(order - 1)
 
 
+@identity(halves=2)
 def defect_in_general(halves=1) -> bool:
     """The same for symbolic q. With f the sum of a_j z^j over j <= q, 1 - p^2 = 1 - (1-z) f^2 vanishes at z = 0, and
 
@@ -99,6 +101,7 @@ def defect_in_general(halves=1) -> bool:
     return bool(sp.gammasimp(sp.combsimp(((j + 1) * a.subs(j, j + 1) - (j + sp.Rational(halves, 2)) * a) / a)) == 0)
 
 
+@identity(wrong={"order q + 2": {"order": q + 2}})
 def orders_multiply(order=q + 1) -> bool:
     """Induction: ((1-l^2)^{(q+1)^T})^{q+1} = (1-l^2)^{(q+1)^{T+1}}, and likewise for the constant of the lower bound.
 
@@ -117,6 +120,7 @@ def optimal_cubic(low, high) -> tuple[sp.Expr, sp.Expr]:
     return alpha, 4 / (2 + low * high * (low + high) * alpha**3)
 
 
+@identity(wrong={"a wrong sign at the maximum": {"sign": -1}})
 def optimal_cubic_alternates(sign=1) -> bool:
     """Its error is E > 0 at low, -E at 1/alpha, E at high: +-E alternately at three points. It is no larger in between, as
     1/alpha is its only critical point there; so it is optimal (Chebyshev, for the two coefficients of x and x^3).

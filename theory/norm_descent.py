@@ -26,6 +26,7 @@ Kelner, Lee, Orecchia and Sidford (2014), arXiv:1304.2338 (convex); Balles, Pedr
 
 import sympy as sp
 from ratewitness.theory.bounds import Bound, Delta, L, N, R, mu, vanishes
+from ratewitness.theory.identity import identity
 
 decrease = Bound(
     "decrease",
@@ -58,6 +59,7 @@ strongly_convex = Bound(
 )
 
 
+@identity(wrong={"a step of twice the length": {"factor": 2}, "half a step": {"factor": sp.S.Half}})
 def decrease_of_a_step(factor=1) -> bool:
     """<g, s> + (L/2) ||s||^2 at s = (factor/L) ||g||_* lmo(g) is -||g||_*^2/(2 L).
 
@@ -69,6 +71,7 @@ def decrease_of_a_step(factor=1) -> bool:
     return vanishes(-dual * length + L * length**2 / 2 - decrease.value.subs(sp.Symbol("dual", nonnegative=True), dual))
 
 
+@identity(wrong={"1/delta from delta - delta/c": {"power": 1}, "1/delta from delta - delta^3/c": {"power": 3}})
 def convex_recursion(power=2) -> bool:
     """delta' = delta - delta^power/c, c = 2 L R^2, has 1/delta' - 1/delta - 1/c = delta/(c (c - delta)) > 0 for delta < c;
     N such steps from 1/delta = 4/c give ``convex``.
@@ -82,6 +85,7 @@ def convex_recursion(power=2) -> bool:
     return grows and vanishes(1 / (4 / c + N / c) - convex.value.subs(L, c / (2 * R**2)))
 
 
+@identity(wrong={"rate 1 - 2 mu/L": {"factor": 2}})
 def strongly_convex_minimum(factor=1) -> bool:
     """The least of -||g||_* t + (mu/2) t^2 over t = ||y - x|| is -||g||_*^2/(2 mu): so delta' <= (1 - factor mu/L) delta.
 

@@ -22,6 +22,7 @@ from itertools import combinations, permutations, product
 
 import sympy as sp
 from ratewitness.theory.bounds import vanishes
+from ratewitness.theory.identity import identity
 
 r = sp.Symbol("r", positive=True)  # q - 1: p = 1 + 1/r and q = 1 + r run through all conjugate pairs
 P, Q = 1 + 1 / r, 1 + r
@@ -102,6 +103,7 @@ def attains(norm: Norm, g: Sequence, sign=1) -> bool:
     return vanishes(sp.powsimp(dot(g, point) + norm.dual(g))) and vanishes(norm.value(point) - 1)
 
 
+@identity(wrong={"the worst order is the best": {"worst": -1}})
 def rearrangement(worst=1) -> bool:
     """No order and no signs pair better with the chamber than the sorted moduli, and only these do where it matters.
 
@@ -123,6 +125,7 @@ def rearrangement(worst=1) -> bool:
     return all(holds(e, o) for n in (2, 3) for e in product((1, -1), repeat=n) for o in permutations(range(n)))
 
 
+@identity(wrong={"a map that stretches": {"stretch": 2}})
 def signed_permutations(stretch=1) -> bool:
     """The reduction to the chamber: a signed permutation S changes no <g, x>, no value and no dual norm, so lmo(S g) =
     S lmo(g): values, duals and pairings carry over, and to ties and zeros by continuity (uniqueness does not).  n =
@@ -144,6 +147,7 @@ def signed_permutations(stretch=1) -> bool:
     return all(holds(n, change) for n in (2, 3, 4) for change in (flip, *map(swap, range(n - 1))))
 
 
+@identity(wrong={"plus the gradient": {"sign": 1}})
 def gradient_of_the_dual(sign=-1) -> bool:
     """Where the LMO is unique it is minus the gradient of the dual norm: a second derivation of the formulas (n = 3)."""
     g = sp.symbols("g1:4", positive=True)
@@ -157,6 +161,7 @@ def gradient_of_the_dual(sign=-1) -> bool:
     return smooth and all(vanishes(a - sign * b) for a, b in zip(slopes, L1.lmo(chamber(3)), strict=True))
 
 
+@identity(wrong={"dual scaled by 1/c^2": {"power": 2}})
 def scaling(power=1) -> bool:
     """The norm c ||.|| has the dual ||.||_*/c and the oracle lmo/c: its certificate is the same number, and in l_1, l_2
     and l_inf, n = 3, lmo/c has norm 1 and pairing -||g||_*/c."""
@@ -169,12 +174,3 @@ def scaling(power=1) -> bool:
         return vanishes(c * norm.value(point) - 1) and vanishes(dot(g, point) + norm.dual(g) / c**power)
 
     return same and all(map(reached, (L1, L2, LINF)))
-
-
-# each proof with the arguments that make it false
-PROOFS = {
-    rearrangement: {"the worst order is the best": {"worst": -1}},
-    signed_permutations: {"a map that stretches": {"stretch": 2}},
-    gradient_of_the_dual: {"plus the gradient": {"sign": 1}},
-    scaling: {"dual scaled by 1/c^2": {"power": 2}},
-}

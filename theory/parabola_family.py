@@ -18,6 +18,7 @@ import mpmath
 import sympy as sp
 from ratewitness.theory import moments
 from ratewitness.theory.bounds import Bound, N, R, a, c, eps, lam, sigma, vanishes
+from ratewitness.theory.identity import identity
 
 s, t = sp.symbols("s t", positive=True)
 _bias = ((1 - sp.exp(-t)) / t) ** 2
@@ -25,6 +26,7 @@ _spread = (1 - 2 * (1 - sp.exp(-t)) / t + (1 - sp.exp(-2 * t)) / (2 * t)) / t**2
 scaled_gap = c / 2 * (_bias + s**2 * _spread).subs(t, s * c)
 
 
+@identity(spread=2)
 def limit_of_moments(spread=1) -> bool:
     """The limit N -> infinity of the exact average moment is ``scaled_gap``, for both averages.
 

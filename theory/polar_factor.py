@@ -14,6 +14,7 @@ Source: Fan and Hoffman (1955); Higham (2008), Functions of Matrices, chapter 8.
 """
 
 import sympy as sp
+from ratewitness.theory.identity import identity
 
 _s1, _s2 = sp.symbols("s_1 s_2", positive=True)
 _circles = [sp.symbols(f"c_{i} s_{i}") for i in range(3)]  # cosine and sine
@@ -38,6 +39,7 @@ def _cases():
             yield _orthogonal(_circles[0], first), sp.diag(_s1, _s2), _orthogonal(_circles[1], second)
 
 
+@identity(wrong={"the transposed factor V U^T": {"transposed": True}})
 def factorizes(transposed=False) -> bool:
     """G = (U V^T) H with H^2 = G^T G, H symmetric with the eigenvalues s_i.
 
@@ -53,6 +55,7 @@ def factorizes(transposed=False) -> bool:
     return True
 
 
+@identity(wrong={"half the difference": {"factor": 1}, "three halves of the difference": {"factor": 3}})
 def is_nearest(factor=2) -> bool:
     """The difference of the squared distances is 2 sum s_i (1 - w_ii), for rotations and reflections Q; and 1 - w_ii^2 is
     the square of the other entry of its column, so |w_ii| <= 1 and no summand is negative.

@@ -12,6 +12,7 @@ C(n-1,b-1)/C(n,b) and C(n-2,b-2)/C(n,b).  Textbook facts (Cochran 1977 has the f
 
 import sympy as sp
 from ratewitness.theory.bounds import b, n, vanishes
+from ratewitness.theory.identity import identity
 
 _i = sp.Symbol("i", integer=True, positive=True)
 _g = sp.IndexedBase("g")
@@ -44,12 +45,14 @@ def variance_factor(n, b, replacement=False):
     return (n - b) / (b * (n - 1)) if n != 1 else 0 * n
 
 
+@identity(drawn=b / (n - 1))
 def unbiased_without_replacement(drawn=single_inclusion) -> bool:
     """E g_B = (1/b) sum_i P(i in B) g_i equals g for symbolic n, b and components g_1, ..., g_n."""
     weight = sp.combsimp(drawn) / b - 1 / n
     return sp.Sum(sp.simplify(weight) * _g[_i], (_i, 1, n)).doit() == 0
 
 
+@identity(probability=1 / (n + 1))
 def unbiased_with_replacement(probability=1 / n) -> bool:
     """b independent draws, each with E g_I = sum_i P(I = i) g_i, average to g for symbolic n and b."""
     draw = sp.Symbol("j", integer=True, positive=True)
@@ -57,18 +60,19 @@ def unbiased_with_replacement(probability=1 / n) -> bool:
     return sp.Sum(sp.simplify(weight) * _g[_i], (_i, 1, n)).doit() == 0
 
 
-def finite_population_factor(factor=None) -> bool:
+@identity(factor=(n - b) / (b * n))
+def finite_population_factor(factor=(n - b) / (b * (n - 1))) -> bool:
     """The variance of the minibatch mean, from the covariances of the inclusion indicators.
 
     With centred d_i, sum_i d_i = 0, so sum_{i != j} <d_i, d_j> = -sum_i ||d_i||^2 =: -n s.
     """
-    factor = variance_factor(n, b) if factor is None else factor
     pair = sp.combsimp(pair_inclusion)
     single = sp.combsimp(single_inclusion)
     variance = (single * n - pair * n) / b**2  # E ||sum_{i in B} d_i||^2 / b^2 in units of s
-    return vanishes(variance - factor)
+    return vanishes(variance - factor) and vanishes(variance_factor(n, b) - variance)
 
 
+@identity(shift=1 / n**2)
 def pair_weights_exact(shift=0) -> bool:
     """``pair_weights`` from the first and second inclusion probabilities, symbolic n and b."""
     pair = sp.combsimp(pair_inclusion) / b**2 + shift
@@ -76,6 +80,7 @@ def pair_weights_exact(shift=0) -> bool:
     return all(vanishes(w - e) for w, e in zip((single - pair, pair), pair_weights(n, b), strict=True))
 
 
+@identity(drawn=b + 1)
 def expected_components(full=n, drawn=b) -> bool:
     """A full gradient touches n components, a minibatch sum_i P(i in B) = b of them, one for SGD."""
     every = sp.Sum(1, (_i, 1, n)).doit()

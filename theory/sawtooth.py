@@ -16,10 +16,12 @@ out here.
 import sympy as sp
 from ratewitness.theory import gradient_descent
 from ratewitness.theory.bounds import Delta, L, N, T, h, vanishes
+from ratewitness.theory.identity import identity
 
 _g = sp.Symbol("g", positive=True)
 
 
+@identity(dip=2)
 def sawtooth_run(dip=1) -> bool:
     """The teeth: f' = g at both ends of a piece of length h g/L, slopes +-L, so GD lands on the next kink.
 
@@ -34,6 +36,7 @@ def sawtooth_run(dip=1) -> bool:
     return continuous and vanishes(landing - h * _g / L)
 
 
+@identity(factor=3)
 def sawtooth_step_loss(factor=4) -> bool:
     """The integral of f' over one piece is (4h-h^2) g^2/(4L).
 
@@ -45,6 +48,7 @@ def sawtooth_step_loss(factor=4) -> bool:
     return vanishes(2 * half - (factor * h - h**2) * _g**2 / (4 * L))
 
 
+@identity(last=1)
 def sawtooth_total(last=2) -> bool:
     """N losses and the last parabola (g/L)^2 L/2 add up to Delta = g^2 (N(4h-h^2)+2)/(4L): the bound with equality."""
     total = N * (4 * h - h**2) * _g**2 / (4 * L) + L * (_g / L) ** 2 / 2
@@ -53,6 +57,7 @@ def sawtooth_total(last=2) -> bool:
     return vanishes(total - delta) and vanishes(bound.subs(Delta, delta) - _g**2)
 
 
+@identity(power=1)
 def sawtooth_count(power=2) -> bool:
     """One step more is enough: it leaves (1-h) g, and (1-h)^2 (T c + 2) <= (T-1) c + 2 for c = 4h - h^2.
 

@@ -25,7 +25,8 @@ from itertools import product
 
 import sympy as sp
 from ratewitness.theory.bounds import vanishes
-from ratewitness.theory.norms import L1, L2, LINF, Norm, P, attains, chamber, dot, ky_fan, lp
+from ratewitness.theory.identity import identity
+from ratewitness.theory.norms import L1, L2, LINF, Norm, P, Q, attains, chamber, dot, ky_fan, lp
 
 U, Ut, V, Vt, S, D = sp.symbols("U Ut V Vt S D", commutative=False)  # Ut is U^T; S and D are diagonal
 
@@ -35,6 +36,7 @@ def rotation(t: sp.Symbol) -> sp.Matrix:
     return sp.Matrix([[1 - t**2, -2 * t], [2 * t, 1 - t**2]]) / (1 + t**2)
 
 
+_WRONG = {"argmax": {"sign": -1}, "transposed factor V U^T": {"factors": "VU"}}
 _rotations = tuple(map(rotation, sp.symbols("t1:3", real=True)))
 
 
@@ -51,6 +53,7 @@ def reduced(product: sp.Expr) -> sp.Expr:
     return product
 
 
+@identity(wrong={"transposed factor V U^T": {"factors": "VU"}})
 def unitary_invariance(factors: str = "UV") -> bool:
     """For G = U S V^T and X = U D V^T of every size: X^T X = V D^2 V^T, so that |d| are the singular values of X; and
     G^T X = V S D V^T, whose trace is tr(S D V^T V) = <s, d>.  This carries each LMO of vectors to one of matrices."""
@@ -61,6 +64,7 @@ def unitary_invariance(factors: str = "UV") -> bool:
     return cyclic and reduced(Xt * X - left * D**2 * right) == 0 and reduced(V * S * Ut * X - V * S * D * Vt) == 0
 
 
+@identity(wrong={"transposed Y": {"transposed": True}})
 def trace_in_singular_bases(transposed=False) -> bool:
     """tr(A^T B) = sum_ij s_i t_j (U^T P)_ij (V^T Q)_ij for any factors: 3 x 2 matrices in symbols, nothing orthonormal."""
     U, P_, V, Q_ = (sp.Matrix(m, 2, sp.symbols(f"{c}1:{2 * m + 1}")) for c, m in zip("upvq", (3, 3, 2, 2), strict=True))
@@ -71,6 +75,7 @@ def trace_in_singular_bases(transposed=False) -> bool:
     return sp.expand(inner(A, B) - pairs) == 0
 
 
+@identity(wrong={"half the projection": {"share": sp.Rational(1, 2)}})
 def bessel(share=1) -> bool:
     """Row sums of X_ij^2 are at most one: ||u||^2 - ||P^T u||^2 = ||u - P P^T u||^2 + <P^T u, (I - P^T P) P^T u>, where
     P^T P = I (P 3 x 2 in symbols); and (x^2 + y^2)/2 -+ x y = (x -+ y)^2/2, so W bounds |X_ij Y_ij|."""
@@ -82,6 +87,7 @@ def bessel(share=1) -> bool:
     return row and all(sp.expand((x**2 + y**2) / 2 - e * x * y - (x - e * y) ** 2 / 2) == 0 for e in (1, -1))
 
 
+@identity(wrong={"max for min": {"block": max}})
 def summation_by_parts(block=min) -> bool:
     """sum_ij s_i t_j W_ij <= sum_i s_i t_i for s, t in the chamber and W with rows and columns of sum at most one.
 
@@ -110,6 +116,7 @@ def summation_by_parts(block=min) -> bool:
     return all(map(holds, (2, 3, 4)))
 
 
+@identity(wrong={"blocks larger by one": {"excess": 1}})
 def equality_in_von_neumann(excess=0) -> bool:
     """Where s and t decrease strictly to positive values, equality makes every leading block min(k, l), hence W = I, hence
     X = Y = diag(+-1), as (x - y)^2 = 0 and x^2 = 1 on the diagonal and x^2 + y^2 = 0 off it: the same singular vectors."""
@@ -125,42 +132,46 @@ def equality_in_von_neumann(excess=0) -> bool:
     return differences and set(diagonal) == {(1, 1), (-1, -1)} and sp.solve([x - y, x**2 + y**2], [x, y]) == [(0, 0)]
 
 
-def through_singular_values(norm: Norm, *, sign=1, factors="UV") -> bool:
+def through_singular_values(norm: Norm, sign, factors) -> bool:
     """<G, lmo(G)> = -||G||_* and ||lmo(G)|| = 1 for a norm of singular values in the chamber, k = 2 and 3."""
-    return all(attains(norm, chamber(k), sign) for k in (2, 3)) and unitary_invariance(factors)
+    return all(attains(norm, chamber(k), sign) for k in (2, 3)) and unitary_invariance(factors=factors)
 
 
+@identity(wrong={"power 1": {"power": 1}, "argmax": {"sign": -1}})
 def frobenius(power=2, sign=1) -> bool:
     """||G||_F^2 = tr(G^T G) = sum s_i^2, and lmo(G) = -G/||G||_F = -U diag(s) V^T/||s||_2."""
     squares = reduced(V * S * Ut * U * S * Vt - V * S**power * Vt) == 0  # G^T G, similar to S^2
     return squares and all(attains(L2, chamber(k), sign) for k in (2, 3))
 
 
-def spectral(**wrong) -> bool:
+@identity(wrong=_WRONG)
+def spectral(sign=1, factors="UV") -> bool:
     """The dual of the spectral norm is the nuclear norm, and lmo(G) = -U V^T."""
-    return through_singular_values(LINF, **wrong)
+    return through_singular_values(LINF, sign, factors)
 
 
-def nuclear(**wrong) -> bool:
+@identity(wrong=_WRONG)
+def nuclear(sign=1, factors="UV") -> bool:
     """The dual of the nuclear norm is the spectral norm, and lmo(G) = -u_1 v_1^T."""
-    return through_singular_values(L1, **wrong)
+    return through_singular_values(L1, sign, factors)
 
 
-def schatten(conjugate=None, **wrong) -> bool:
+@identity(wrong=_WRONG | {"dual exponent p": {"conjugate": P}})
+def schatten(conjugate=Q, sign=1, factors="UV") -> bool:
     """The dual of Schatten-p is Schatten-q, and lmo(G) = -U diag(s^(q-1)) V^T/||s||_q^(q-1)."""
     values = [sp.symbols(f"s1:{k + 1}", positive=True) for k in (2, 3)]
-    return all(attains(lp(P, conjugate), s, wrong.get("sign", 1)) for s in values) and unitary_invariance(
-        wrong.get("factors", "UV")
-    )
+    return all(attains(lp(P, conjugate), s, sign) for s in values) and unitary_invariance(factors=factors)
 
 
+@identity(wrong=_WRONG)
 def ky_fan_of_matrices(sign=1, factors="UV") -> bool:
     """Ky Fan 2 of three singular values: -u_1 v_1^T if s_1 > s_2 + s_3, and -U V^T/2 if s_1 < s_2 + s_3."""
     a, b, c = sp.symbols("a b c", positive=True)
     cases = [a + b + c, a, b], [a + 2 * b, a + b, a + b]
-    return all(attains(ky_fan(2), s, sign) for s in cases) and unitary_invariance(factors)
+    return all(attains(ky_fan(2), s, sign) for s in cases) and unitary_invariance(factors=factors)
 
 
+@identity(wrong={"full rank": {"rank_one": 1}})
 def spectral_unique(rank_one=0) -> bool:
     """Y = U^T X V: <G, X> + ||G||_nuc = sum s_i (1 + Y_ii) with |Y_ii| <= 1, so equality at full rank forces Y_ii = -1, and
     rows and columns of norm at most one leave zero elsewhere: X = -U V^T.  If s_k = 0, the last entry is free (2 x 2)."""
@@ -174,6 +185,7 @@ def spectral_unique(rank_one=0) -> bool:
     return sp.cancel(gap) == 0 and row == {0} and sp.cancel(inner(G, X) + s[0] + rank_one) == 0
 
 
+@identity(wrong={"no tie": {"tie": 1}})
 def nuclear_unique(tie=0) -> bool:
     """Rank one X = -a b^T in singular bases, |a| = |b| = 1: <G, X> + s_1 = sum_i (s_1 - s_i)(a_i^2 + b_i^2)/2 +
     s_i (a_i - b_i)^2/2, zero only at a = b = +-e_1 if s_1 > s_2.  If s_1 = s_2, -u_2 v_2^T and all between attain it.
@@ -183,27 +195,9 @@ def nuclear_unique(tie=0) -> bool:
     s, a, b = chamber(3), sp.symbols("a1:4", real=True), sp.symbols("b1:4", real=True)
     ones = s[0] * (dot(a, a) + dot(b, b)) / 2  # s_1, as |a| = |b| = 1
     squares = sp.Add(*((s[0] - e) * (x**2 + y**2) / 2 + e * (x - y) ** 2 / 2 for e, x, y in zip(s, a, b, strict=True)))
-    identity = sp.expand(ones - dot(s, [x * y for x, y in zip(a, b, strict=True)]) - squares) == 0
+    split = sp.expand(ones - dot(s, [x * y for x, y in zip(a, b, strict=True)]) - squares) == 0
     strict = all((s[0] - e).is_positive for e in s[1:])
     U, V = _rotations
     top, w = sp.symbols("s w", positive=True)
     G, X = U * sp.diag(top + tie, top) * V.T, -U * sp.diag(w, 1 - w) * V.T
-    return identity and strict and vanishes(sp.cancel(inner(G, X) + top + tie))
-
-
-_WRONG = {"argmax": {"sign": -1}, "transposed factor V U^T": {"factors": "VU"}}
-# each proof with the arguments that make it false
-PROOFS = {
-    unitary_invariance: {"transposed factor V U^T": {"factors": "VU"}},
-    trace_in_singular_bases: {"transposed Y": {"transposed": True}},
-    bessel: {"half the projection": {"share": sp.Rational(1, 2)}},
-    summation_by_parts: {"max for min": {"block": max}},
-    equality_in_von_neumann: {"blocks larger by one": {"excess": 1}},
-    frobenius: {"power 1": {"power": 1}, "argmax": {"sign": -1}},
-    spectral: _WRONG,
-    nuclear: _WRONG,
-    schatten: _WRONG | {"dual exponent p": {"conjugate": P}},
-    ky_fan_of_matrices: _WRONG,
-    spectral_unique: {"full rank": {"rank_one": 1}},
-    nuclear_unique: {"no tie": {"tie": 1}},
-}
+    return split and strict and vanishes(sp.cancel(inner(G, X) + top + tie))

@@ -17,11 +17,10 @@ Source: Bernstein and Newhouse (2024), arXiv:2409.20325; Gupta, Koren and Singer
 Kingma and Ba (2015), arXiv:1412.6980, for Adam; derived here.
 """
 
-from functools import partial
-
 import sympy as sp
-from ratewitness.theory import hoelder, induced, norms, schatten
+from ratewitness.theory import induced
 from ratewitness.theory.bounds import a, vanishes
+from ratewitness.theory.identity import identity
 from ratewitness.theory.norms import L1, L2, LINF, Norm, P, chamber, dot, ky_fan, lp
 from ratewitness.theory.schatten import S, U, Ut, V, Vt, reduced
 
@@ -29,6 +28,7 @@ _t = sp.Symbol("t", nonnegative=True)  # ||d||
 _D = sp.Symbol("D", positive=True)  # ||g||_*
 
 
+@identity(wrong={"half the step": {"scale": sp.S.Half}})
 def regularized_step(scale=1) -> bool:
     """In any norm: <g, d> + t^2/(2a) >= -D t + t^2/(2a) = (t - a D)^2/(2a) - a D^2/2, t = ||d||, least at t = a D only."""
     model = -_D * _t + _t**2 / (2 * a)
@@ -36,6 +36,7 @@ def regularized_step(scale=1) -> bool:
     return square == 0 and sp.solve(sp.diff(model, _t), _t) == [a * _D]
 
 
+@identity(wrong={"argmax": {"sign": -1}})
 def normalized_step(sign=1) -> bool:
     """On the sphere ||d|| = t, <g, d> >= -D t, by the definition of D, attained by t lmo(g): checked for l_1, l_2 and
     l_inf, n = 3; and regularized and normalized steps agree where t = a D."""
@@ -48,6 +49,7 @@ def normalized_step(sign=1) -> bool:
     return all(map(attained, (L1, L2, LINF))) and vanishes((_D * -_t + _t**2 / (2 * a)).subs(_t, a * _D) + a * _D**2 / 2)
 
 
+@identity(wrong={"value -a ||g||_*^2": {"divisor": 1}})
 def regularized_value(divisor=2) -> bool:
     """Every closed form takes the value -(a/2)||g||_*^2 at its step a ||g||_* lmo(g): vectors of three entries, and 2 x 3
     matrices in the norms of induced.py (the singular values of a matrix are such a vector)."""
@@ -63,6 +65,7 @@ def regularized_value(divisor=2) -> bool:
     return vectors and spread and all(reached(norm, induced.positive_matrix(2, 3), list) for norm in blocks)
 
 
+@identity(wrong={"twice the step": {"factor": 2}})
 def gradient_descent(factor=1) -> bool:
     """l_2: <g, d> + ||d||^2/(2a) = ||d + a g||^2/(2a) - (a/2)||g||^2, so x - a g is the one minimizer (n = 3, real)."""
     g, d = sp.symbols("g1:4", real=True), sp.symbols("d1:4", real=True)
@@ -70,6 +73,7 @@ def gradient_descent(factor=1) -> bool:
     return vanishes(dot(g, d) + dot(d, d) / (2 * a) - dot(square, square) / (2 * a) + a * dot(g, g) / 2)
 
 
+@identity(wrong={"argmax": {"sign": -1}})
 def gradient_descent_on_the_sphere(sign=1) -> bool:
     """l_2: <g, d> + t ||g|| = ||g|| ||d + t g/||g|| ||^2/(2t) on ||d|| = t, so -t g/||g|| is the one minimizer (n = 3)."""
     g, d = sp.symbols("g1:4", real=True), sp.symbols("d1:4", real=True)
@@ -81,6 +85,7 @@ def gradient_descent_on_the_sphere(sign=1) -> bool:
     return remainder == 0
 
 
+@identity(wrong={"eps = 1": {"eps": 1}, "v without a root": {"power": 1}})
 def adam_is_sign_descent(eps=0, power=sp.S.Half) -> bool:
     """Adam's first step, and with beta1 = beta2 = 0 every step, is m/((sqrt v) + eps) with m = g, v = g^2: sign(g), the
     step t lmo(g) of l_inf with t = lr, bias corrections included; eps = 0, g without zeros. The first: m = v = 0, k = 1."""
@@ -95,11 +100,13 @@ def adam_is_sign_descent(eps=0, power=sp.S.Half) -> bool:
     return signs and _is_step(LINF, lambda g: [-sp.sign(e) for e in g])
 
 
+@identity(wrong={"divided by ||g||^2": {"power": 2}})
 def normalized_gradient_descent(power=1) -> bool:
     """-g/||g||_2 is the LMO of l_2."""
     return _is_step(L2, lambda g: [-e / sp.sqrt(dot(g, g)) ** power for e in g])
 
 
+@identity(wrong={"the second coordinate": {"chosen": 1}})
 def greedy_coordinate_descent(chosen=0) -> bool:
     """Moving only the coordinate with the largest |g_i|, by -sign(g_i), is the LMO of l_1; by -a g_i its regularized
     step a ||g||_inf lmo(g)."""
@@ -122,6 +129,7 @@ def _power(factor, transposed, exponent):
     return factor * S**exponent * transposed
 
 
+@identity(wrong={"power -1/2": {"root": 2}, "transposed factor V U^T": {"transposed": True}})
 def shampoo_is_spectral(root=4, transposed=False) -> bool:
     """L = U S^{-1/2} U^T is (G G^T)^{-1/4}, symmetric and positive with L^4 G G^T = U U^T, the projector onto the range of G
     (I if G is square and regular); so is R = V S^{-1/2} V^T; and L G R = U V^T, minus the LMO of the spectral norm.  For
@@ -133,6 +141,7 @@ def shampoo_is_spectral(root=4, transposed=False) -> bool:
     return roots and reduced(L * G * R - (V * Ut if transposed else U * Vt)) == 0
 
 
+@identity(wrong={"power -1/2": {"root": 2}})
 def shampoo_with_epsilon(root=4) -> bool:
     """(G G^T + eps I)^{-1/4} = U (S^2 + eps)^{-1/4} U^T + eps^{-1/4} (I - U U^T) for every shape; the second part kills G,
     and L G R = U diag(s (s^2 + eps)^{-1/2}) V^T -> U V^T as eps -> 0, s > 0."""
@@ -143,30 +152,9 @@ def shampoo_with_epsilon(root=4) -> bool:
     return reduced(L * G * R - U * M * S * M * Vt) == 0 and vanishes(entry.subs(eps, 0) - 1)  # continuous at eps = 0
 
 
+@identity(wrong={"power -1/4": {"root": 4}, "power -1": {"root": 1}})
 def muon_is_spectral(root=2) -> bool:
     """The polar factor G (G^T G)^{-1/2} is U V^T for every size: R = V S^{-1} V^T is (G^T G)^{-1/2}, as R^2 G^T G = V V^T,
     and G R = U V^T; so exact Muon steps along the LMO of the spectral norm."""
     G, Gt, R = U * S * Vt, V * S * Ut, _power(V, Vt, sp.Rational(-2, root))
     return reduced(sp.Mul(*[R] * root) * Gt * G - V * Vt) == 0 and reduced(G * R - U * Vt) == 0
-
-
-_STEPS = {
-    # each proof with the arguments that make it false
-    regularized_step: {"half the step": {"scale": sp.S.Half}},
-    normalized_step: {"argmax": {"sign": -1}},
-    regularized_value: {"value -a ||g||_*^2": {"divisor": 1}},
-    gradient_descent: {"twice the step": {"factor": 2}},
-    gradient_descent_on_the_sphere: {"argmax": {"sign": -1}},
-    adam_is_sign_descent: {"eps = 1": {"eps": 1}, "v without a root": {"power": 1}},
-    normalized_gradient_descent: {"divided by ||g||^2": {"power": 2}},
-    greedy_coordinate_descent: {"the second coordinate": {"chosen": 1}},
-    shampoo_is_spectral: {"power -1/2": {"root": 2}, "transposed factor V U^T": {"transposed": True}},
-    shampoo_with_epsilon: {"power -1/2": {"root": 2}},
-    muon_is_spectral: {"power -1/4": {"root": 4}, "power -1": {"root": 1}},
-}
-_GATHERED = norms.PROOFS | hoelder.PROOFS | schatten.PROOFS | induced.PROOFS | _STEPS
-PROOFS = {proof.__name__: proof for proof in _GATHERED}
-FALSE_VARIANTS = {
-    proof.__name__: {variant: partial(proof, **wrong) for variant, wrong in variants.items()}
-    for proof, variants in _GATHERED.items()
-}

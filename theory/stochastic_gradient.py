@@ -26,6 +26,7 @@ Lan (2013), arXiv:1309.5549; Drori and Shamir (2020); the exact values are deriv
 import sympy as sp
 from ratewitness.theory import moments
 from ratewitness.theory.bounds import Bound, C, Delta, L, N, R, a, eps, k, lam, mu, sigma, vanishes
+from ratewitness.theory.identity import identity
 
 _NOISE = "unbiased stochastic gradient of variance at most sigma^2"
 _kappa = L / mu
@@ -114,6 +115,7 @@ count_nonconvex_two_mode = Bound(
 )
 
 
+@identity(numerator=3)
 def pl_induction(numerator=2) -> bool:
     """With s = 2 kappa + k and Delta_k <= v/s, the step 2/(mu s) leaves at most v/(s+1), if v >= 2 L
     sigma^2/mu^2.
@@ -127,6 +129,7 @@ def pl_induction(numerator=2) -> bool:
     return vanishes(noise) and vanishes(remainder)
 
 
+@identity(factor=3)
 def tuned_steps(factor=2) -> bool:
     """The constant-step bounds at the tuned steps are the tuned bounds; for the nonconvex one at a = 1/L as
     well.
@@ -140,6 +143,7 @@ def tuned_steps(factor=2) -> bool:
     return all(vanishes(gap) for gap in (convex, long - noise, short))
 
 
+@identity(noise=1)
 def two_mode_limit(noise=2) -> bool:
     """sqrt N times the two-mode average at a = s/sqrt N tends to Delta/s + s L sigma^2/2 for each fixed lam
     <= L.

@@ -22,6 +22,7 @@ Defazio, Bach and Lacoste-Julien (2014), arXiv:1407.0202; Johnson and Zhang (201
 
 import sympy as sp
 from ratewitness.theory.bounds import Bound, Delta, L, L_max, R, T, a, eta, k, m, mu, n, vanishes
+from ratewitness.theory.identity import identity
 
 _finite_sum = "f is a mean of n convex L_max-smooth functions and mu-strongly convex"
 _interpolation = "f is L-smooth and mu-PL, components L_max-smooth with a common minimizer"
@@ -55,6 +56,7 @@ svrg = Bound(
 )
 
 
+@identity(factor=2)
 def best_interpolation_step(factor=1) -> bool:
     """a = mu/(L L_max) minimizes 1 - 2 a mu + a^2 L L_max, with minimum 1 - mu^2/(L L_max)."""
     contraction = 1 - 2 * a * mu + a**2 * L * L_max

@@ -39,27 +39,30 @@ FACTORS = torch.tensor([0.1, 0.3, 1.0, 3.0, 10.0], dtype=torch.float64)  # c, th
 WIDTH, EPS = 2.0, 1e-12
 DELTAS = (0.1, 0.05, 0.02)  # gradients of the adversary relative to h
 SOURCE = "Duchi, Hazan and Singer (2011); Streeter and McMahan (2010)"
-REGRET = ("growing_root", "online_step", "clipping", "growing_metric", "one_round", "best_step", "wrong_step")
+REGRET = (
+    *(adagrad.growing_root, adagrad.online_step, adagrad.clipping, adagrad.growing_metric, adagrad.one_round),
+    *(adagrad.best_step, adagrad.wrong_step),
+)
 
 
-@claim(kind="proof", source=f"S15; {SOURCE}; theory/adagrad.py", planted=falsified(adagrad.FALSE_VARIANTS, *REGRET))
+@claim(kind="proof", source=f"S15; {SOURCE}; theory/adagrad.py", planted=falsified(*REGRET))
 def regret_is_proved(budget: Budget) -> Verdict:
     """S15: For convex losses on a box AdaGrad's regret is at most (D_inf^2/(2 eta) + eta) sum_i (eps + sum_t
     g_{t,i}^2)^{1/2}, by norm (D_2^2/(2 eta) + eta) (eps + sum_t ||g_t||^2)^{1/2}; the best step D/sqrt 2 makes the factor
     sqrt 2 D, and c times that step multiplies the bound by (c + 1/c)/2, as a wrong constant step multiplies SGD's."""
-    return prove(adagrad.PROOFS, *REGRET)
+    return prove(*REGRET)
 
 
 @claim(
     kind="proof",
     source="S15, S18; Cauchy-Schwarz; theory/adagrad.py",
-    planted=falsified(adagrad.FALSE_VARIANTS, "equal_columns", "attained_by_shuttling"),
+    planted=falsified(adagrad.equal_columns, adagrad.attained_by_shuttling),
 )
 def bounds_compared(budget: Budget) -> Verdict:
     """S15: On a cube, for eps = 0, the same gradients and the best step of each, the diagonal bound is sum_i sqrt p_i/sqrt(d
     sum_i p_i) <= 1 times that by norm, p_i = sum_t g_{t,i}^2, with equality where all p_i are equal and only there; and
     neither can be improved: an adversary attains them in a limit."""
-    return prove(adagrad.PROOFS, "equal_columns", "attained_by_shuttling")
+    return prove(adagrad.equal_columns, adagrad.attained_by_shuttling)
 
 
 def reference(g: Tensor, lr: float, eps: float, norm: bool) -> np.ndarray:

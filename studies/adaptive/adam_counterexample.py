@@ -32,36 +32,38 @@ from ratewitness.solvers.solver import Solver, run
 from ratewitness.studies.claims import Budget, Verdict, claim
 from ratewitness.studies.judges import all_of, bound_holds, equals_exactly
 from ratewitness.studies.measuring.proofs import falsified, prove
+from ratewitness.theory import adam_counterexample as theory
 from ratewitness.theory import bounds
-from ratewitness.theory.adam_counterexample import FALSE_VARIANTS, PROOFS, exact_run, limit_of_regret, three_periodic_regret
+from ratewitness.theory.adam_counterexample import exact_run, limit_of_regret, three_periodic_regret
 from ratewitness.theory.adam_drift import cycle, regret_in_cycle, relative_steps, spike
+from ratewitness.theory.identity import identities
 from torch import Tensor
 
 SOURCE = "S. J. Reddi, S. Kale and S. Kumar (2018), arXiv:1904.09237"
 PAPER = "theory/adam_counterexample.py; " + SOURCE
-ADAM = tuple(name for name in PROOFS if name != "amsgrad_descends")
+ADAM = tuple(each for each in identities(theory).values() if each is not theory.amsgrad_descends)
 A = Fraction(1, 2)
 SLOPES = (2.1, 2.5, 3.0, 5.0, 10.0)  # C
 LR = 0.01
 ON_TORCH = (3.0, 10.0)  # C
 
 
-@claim(kind="proof", source="S25; " + PAPER, planted=falsified(FALSE_VARIANTS, *ADAM))
+@claim(kind="proof", source="S25; " + PAPER, planted=falsified(*ADAM))
 def theorem_1(budget: Budget) -> Verdict:
     """S25: For every C >= 1, a > 0 and t Adam without bias correction, beta1 = 0, beta2 = 1/(1 + C^2), steps a/sqrt(t + 1)
     is at exactly 1 after every period if it starts there, and from any other start after some period. For C > 2, where -1 is
     the best point, its average regret after T periods from 1 is at least (2C - 4)/3 and at most that plus
     2 a sqrt(1 + 1/C^2) (1 + 2 sqrt(3T - 2))/(9T), so that it tends to (2C - 4)/3. The condition a < sqrt(1 - beta2) of the
     source is not needed."""
-    return prove(PROOFS, *ADAM)
+    return prove(*ADAM)
 
 
-@claim(kind="proof", source="S26; " + PAPER, planted=falsified(FALSE_VARIANTS, "amsgrad_descends"))
+@claim(kind="proof", source="S26; " + PAPER, planted=falsified(theory.amsgrad_descends))
 def amsgrad_on_theorem_1(budget: Budget) -> Verdict:
     """S26: On the losses of Theorem 1, C > 2, beta1 = 0 and any beta2, with steps that never increase, AMSGrad with
     a maximum that never decreases (raw without bias correction, or corrected) moves down by at least (C - 2) a_t/C in
     every period that the box does not clip."""
-    return prove(PROOFS, "amsgrad_descends")
+    return prove(theory.amsgrad_descends)
 
 
 def returns_to_one(budget: Budget, C: Fraction, beta2: Fraction | None = None) -> Verdict:

@@ -30,7 +30,8 @@ from ratewitness.studies.judges import all_of, interval, mean_is
 from ratewitness.studies.measuring.drawing import whiskers
 from ratewitness.studies.measuring.proofs import falsified, prove
 from ratewitness.studies.measuring.streams import Stream, normal
-from ratewitness.theory.moving_averages import FALSE_VARIANTS, PROOFS, zeta
+from ratewitness.theory import moving_averages as theory
+from ratewitness.theory.moving_averages import zeta
 from torch import Tensor
 
 BETAS = torch.tensor([(0.9, 0.999), (0.5, 0.9)], dtype=torch.float64)  # beta1, beta2
@@ -107,20 +108,23 @@ def unbiased(budget: Budget, corrected=True, factor=lambda beta, k: 1.0 + 0 * be
     return all_of({"m": compared(budget, found["m"], of_m), "v": compared(budget, found["v"], second * of_v)})
 
 
-SYMBOLIC = ("closed_form", "weights", "nonstationary", "only_stationary", "drift", "variance", "step_is_biased")
+SYMBOLIC = (
+    *(theory.closed_form, theory.weights, theory.nonstationary, theory.only_stationary, theory.drift, theory.variance),
+    theory.step_is_biased,
+)
 
 
 @claim(
     kind="proof",
     source="S24; Kingma and Ba (2015); theory/moving_averages.py",
-    planted=falsified(FALSE_VARIANTS, *SYMBOLIC),
+    planted=falsified(*SYMBOLIC),
 )
 def moments(budget: Budget) -> Verdict:
     """S24: E m_k = (1 - beta1^k) E g and E v_k = (1 - beta2^k) E g^2 for every k where the means and the second moments are
     the same for every gradient; else E v_k = (1 - beta2^k) E g_k^2 + zeta_k, and zeta_k = 0 for every k only where they are.
     For independent gradients of equal variance that of mhat falls from that of one gradient at k = 1 to (1 - beta1)/(1 +
     beta1) of it."""
-    return prove(PROOFS, *SYMBOLIC)
+    return prove(*SYMBOLIC)
 
 
 @claim(

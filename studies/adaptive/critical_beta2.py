@@ -33,9 +33,8 @@ from ratewitness.solvers.solver import run
 from ratewitness.studies.claims import Budget, Verdict, claim
 from ratewitness.studies.judges import all_of, bound_holds, equals_exactly
 from ratewitness.studies.measuring.proofs import falsified, prove
+from ratewitness.theory import adam_drift as theory
 from ratewitness.theory.adam_drift import (
-    FALSE_VARIANTS,
-    PROOFS,
     cycle,
     drift,
     drift_bounds,
@@ -45,6 +44,7 @@ from ratewitness.theory.adam_drift import (
     spike,
     theorem_2,
 )
+from ratewitness.theory.identity import identities
 
 SOURCE = "S. J. Reddi, S. Kale and S. Kumar (2018), arXiv:1904.09237; theory/adam_drift.py"
 BETA1 = (0.0, 0.5, 0.9)
@@ -100,7 +100,7 @@ def reach(table: pd.DataFrame, end: ArrayLike) -> Verdict:
 @claim(
     kind="proof",
     source="S25; theory/adam_drift.py",
-    planted=falsified(FALSE_VARIANTS),
+    planted=falsified(*identities(theory).values()),
 )
 def the_drift_and_its_limits(budget: Budget) -> Verdict:
     """S25: The drift D, the sum of Adam's m/sqrt v over a period (D < 0: it goes to +1), is on (C, -1, ..., -1), n rounds a
@@ -108,7 +108,7 @@ def the_drift_and_its_limits(budget: Budget) -> Verdict:
     For n = 2 it is positive, whatever beta1 and beta2 > 0: Adam does not fail. For n >= 3 and beta1 = 0 it is negative at
     beta2 = 0. For C = n and any beta1 the largest root has n^2 (1 - beta2) -> 4. For C = n, any beta1 and 0 < beta2 < 1,
     beta1 < sqrt(beta2) or not, D/n -> -1: from some n on Adam fails."""
-    return prove(PROOFS)
+    return prove(*identities(theory).values())
 
 
 @cache

@@ -22,8 +22,9 @@ from ratewitness.solvers.schedules import InversePower, Trapezoid, step_size
 from ratewitness.solvers.solver import Solver, State, iterates
 from ratewitness.studies.claims import Budget, Verdict, claim
 from ratewitness.studies.judges import agrees, all_of, proved
+from ratewitness.studies.measuring.proofs import falsified
 from ratewitness.studies.measuring.streams import Stream, normal
-from ratewitness.theory.decoupled_decay import FALSE_VARIANTS, PROOFS
+from ratewitness.theory import decoupled_decay as theory
 from torch import Tensor
 
 
@@ -120,14 +121,14 @@ def shares(budget: Budget, paper_power: float) -> Verdict:
     planted={
         "the same number in both": lambda budget: two_forms(budget, lambda a, w: w),
         "the paper's decay is proportional to the step": lambda budget: shares(budget, 1.0),
-        "torch's decay is not multiplied by the step": lambda budget: proved(FALSE_VARIANTS["paper_and_torch"]),
+        **falsified(theory.paper_and_torch, named="torch's decay is not multiplied by the step"),
     },
 )
 def paper_and_torch(budget: Budget) -> Verdict:
     """S29: AdamW of the paper, with schedule eta_k and decay lam, has the iterates of torch's, with steps eta_k a and decay
     w, to rounding for constant, 1/sqrt k and trapezoidal schedules if (proved: and only if) lam = a w. With the decays
     fixed, a smaller step a takes proportionally less of x in torch's form, a w, and as much in the paper's, lam."""
-    proof = proved(PROOFS["paper_and_torch"])
+    proof = proved(theory.paper_and_torch)
     return all_of({"proof": proof, "iterates": two_forms(budget), "shares": shares(budget, 0.0)})
 
 

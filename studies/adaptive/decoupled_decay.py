@@ -28,7 +28,8 @@ from ratewitness.studies.judges import all_of, exceeds, interval, mean_is
 from ratewitness.studies.measuring.drawing import whiskers
 from ratewitness.studies.measuring.proofs import falsified, prove
 from ratewitness.studies.measuring.streams import Stream, normal
-from ratewitness.theory.decoupled_decay import FALSE_VARIANTS, PROOFS, normalized_mean
+from ratewitness.theory import decoupled_decay as theory
+from ratewitness.theory.decoupled_decay import normalized_mean
 from torch import Tensor
 
 DECAY, STEP, START, END, GROUPS = 1e-3, 1e-6, 500, 1500, 20
@@ -179,21 +180,22 @@ def no_coefficient_for_adam(budget: Budget) -> Verdict:
 
 
 SYMBOLIC = (
-    "sgd", "displacement_momentum", "gradient_momentum", "no_coefficient", "adam", "scale_adjusted", "shrinkage"
-)  # fmt: skip
+    *(theory.sgd, theory.displacement_momentum, theory.gradient_momentum, theory.no_coefficient, theory.adam),
+    *(theory.scale_adjusted, theory.shrinkage),
+)
 
 
 @claim(
     kind="proof",
     source="S29; Loshchilov and Hutter (2019); theory/decoupled_decay.py",
-    planted=falsified(FALSE_VARIANTS, *SYMBOLIC),
+    planted=falsified(*SYMBOLIC),
 )
 def equal_and_different(budget: Budget) -> Verdict:
     """S29: Decoupled decay lam is the l2 coefficient lam/a for SGD, with Polyak's momentum, too. From a start x_0 != 0 it is
     none with momentum that averages gradients, from the second step on; it is none for a preconditioner that is no multiple
     of I, and none for Adam with eps = 0, from the first step on, where a coordinate has g x > 0. For a fixed preconditioner
     diag(s)^{-1} it is the penalty (l/2)||x sqrt s||^2 with l = lam/a."""
-    return prove(PROOFS, *SYMBOLIC)
+    return prove(*SYMBOLIC)
 
 
 def figures(verdicts: dict[str, Verdict]) -> dict[str, plt.Figure]:

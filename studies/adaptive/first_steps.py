@@ -25,8 +25,9 @@ from ratewitness.solvers.rmsprop import RMSProp
 from ratewitness.solvers.solver import iterates, run
 from ratewitness.studies.claims import Budget, Verdict, claim
 from ratewitness.studies.judges import agrees, all_of, bound_holds, proved
+from ratewitness.studies.measuring.proofs import falsified
 from ratewitness.studies.measuring.streams import Stream, normal
-from ratewitness.theory.moving_averages import FALSE_VARIANTS, PROOFS, head_start, length
+from ratewitness.theory.moving_averages import first_step, head_start, head_start_integral, length
 
 BETAS = torch.tensor([(0.9, 0.999), (0.5, 0.9), (0.0, 0.99), (0.99, 0.9)], dtype=torch.float64)  # beta1, beta2
 SIZES = (1e-6, 1e-3, 1.0, 1e3, -1e6)
@@ -88,7 +89,7 @@ def with_law(method: str, law) -> dict:
         "Adam corrected for one gradient more": lambda budget: lengths(
             budget, with_law("Adam", lambda beta1, beta2, k: length(beta1, beta2, k) / length(beta1, beta2, k + 1))
         ),
-        "a first step corrected for two gradients": lambda budget: proved(FALSE_VARIANTS["first_step"]),
+        **falsified(first_step, named="a first step corrected for two gradients"),
     },
 )
 def lengths_are_exact(budget: Budget) -> Verdict:
@@ -97,7 +98,7 @@ def lengths_are_exact(budget: Budget) -> Verdict:
     at k = 1 at any gradient (proved). RMSProp's first step is (1 - beta2)^{-1/2} times too long, 32 times for beta2 = 0.999,
     and Adam's without the correction (1 - beta1)(1 - beta2)^{-1/2} times, 3.2 times for betas 0.9 and 0.999."""
     measured = lengths(budget)
-    verdict = all_of({"proof": proved(PROOFS["first_step"]), "runs": measured})
+    verdict = all_of({"proof": proved(first_step), "runs": measured})
     return verdict.showing(measured.table)
 
 
@@ -120,14 +121,14 @@ def ahead(budget: Budget, share: float) -> Verdict:
     source="S24; theory/moving_averages.py",
     planted={
         "half the bound": lambda budget: ahead(budget, 0.5),
-        "an integral of log 2": lambda budget: proved(FALSE_VARIANTS["head_start_integral"]),
+        **falsified(head_start_integral, named="an integral of log 2"),
     },
 )
 def head_start_of_rmsprop(budget: Budget) -> Verdict:
     """S24: At equal gradients RMSProp's steps together exceed as many steps of length a by less than 2 log 2/log(1/beta2) a,
     1386 a for beta2 = 0.999: beta2 from 0.5 to 0.9999 (quick: 0.99), for which `power`, the largest share of the bound that
     is attained, nears 1."""
-    return all_of({"proof": proved(PROOFS["head_start_integral"]), "runs": ahead(budget, 1.0)})
+    return all_of({"proof": proved(head_start_integral), "runs": ahead(budget, 1.0)})
 
 
 def paths(count: int) -> dict[str, np.ndarray]:

@@ -30,6 +30,7 @@ from ratewitness.studies.claims import Budget, Verdict, claim
 from ratewitness.studies.judges import agrees, all_of, bound_holds, equals_exactly, exponent_is
 from ratewitness.studies.measuring.proofs import falsified, prove
 from ratewitness.theory import class_imbalance as theory
+from ratewitness.theory.identity import identities
 from torch import Tensor
 
 KUNSTNER = "S28; Kunstner et al. (2024), arXiv:2402.19449"
@@ -48,7 +49,7 @@ def one_hot_problem(budget: Budget) -> tuple[FiniteSum, Tensor, Callable[[Tensor
 @claim(
     kind="proof",
     source=KUNSTNER + "; theory/class_imbalance.py",
-    planted=falsified(theory.FALSE_VARIANTS),
+    planted=falsified(*identities(theory).values()),
 )
 def laws_proved(budget: Budget) -> Verdict:
     """S28: Linear softmax on one-hot inputs from 0, any frequencies pi_k and any number of classes c: gradient flow reduces
@@ -56,7 +57,7 @@ def laws_proved(budget: Budget) -> Verdict:
     every t; gradient descent with any step h is where the flow is at a time between h n and h n (1 + theta), theta =
     (e^x - 1 - x)/x at x = h pi_k; sign flow has l_k = log(1 + (c-1) e^{-2t}) for every k, and Adam with eps = 0 does not see
     pi_k."""
-    return prove(theory.PROOFS)
+    return prove(*identities(theory).values())
 
 
 def between_two_times(budget: Budget, late: float = 1.0, power: float = 1.0) -> Verdict:

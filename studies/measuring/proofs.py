@@ -1,22 +1,27 @@
-"""How a study states the identities of a file of theory/ as a claim: proved by name, and each with one constant wrong."""
+"""How a study states identities of theory/ as a claim: proved, and refuted with each of the slips that they name."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-
 from ratewitness.studies.claims import Check, Verdict
 from ratewitness.studies.judges import all_of, proved
-
-Identities = Mapping[str, Callable[[], bool]]
-
-
-def prove(proofs: Identities, *names: str) -> Verdict:
-    """The identities of these names, or all of them."""
-    names = names or tuple(proofs)
-    return all_of({name: proved(proofs[name]) for name in names}).noting(identities=len(names))
+from ratewitness.theory.identity import Identity
 
 
-def falsified(variants: Identities, *names: str) -> dict[str, Check]:
-    """Planted variants: the same identities with one constant wrong in each."""
-    names = names or tuple(variants)
-    return {f"{name} with a wrong constant": lambda budget, n=name: proved(variants[n]) for name in names}
+def prove(*identities: Identity) -> Verdict:
+    """All of these identities, as they are stated."""
+    return all_of({f"{each.__module__}.{each.name}": proved(each) for each in identities}).noting(identities=len(identities))
+
+
+def falsified(*identities: Identity, named: str = "{name} with {slip}") -> dict[str, Check]:
+    """Planted variants: each identity with each of its slips. named: the row, of the {name} of the identity and the {slip}.
+
+    ValueError where two rows would have one name.
+    """
+    rows = [
+        (named.format(name=identity.name, slip=slip), lambda budget, variant=variant: proved(variant))
+        for identity in identities
+        for slip, variant in identity.variants.items()
+    ]
+    if len(planted := dict(rows)) < len(rows):
+        raise ValueError(f"{named!r} names {len(rows)} rows {', '.join(planted)}; accepted is one name a row")
+    return planted

@@ -24,41 +24,45 @@ import torch
 from ratewitness.solvers.norms.lmo import NORMS
 from ratewitness.studies.claims import Budget, Check, Verdict, claim
 from ratewitness.studies.judges import all_of, bound_holds, proved
-from ratewitness.theory import induced, norms
-from ratewitness.theory.steepest_descent import FALSE_VARIANTS, PROOFS
+from ratewitness.studies.measuring.proofs import falsified
+from ratewitness.theory import hoelder, induced, norms, schatten, steepest_descent
+from ratewitness.theory.identity import Identity
 from torch import Tensor
 
 
-def prove(*names: str) -> Verdict:
-    """All proofs of these names in theory/steepest_descent.py, which gathers them."""
-    return all_of({name: proved(PROOFS[name]) for name in names}).noting(proofs=len(names))
+def prove(*identities: Identity) -> Verdict:
+    return all_of({each.name: proved(each) for each in identities}).noting(proofs=len(identities))
 
 
-def falsified(*names: str) -> dict[str, Check]:
-    """The same proofs with one of their constants wrong."""
-    return {
-        f"{name} with {wrong}": lambda budget, variant=variant: proved(variant)
-        for name in names
-        for wrong, variant in FALSE_VARIANTS[name].items()
-    }
-
-
-S30 = ("gradient_descent", "gradient_descent_on_the_sphere")
-ANY_NORM = ("regularized_step", "normalized_step", "regularized_value")
-REDUCTION = ("rearrangement", "signed_permutations", "scaling")
-LP = ("young", "lp_certificate", "lp_attained", "lp_at_size", "lp_unique", "gradient_of_the_dual")
-POLYHEDRAL = ("l2_certificate", "l1_certificate", "l1_unique", "linf_certificate", "linf_unique")
-KY_FAN = ("ky_fan_certificate", "ky_fan_lmo", "ky_fan_unique", "ky_fan_of_matrices")
-VON_NEUMANN = (
-    *("unitary_invariance", "trace_in_singular_bases", "bessel"),
-    *("summation_by_parts", "equality_in_von_neumann"),
+S30 = (steepest_descent.gradient_descent, steepest_descent.gradient_descent_on_the_sphere)
+ANY_NORM = (steepest_descent.regularized_step, steepest_descent.normalized_step, steepest_descent.regularized_value)
+REDUCTION = (norms.rearrangement, norms.signed_permutations, norms.scaling)
+LP = (
+    *(hoelder.young, hoelder.lp_certificate, hoelder.lp_attained, hoelder.lp_at_size, hoelder.lp_unique),
+    norms.gradient_of_the_dual,
 )
-SINGULAR = ("frobenius", "spectral", "spectral_unique", "nuclear", "nuclear_unique", "schatten")
-INDUCED = ("triangle", "from_l1", "to_linf", "blockwise", "column", "row", "max_abs", "zero_blocks")
-RMS = ("rms_lengths", "rms_to_rms", "l1_to_rms", "rms_to_linf", "scion_sign")
+POLYHEDRAL = (
+    *(hoelder.l2_certificate, hoelder.l1_certificate, hoelder.l1_unique),
+    *(hoelder.linf_certificate, hoelder.linf_unique),
+)
+KY_FAN = (hoelder.ky_fan_certificate, hoelder.ky_fan_lmo, hoelder.ky_fan_unique, schatten.ky_fan_of_matrices)
+VON_NEUMANN = (
+    *(schatten.unitary_invariance, schatten.trace_in_singular_bases, schatten.bessel),
+    *(schatten.summation_by_parts, schatten.equality_in_von_neumann),
+)
+SINGULAR = (
+    *(schatten.frobenius, schatten.spectral, schatten.spectral_unique, schatten.nuclear, schatten.nuclear_unique),
+    schatten.schatten,
+)
+INDUCED = (
+    *(induced.triangle, induced.from_l1, induced.to_linf, induced.blockwise),
+    *(induced.column, induced.row, induced.max_abs, induced.zero_blocks),
+)
+RMS = (induced.rms_lengths, induced.rms_to_rms, induced.l1_to_rms, induced.rms_to_linf, induced.scion_sign)
 METHODS = (
-    *("adam_is_sign_descent", "normalized_gradient_descent", "greedy_coordinate_descent"),
-    *("shampoo_is_spectral", "shampoo_with_epsilon", "muon_is_spectral"),
+    *(steepest_descent.adam_is_sign_descent, steepest_descent.normalized_gradient_descent),
+    *(steepest_descent.greedy_coordinate_descent, steepest_descent.shampoo_is_spectral),
+    *(steepest_descent.shampoo_with_epsilon, steepest_descent.muon_is_spectral),
 )
 
 

@@ -39,7 +39,7 @@ def singular_values(x: torch.Tensor) -> np.ndarray:
     kind="proof",
     source=SOURCE,
     planted={
-        "the band [0.7, p(0.7)]": lambda budget: proved(lambda: muon_quintic.band_is_invariant(Fraction(7, 10))),
+        "the band [0.7, p(0.7)]": lambda budget: proved(lambda: muon_quintic.band_is_invariant(low=Fraction(7, 10))),
         "a cycle of length 2 attracts": lambda budget: proved(lambda: muon_quintic.four_cycle_attracts(length=2)),
         "everything above 1.26 blows up": lambda budget: proved(lambda: muon_quintic.blows_up_beyond(Fraction("1.26"))),
     },

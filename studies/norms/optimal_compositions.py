@@ -33,7 +33,7 @@ GREEDY = PolarExpress(1, cushion=0.0, safety=1.0, eps=0.0)
 @claim(
     kind="proof",
     source=f"S34; {SOURCE}; theory/newton_schulz.py",
-    planted={"a wrong sign at the maximum": lambda budget: proved(lambda: newton_schulz.optimal_cubic_alternates(-1))},
+    planted={"a wrong sign at the maximum": lambda budget: proved(lambda: newton_schulz.optimal_cubic_alternates(sign=-1))},
 )
 def optimal_cubic(budget: Budget) -> Verdict:
     """S34: The error of beta p(alpha x), p = (3x - x^3)/2, alpha = sqrt(3/(u^2 + l u + l^2)), beta = 4/(2 + l u (l + u)

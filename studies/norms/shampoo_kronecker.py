@@ -15,27 +15,27 @@ from functools import cache
 import matplotlib.pyplot as plt
 import pandas as pd
 import torch
-from ratewitness.studies.claims import Budget, Check, Verdict, claim
-from ratewitness.studies.judges import agrees, all_of, bound_holds, proved
+from ratewitness.studies.claims import Budget, Verdict, claim
+from ratewitness.studies.judges import agrees, all_of, bound_holds
+from ratewitness.studies.measuring.proofs import falsified, prove
 from ratewitness.studies.measuring.streams import normal, sequences
 from ratewitness.theory import kronecker
+from ratewitness.theory.identity import identities
 from torch import Tensor
 
-
-def falsified(*names: str) -> dict[str, Check]:
-    return {f"{name} falsified": lambda budget, n=name: proved(kronecker.FALSE_VARIANTS[n]) for name in names}
+STEPS = tuple(identities(kronecker).values())
 
 
 @claim(
     kind="proof",
     source="S39; Gupta, Koren and Singer (2018), arXiv:1802.09568; theory/kronecker.py says what is taken from elsewhere",
-    planted=falsified(*kronecker.PROOFS),
+    planted=falsified(*STEPS, named="{name} falsified"),
 )
 def steps_of_the_proof(budget: Budget) -> Verdict:
     """S39: The identities on which the Loewner inequality and Shampoo's regret bound rest: Cauchy-Schwarz over the r
     singular pairs for any r, the Schur complement and the square root of noncommuting matrices, the geometric mean of
     L (x) I and I (x) R, one step of the online method, its potential and the best step."""
-    return all_of({name: proved(proof) for name, proof in kronecker.PROOFS.items()}).noting(identities=len(kronecker.PROOFS))
+    return prove(*STEPS)
 
 
 SHAPES = ((4, 3), (2, 6), (5, 5), (1, 4))

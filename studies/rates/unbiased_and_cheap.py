@@ -33,7 +33,8 @@ from ratewitness.solvers.gradient_descent import GradientDescent
 from ratewitness.solvers.solver import run
 from ratewitness.studies.claims import Budget, Verdict, claim
 from ratewitness.studies.judges import all_of, bound_holds, equals_exactly, mean_is, proved
-from ratewitness.theory.witnesses import FALSE_VARIANTS, PROOFS
+from ratewitness.studies.measuring.proofs import falsified
+from ratewitness.theory.sampling import unbiased_with_replacement, unbiased_without_replacement
 from torch.nn.functional import one_hot
 
 TOLERANCE = 1e-10  # of an average of gradients, relative to the mean norm of the gradients averaged
@@ -66,15 +67,14 @@ def average_error(weights, budget: Budget) -> Verdict:
     kind="proof",
     source="S1; theory/sampling.py",
     planted={
-        "probability 1/(n+1)": lambda budget: proved(FALSE_VARIANTS["unbiased_with_replacement"]),
-        "inclusion b/(n-1)": lambda budget: proved(FALSE_VARIANTS["unbiased_without_replacement"]),
+        **falsified(unbiased_with_replacement, named="probability 1/(n+1)"),
+        **falsified(unbiased_without_replacement, named="inclusion b/(n-1)"),
     },
 )
 def minibatch_is_unbiased(budget: Budget) -> Verdict:
     """S1: The gradient of a uniformly drawn component, and the mean over a minibatch of any size b <= n drawn with or
     without replacement, has expectation grad f, for symbolic n, b and components."""
-    names = ("unbiased_with_replacement", "unbiased_without_replacement")
-    return all_of({name: proved(PROOFS[name]) for name in names})
+    return all_of({each.name: proved(each) for each in (unbiased_with_replacement, unbiased_without_replacement)})
 
 
 @claim(
