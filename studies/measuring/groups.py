@@ -1,6 +1,7 @@
 """What studies measure, in groups of replicates, and the one table that every judge, page and figure reads.
 
-measured, low, high      the mean over independent groups with its 99 % interval; one row a cell
+measured, low, high      the mean over independent groups with its 99 % interval; one row a cell. A single group has no
+                         interval: nothing was sampled
 theory                   what was predicted for the cell, where something was
 """
 
@@ -33,11 +34,15 @@ def group_times(
     return np.where(times == CENSORED, np.nan, times)
 
 
-def rows(groups: ArrayLike, **columns: ArrayLike) -> pd.DataFrame:
-    """A table of groups (*cells, groups), the first axis of the cells running fastest; columns broadcast against cells."""
-    mean, low, high = interval(groups)
+def rows(groups: ArrayLike, geometric: bool = False, **columns: ArrayLike) -> pd.DataFrame:
+    """A table of groups (*cells, groups), the first axis of the cells running fastest; columns broadcast against cells.
+
+    geometric: the mean over groups is the geometric one, with the interval that their logarithms have.
+    """
+    mean, low, high = np.exp(interval(np.log(groups))) if geometric else interval(groups)
     cells = {name: np.broadcast_to(np.asarray(c), np.shape(mean)).T.ravel() for name, c in columns.items()}
-    return pd.DataFrame(cells | {"measured": mean.T.ravel(), "low": low.T.ravel(), "high": high.T.ravel()})
+    limits = {"low": low.T.ravel(), "high": high.T.ravel()} if np.shape(groups)[-1] > 1 else {}
+    return pd.DataFrame(cells | {"measured": mean.T.ravel()} | limits)
 
 
 def stacked(tables: dict[str, pd.DataFrame], name: str = "method") -> pd.DataFrame:
