@@ -8,7 +8,15 @@ import pytest
 import torch
 from ratewitness.problems.oracle import Oracle
 from ratewitness.solvers.adagrad import AdaGrad, AdaGradNorm
-from ratewitness.studies.adaptive import adagrad_effective_step, adagrad_epsilon, adagrad_regret, adagrad_tuning
+from ratewitness.studies.adaptive import (
+    adagrad_adversary,
+    adagrad_effective_step,
+    adagrad_epsilon,
+    adagrad_regret,
+    adagrad_steps,
+    adagrad_update,
+    range_of_steps,
+)
 from ratewitness.studies.adaptive.rotated_family import rotated_family
 from ratewitness.studies.claims import QUICK
 from scripted import gradients
@@ -21,15 +29,15 @@ def test_reference_is_exact_where_the_roots_are_rational(norm):
     """Gradients (3, 0), (4, 0), (12, 0), so that the roots are 3, 5 and 13."""
     g = torch.tensor([[3.0, 0.0], [4.0, 0.0], [12.0, 0.0]], dtype=torch.float64)
     path = np.cumsum([float(Fraction(-3, 3)), float(Fraction(-4, 5)), float(Fraction(-12, 13))])
-    found = adagrad_regret.reference(torch.stack([g[:, 0], g[:, 0]], -1) if not norm else g, 1.0, 0.0, norm)
+    found = adagrad_update.reference(torch.stack([g[:, 0], g[:, 0]], -1) if not norm else g, 1.0, 0.0, norm)
     np.testing.assert_allclose(found[:, 0], path, rtol=1e-15)
 
 
 def test_reference_tells_the_places_of_epsilon_apart():
     g = gradients(20, 3, seed=1)
-    expected = adagrad_regret.reference(g, 0.5, 1e-2, False)
-    np.testing.assert_allclose(adagrad_regret.moves(AdaGrad(0.5, eps=1e-2), g), expected, rtol=0, atol=1e-13)
-    assert np.abs(adagrad_regret.moves(AdaGrad(0.5, eps=1e-2, eps_inside=False), g) - expected).max() > 1e-3
+    expected = adagrad_update.reference(g, 0.5, 1e-2, False)
+    np.testing.assert_allclose(adagrad_update.moves(AdaGrad(0.5, eps=1e-2), g), expected, rtol=0, atol=1e-13)
+    assert np.abs(adagrad_update.moves(AdaGrad(0.5, eps=1e-2, eps_inside=False), g) - expected).max() > 1e-3
 
 
 @pytest.mark.parametrize("method", adagrad_regret.METHODS)
@@ -48,7 +56,7 @@ def test_play_is_the_regret_of_a_plain_loop(method):
 
 
 def test_the_adversary_comes_nearer_with_smaller_gradients_and_never_beyond():
-    table = adagrad_regret.shuttled("cpu").pivot(index="c", columns="delta", values="ratio")
+    table = adagrad_adversary.shuttled(QUICK).pivot(index="c", columns="delta", values="ratio")
     assert (table[0.02] > table[0.05]).all()
     assert (table[0.05] > table[0.1]).all()
     assert (table <= 1).all().all()
@@ -56,26 +64,26 @@ def test_the_adversary_comes_nearer_with_smaller_gradients_and_never_beyond():
 
 def test_width_of_a_known_curve():
     """|log10 c| as the logarithm of the gap is within a factor 10 of its least for two decades."""
-    c = np.log10(adagrad_tuning.FACTORS)
-    found, edge = adagrad_tuning.width(10 ** np.stack([np.abs(c), 2 * np.abs(c), np.abs(c - 2.5)], -1))
+    c = np.log10(adagrad_steps.FACTORS)
+    found, edge = range_of_steps.width(10 ** np.stack([np.abs(c), 2 * np.abs(c), np.abs(c - 2.5)], -1))
     np.testing.assert_allclose(found, [2, 1, 1.5], atol=0.05)
     assert edge.tolist() == [False, False, True]
 
 
 def test_width_takes_a_diverged_run_for_one_outside():
-    c = np.log10(adagrad_tuning.FACTORS)
-    found, _ = adagrad_tuning.width(np.where(c > 0, np.inf, 10 ** np.abs(c)))
+    c = np.log10(adagrad_steps.FACTORS)
+    found, _ = range_of_steps.width(np.where(c > 0, np.inf, 10 ** np.abs(c)))
     assert found == pytest.approx(1, abs=0.05)
 
 
-@pytest.mark.parametrize("name", [*adagrad_tuning.ADAPTIVE, *adagrad_tuning.SGD])
+@pytest.mark.parametrize("name", [*adagrad_steps.ADAPTIVE, *adagrad_steps.SGD])
 def test_last_gaps_do_not_depend_on_the_scale_for_scale_free_steps(name, monkeypatch):
-    monkeypatch.setattr(adagrad_tuning, "FACTORS", np.array([0.1, 1.0]))
-    monkeypatch.setattr(adagrad_tuning, "horizon", lambda budget: 20)
-    found = adagrad_tuning.last_gaps.__wrapped__(name, QUICK, scales=(1.0, 1e3))
+    monkeypatch.setattr(adagrad_steps, "FACTORS", np.array([0.1, 1.0]))
+    monkeypatch.setattr(adagrad_steps, "horizon", lambda budget: 20)
+    found = adagrad_steps.last_gaps(QUICK, name, (1.0, 1e3), seeds=20)
     assert found.shape == (2, 2, 4, 2, 20)
     agree = np.allclose(found[:, :, 0, 0], found[:, :, 0, 1], rtol=1e-9)  # without noise, which each scale draws anew
-    assert agree == (name in adagrad_tuning.ADAPTIVE)
+    assert agree == (name in adagrad_steps.ADAPTIVE)
 
 
 def test_a_sweep_of_rotations_is_the_single_ones():
@@ -102,10 +110,10 @@ def test_highest_sees_the_largest_gap_and_the_sum_of_squares():
 
 
 def test_first_steps_and_their_laws():
-    table = adagrad_epsilon.first_steps(QUICK, True, "inside")
+    table = adagrad_epsilon.first_steps(QUICK, "inside", "inside")
     row = table[(table["eps"] == 1e-6) & np.isclose(table["gradient"], 1e-3)].iloc[0]
     assert row["measured"] == pytest.approx(1 / math.sqrt(2))
-    outside = adagrad_epsilon.first_steps(QUICK, False, "outside")
+    outside = adagrad_epsilon.first_steps(QUICK, "outside", "outside")
     row = outside[(outside["eps"] == 1e-6) & np.isclose(outside["gradient"], 1e-6)].iloc[0]
     assert row["measured"] == pytest.approx(0.5)
 
@@ -118,4 +126,4 @@ def test_a_step_that_is_too_long_is_seen():
 
 @pytest.mark.parametrize("share", [1, 0])
 def test_at_zero(share):
-    assert adagrad_epsilon.at_zero(QUICK, share).outcome == ("supported" if share else "refuted")
+    assert adagrad_epsilon.division_by_zero.check(QUICK, share).outcome == ("supported" if share else "refuted")

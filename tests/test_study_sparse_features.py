@@ -69,7 +69,7 @@ def test_mean_regret_is_that_of_a_plain_loop_on_the_same_rounds(monkeypatch):
     monkeypatch.setattr(study, "frequencies", lambda budget: p)
     monkeypatch.setattr(study, "horizon", lambda budget: T)
     lr = torch.tensor([[0.1, 0.2, 0.3], [1.0, 0.5, 0.05]], dtype=torch.float64)
-    found = study.mean_regret("AdaGrad", lr, seeds, "stage", QUICK)
+    found = study.mean_regret(QUICK, "AdaGrad", lr, seeds, "stage")
     rounds, generator = sparse_features(torch.as_tensor(p).unsqueeze(1), "linear"), QUICK.generator("stage")
     z = [rounds.draw((1, 3, seeds), generator)[0].numpy() for _ in range(T)]
     expected = np.zeros((2, 3, seeds))
@@ -95,7 +95,7 @@ def test_the_gain_is_over_the_rival_that_tuning_prefers(monkeypatch):
         "SGD, a": ([tuned(3, 2, 3), tuned(9, 8, 9)], np.array([[6.0, 6.0], [0.5, 0.5]])),
         "SGD, a/sqrt(t)": ([tuned(6, 5, 6), tuned(1, 2, 3)], np.array([[1.0, 1.0], [3.0, 5.0]])),
     }
-    monkeypatch.setattr(study, "regrets", lambda method, budget: found[method])
+    monkeypatch.setattr(study, "regrets", lambda budget, method: found[method])
     gain, chosen = study.compared(QUICK, "AdaGrad", SGD)
     assert gain.tolist() == [[3.0, 1.5], [3.0, 5.0]]
     assert [[one.on_edge for one in row] for row in chosen] == [[False] * 3, [False, False, True]]
@@ -117,5 +117,5 @@ def test_a_gain_on_the_text_says_each_of_its_words(monkeypatch, gap, losses, out
         "SGD, a": (tuned(3, 2, 3), np.full(10, 4.0)),
         "SGD, a/sqrt(t)": (tuned(6, 5, 6), np.full(10, 1.0)),
     }
-    monkeypatch.setattr(sparse_text, "gaps", lambda method, output, budget: found[method])
+    monkeypatch.setattr(sparse_text, "gaps", lambda budget, method, output: found[method])
     assert sparse_text.gain(QUICK, "last", "AdaGrad", SGD, 2.0).outcome == outcome

@@ -15,10 +15,10 @@ J. Duchi, E. Hazan and Y. Singer (2011), JMLR 12; R. Ward, X. Wu and L. Bottou (
 
 from __future__ import annotations
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import torch
+from matplotlib.figure import Figure
 from ratewitness.problems.data import tables as data
 from ratewitness.problems.oracle import Oracle
 from ratewitness.problems.problem import FiniteSum
@@ -27,9 +27,10 @@ from ratewitness.solvers.adagrad import AdaGrad, AdaGradNorm
 from ratewitness.solvers.gradient_descent import GradientDescent
 from ratewitness.solvers.solver import Solver
 from ratewitness.studies.adaptive.rotated_family import rotated_family
-from ratewitness.studies.claims import Budget, Verdict, claim
-from ratewitness.studies.judges import bound_holds, exponent_is, interval
-from ratewitness.studies.measuring.drawing import whiskers
+from ratewitness.studies.claims import Budget, Verdict, claim, measured, planted
+from ratewitness.studies.judges import bound_holds, exponent_is
+from ratewitness.studies.measuring.drawing import Panel, panels
+from ratewitness.studies.measuring.groups import rows
 from ratewitness.studies.measuring.proofs import falsified, prove
 from ratewitness.theory import adagrad
 from torch import Tensor
@@ -40,11 +41,14 @@ EPS, DIVERGED = 1e-6, 1e100
 WARD = "after Ward, Wu and Bottou (2019), arXiv:1806.01811; theory/adagrad.py"
 
 
-@claim(kind="proof", source=f"S16; {WARD}", planted=falsified(*SAFETY))
+@claim("proof", f"S16; {WARD}", planted=falsified(*SAFETY))
 def safety_is_proved(budget: Budget) -> Verdict:
-    """S16, refined: With exact gradients of an L-smooth f, convex or not, and any step eta, AdaGrad keeps f - f* below
+    """S16, refined: AdaGrad with exact gradients of a smooth f cannot diverge, whatever its step, and its effective step
+    does not decrease to 0.
+
+    S16, refined: With exact gradients of an L-smooth f, convex or not, and any step eta, AdaGrad keeps f - f* below
     Delta + q, q = n L eta^2 log^+(eta L/(2 sqrt eps)), and h below max(eta L, sqrt eps) + (2/eta) (Delta + q), with n = d
-    denominators, by norm n = 1: it cannot diverge, and its effective step eta/h does not decrease to 0."""
+    denominators, by norm n = 1: so eta/h stays away from 0."""
     return prove(*SAFETY)
 
 
@@ -58,9 +62,11 @@ def highest(solver: Solver, problem: FiniteSum, x: Tensor, steps: int) -> tuple[
     return gap, squares
 
 
-def any_step(budget: Budget, gap_limit: str = "", root_limit: str = "", descend: bool = False) -> Verdict:
-    """The largest gap of a run and the largest root h over their bounds, for steps over ten decades."""
-    rows, steps, factors = [], budget.pick(300, 3_000), np.logspace(-5, 5, 31)
+@measured
+def largest(budget: Budget, descend: bool = False) -> pd.DataFrame:
+    """The largest gap of a run and the largest root h, with their bounds and first values, for steps over ten decades;
+    descend: those of GD with steps eta/L."""
+    found, steps, factors = [], budget.pick(300, 3_000), np.logspace(-5, 5, 31)
     for problem in (rotated_family(budget), data.diabetes(), data.digits(l2=0.01), sine(4.0, 3.0)):
         L, Delta = float(problem.constants.smoothness), float(problem.initial_gap)
         eta = factors * (2 * Delta / L) ** 0.5
@@ -71,40 +77,47 @@ def any_step(budget: Budget, gap_limit: str = "", root_limit: str = "", descend:
             root = ((squares.amax(-1) if name == "diagonal" else squares.sum(-1)) + EPS).sqrt()
             count = problem.shape[0] if name == "diagonal" else 1
             numbers = {"Delta": Delta, "L": L, "eta": eta, "count": count, "epsilon": EPS}
-            limits = {
-                "gap": np.full(len(eta), Delta) if gap_limit == "start" else adagrad.largest_gap(**numbers),
-                "root": eta * L if root_limit == "eta L" else adagrad.largest_root(**numbers),
-            }
-            for what, found, start in (("gap", gap, Delta), ("root", root, EPS**0.5)):
-                measured = np.nan_to_num(found.cpu().numpy(), nan=DIVERGED, posinf=DIVERGED).clip(max=DIVERGED)
+            for what, values, start, bound in (
+                ("gap", gap, Delta, adagrad.largest_gap(**numbers)),
+                ("root", root, EPS**0.5, adagrad.largest_root(**numbers)),
+            ):
+                ends = np.nan_to_num(values.cpu().numpy(), nan=DIVERGED, posinf=DIVERGED).clip(max=DIVERGED)
                 part = {"problem": problem.name, "method": name, "what": what, "step": eta * L, "start": start}
-                rows.append(pd.DataFrame({**part, "measured": measured, "bound": limits[what]}))
-    table = pd.concat(rows, ignore_index=True)
+                found.append(pd.DataFrame({**part, "measured": ends, "bound": bound}))
+    return pd.concat(found, ignore_index=True)
+
+
+@claim("upper bound", f"S16; {WARD}")
+@planted("never above the start", gap="start")
+@planted("h below eta L", root="step")
+@planted("GD with steps eta/L", descend=True)
+def any_step_is_safe(budget: Budget, gap: str = "bound", root: str = "bound", descend: bool = False) -> Verdict:
+    """S16, refined: AdaGrad's largest gap and largest root h stay below their bounds for steps over ten decades, where GD
+    diverges.
+
+    S16, refined, exact gradients: Both bounds, of the gap and of the root h, hold in every run over ten decades of steps, on
+    the rotated quadratic, diabetes, digits and a nonconvex sine, eps = 1e-6, for 3000 (quick: 300) iterations; GD with
+    steps eta/L breaks them."""
+    table = largest(budget, descend)
+    table = table.assign(bound=np.where(table["what"] == "gap", table[gap], table[root]))
     risen = table[table["bound"] > 1.01 * table["start"]]  # a step so small that nothing happens attains the bound
     power = ((risen["measured"] - risen["start"]) / (risen["bound"] - risen["start"])).groupby(risen["what"]).max()
     verdict = bound_holds(table["measured"], table["bound"]).showing(table)
     return verdict.noting(**{f"power_of_the_rise_of_the_{what}": float(worst) for what, worst in power.items()})
 
 
-@claim(
-    kind="upper bound",
-    source=f"S16; {WARD}",
-    planted={
-        "never above the start": lambda budget: any_step(budget, gap_limit="start"),
-        "h below eta L": lambda budget: any_step(budget, root_limit="eta L"),
-        "GD with steps eta/L": lambda budget: any_step(budget, descend=True),
-    },
-)
-def any_step_is_safe(budget: Budget) -> Verdict:
-    """S16, refined, exact gradients: Both bounds, of the gap and of the root h, hold in every run over ten decades of steps,
-    on the rotated quadratic, diabetes, digits and a nonconvex sine, eps = 1e-6; GD with steps eta/L breaks them."""
-    return any_step(budget)
+@claim("exponent", "S16; Duchi, Hazan and Singer (2011)")
+@planted("like 1/k", power=1.0)
+@planted("like k^(-1/4)", power=0.25)
+@planted("without noise", nu=0.0)
+def decreases_in_noise(budget: Budget, power: float = 0.5, nu: float = 30.0) -> Verdict:
+    """S16, refined: AdaGrad's effective step decreases by itself in noise, as k^(-1/2), and does not without noise.
 
-
-def effective_steps(budget: Budget, power: float, nu: float = 30.0) -> Verdict:
-    """eta/h_k, the mean over coordinates, as k grows, in 10 groups of seeds; nu = sigma sqrt N/(R L)."""
+    S16, refined: In noise (nu = sigma sqrt N/(R L) = 30, rotated quadratic) the mean effective step over coordinates falls
+    as k^(-1/2) within 0.05 of the exponent over the last two decades of N = 10000 (quick: 1000) steps, in 10 groups of 8
+    seeds; without noise it does not."""
     N, problem = budget.pick(1_000, 10_000), rotated_family(budget)
-    at = np.geomspace(N / 100, N, 12).round().astype(int).tolist()
+    at = np.geomspace(N / 100, N, 12).round().astype(int)
     eta, oracle = 2**-0.5, Oracle.gaussian(problem, nu / N**0.5, budget.generator("noise"))
     solver, x, found = AdaGrad(eta), problem.starts(10, 8), []
     state = solver.init(x)
@@ -112,44 +125,24 @@ def effective_steps(budget: Budget, power: float, nu: float = 30.0) -> Verdict:
         x, state = solver.step(x, state, oracle)
         if k in at:
             found.append((eta / state.G.sqrt()).mean((-1, -2)).cpu().numpy())
+    steps = np.stack(found)
     # the law eta/h ~ k^-power, read as a time 1/step against the accuracy 1/k
-    mean, low, high = interval(np.stack(found))
-    verdict = exponent_is(1 / np.array(at), 1 / np.stack(found), power, 0.05)
-    return verdict.showing({"k": at, "measured": mean, "low": low, "high": high})
+    return exponent_is(1 / at, 1 / steps, power, 0.05).showing(rows(steps, k=at))
 
 
-@claim(
-    kind="exponent",
-    source="S16; Duchi, Hazan and Singer (2011)",
-    planted={
-        "like 1/k": lambda budget: effective_steps(budget, 1.0),
-        "like k^(-1/4)": lambda budget: effective_steps(budget, 0.25),
-        "without noise": lambda budget: effective_steps(budget, 0.5, nu=0.0),
-    },
-)
-def decreases_in_noise(budget: Budget) -> Verdict:
-    """S16, refined: In noise (sigma sqrt N = 30 R L, rotated quadratic) the effective step decreases by itself, as k^(-1/2)
-    within 0.05 of the exponent over the last two decades of N steps; without noise it does not."""
-    return effective_steps(budget, 0.5)
-
-
-def figures(verdicts: dict[str, Verdict]) -> dict[str, plt.Figure]:
-    figure, (left, right) = plt.subplots(1, 2, figsize=(7.2, 3.4), layout="constrained")
-    figure.set_label(
-        "Left: the largest gap of AdaGrad by norm with exact gradients against its step, and its bound (lines). Right: the "
-        "effective step in noise, mean over coordinates with 99 % intervals; line: the slope -1/2."
+def figures(verdicts: dict[str, Verdict]) -> dict[str, Figure]:
+    gaps = verdicts["any_step_is_safe"].table.query("method == 'norm' and what == 'gap'").rename(columns={"bound": "theory"})
+    gaps = gaps.replace({"x^2 + a sin^2 x": r"$x^2 + a \sin^2 x$"})
+    steps = verdicts["decreases_in_noise"].table.assign(problem="effective step in noise")
+    names = [*gaps["problem"].unique(), "effective step in noise"]
+    looks = dict(zip(names, ("C0o", "C1s", "C2v", "C3^", "C4D"), strict=True))
+    caption = (
+        "Left: the largest gap of AdaGrad by norm with exact gradients against its step; lines: the bound $\\Delta + q$. "
+        "Right: the effective step in noise, mean over coordinates with 99 % intervals, and the slope $-1/2$."
     )
-    found = verdicts["any_step_is_safe"].table.query("method == 'norm' and what == 'gap'")
-    for k, (name, part) in enumerate(found.groupby("problem", sort=False)):
-        left.plot(part["step"], part["bound"], color=f"C{k}", lw=0.8)
-        left.plot(part["step"], part["measured"], "osv^"[k], color=f"C{k}", ms=3.5, label=name)
-    left.set(xscale="log", yscale="log", xlabel=r"$\eta L$", ylabel="largest $f(x_k) - f^*$")
-    left.legend(frameon=False, fontsize=8)
-    part = verdicts["decreases_in_noise"].table
-    right.errorbar(part["k"], part["measured"], whiskers(part), fmt="o", ms=4, elinewidth=0.8)
-    right.plot(part["k"], part["measured"].iloc[-1] * (part["k"] / part["k"].iloc[-1]) ** -0.5, "k-", lw=1)
-    right.set(xscale="log", yscale="log", xlabel="k", ylabel=r"effective step $\eta/h_k$")
-    return {"steps": figure}
+    left = Panel(gaps, "step", r"$\eta L$", "largest $f(x_k) - f^*$", by="problem")
+    right = Panel(steps, "k", "$k$", r"effective step $\eta/h_k$", by="problem", guides={-0.5: r"slope $-1/2$"})
+    return {"steps": panels(caption, looks, [left, right])}
 
 
 if __name__ == "__main__":
