@@ -110,12 +110,12 @@ class Claim:
         return f"{self.study}.{self.name}"
 
 
-def claim(kind: Kind, source: str, planted: Mapping[str, Check] | None = None) -> Callable[[Check], Claim]:
+def claim(kind: Kind, source: str) -> Callable[[Check], Claim]:
     """Make a Claim of a check, whose docstring states it, and of the variants planted under it."""
 
     def decorate(check: Check) -> Claim:
         statement, precisely = worded(inspect.getdoc(check) or "")
-        variants = {**(planted or {}), **getattr(check, "planted", {})}
+        variants = getattr(check, "planted", {})
         if not (statement and variants):
             raise ValueError(f"the claim {check.__name__} needs a docstring that states it and a planted false variant")
         return Claim(statement, precisely, source, kind, check, variants)

@@ -28,11 +28,20 @@ def test_all_are_proved_and_counted():
     assert prove().outcome == "inconclusive"
 
 
+def planted(*identities, **named):
+    """The variants that `falsified` plants in a check."""
+
+    def stated(budget):
+        return prove(*identities)
+
+    return falsified(*identities, **named)(stated).planted
+
+
 def test_one_row_a_slip():
-    planted = falsified(double, descends)
-    assert list(planted) == ["double with a wrong constant", "descends with argmax", "descends with half the step"]
-    assert {check(QUICK).outcome for check in planted.values()} == {"refuted"}
-    assert list(falsified(double, named="{name} falsified")) == ["double falsified"]
+    rows = planted(double, descends)
+    assert list(rows) == ["double with a wrong constant", "descends with argmax", "descends with half the step"]
+    assert {check(QUICK).outcome for check in rows.values()} == {"refuted"}
+    assert list(planted(double, named="{name} falsified")) == ["double falsified"]
 
 
 def test_two_rows_of_one_name_are_refused():

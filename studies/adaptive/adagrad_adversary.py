@@ -28,7 +28,8 @@ DELTAS = (0.1, 0.05, 0.02)  # gradients of the adversary relative to h
 COMPARED = (adagrad.equal_columns, adagrad.attained_by_shuttling)
 
 
-@claim("proof", "S15, S18; Cauchy-Schwarz; theory/adagrad.py", planted=falsified(*COMPARED))
+@claim("proof", "S15, S18; Cauchy-Schwarz; theory/adagrad.py")
+@falsified(*COMPARED)
 def bounds_compared(budget: Budget) -> Verdict:
     """S15: AdaGrad's diagonal bound is at most that by norm on a cube, and neither can be improved.
 

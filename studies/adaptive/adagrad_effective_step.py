@@ -41,7 +41,8 @@ EPS, DIVERGED = 1e-6, 1e100
 WARD = "after Ward, Wu and Bottou (2019), arXiv:1806.01811; theory/adagrad.py"
 
 
-@claim("proof", f"S16; {WARD}", planted=falsified(*SAFETY))
+@claim("proof", f"S16; {WARD}")
+@falsified(*SAFETY)
 def safety_is_proved(budget: Budget) -> Verdict:
     """S16, refined: AdaGrad with exact gradients of a smooth f cannot diverge, whatever its step, and its effective step
     does not decrease to 0.

@@ -38,7 +38,8 @@ REGRET = (
 )
 
 
-@claim("proof", f"S15; {SOURCE}; theory/adagrad.py", planted=falsified(*REGRET))
+@claim("proof", f"S15; {SOURCE}; theory/adagrad.py")
+@falsified(*REGRET)
 def regret_is_proved(budget: Budget) -> Verdict:
     """S15: For convex losses on a box AdaGrad's regret is at most (D_inf^2/(2 eta) + eta) sum_i (eps + sum_t
     g_{t,i}^2)^{1/2}.

@@ -43,7 +43,8 @@ A = Fraction(1, 2)
 SLOPES = (2.1, 2.5, 3.0, 5.0, 10.0)  # C
 
 
-@claim("proof", "S25; " + PAPER, planted=falsified(*ADAM))
+@claim("proof", "S25; " + PAPER)
+@falsified(*ADAM)
 def theorem_1(budget: Budget) -> Verdict:
     """S25: Adam of Theorem 1 is at the worst point +1 after every period from some period on, and its average regret tends
     to (2C - 4)/3.
@@ -56,7 +57,8 @@ def theorem_1(budget: Budget) -> Verdict:
     return prove(*ADAM)
 
 
-@claim("proof", "S26; " + PAPER, planted=falsified(theory.amsgrad_descends))
+@claim("proof", "S26; " + PAPER)
+@falsified(theory.amsgrad_descends)
 def amsgrad_on_theorem_1(budget: Budget) -> Verdict:
     """S26: AMSGrad moves down, towards the best point -1, in every period of the losses of Theorem 1 that the box does not
     clip.

@@ -49,7 +49,8 @@ LOOKS = {
 }
 
 
-@claim("proof", f"{KINGMA}; theory/moving_averages.py", planted=falsified(*SYMBOLIC))
+@claim("proof", f"{KINGMA}; theory/moving_averages.py")
+@falsified(*SYMBOLIC)
 def moments(budget: Budget) -> Verdict:
     """S24: Averages that start at 0 are too small by the factor 1 - beta^k, which the correction repairs exactly where the
     moments do not change.

@@ -31,7 +31,8 @@ LOOKS = {0.0: ("C0", "o"), 0.3: ("C1", "v"), 0.5: ("C2", "s"), 0.9: ("C3", "^")}
 WRONG, RIGHT = 1, -1
 
 
-@claim("proof", "S25; theory/adam_drift.py", planted=falsified(*DRIFT))
+@claim("proof", "S25; theory/adam_drift.py")
+@falsified(*DRIFT)
 def the_drift_and_its_limits(budget: Budget) -> Verdict:
     """S25: The drift D, whose sign tells the end that Adam goes to, has a closed form; on (n, -1, ..., -1) it is
     negative from some n on.

@@ -38,7 +38,8 @@ PLAIN = {
 SCHEDULES = {"constant": 1.0, "1/sqrt k": InversePower(1.0), "trapezoid": Trapezoid(1.0, 100, 20, 40)}
 
 
-@claim("proof", "S29; Loshchilov and Hutter (2019); theory/decoupled_decay.py", planted=falsified(*SYMBOLIC))
+@claim("proof", "S29; Loshchilov and Hutter (2019); theory/decoupled_decay.py")
+@falsified(*SYMBOLIC)
 def equal_and_different(budget: Budget) -> Verdict:
     """S29: Decoupled decay is an l2 coefficient for SGD, and none for Adam, nor for any preconditioner that is no multiple
     of I.
@@ -115,11 +116,8 @@ def shares(paper_power: float) -> Verdict:
     return all_of(verdicts)
 
 
-@claim(
-    "exact",
-    "S29; Loshchilov and Hutter (2019); torch.optim.AdamW",
-    planted=falsified(theory.paper_and_torch, named="torch's decay is not multiplied by the step"),
-)
+@claim("exact", "S29; Loshchilov and Hutter (2019); torch.optim.AdamW")
+@falsified(theory.paper_and_torch, named="torch's decay is not multiplied by the step")
 @planted("the same number in both", paper=lambda a, w: w)
 @planted("the paper's decay is proportional to the step", power=1.0)
 def paper_and_torch(budget: Budget, paper: Callable = lambda a, w: a * w, power: float = 0.0) -> Verdict:

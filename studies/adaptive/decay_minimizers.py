@@ -41,7 +41,8 @@ NOISY = {
 }
 
 
-@claim("proof", "S29; theory/decoupled_decay.py", planted=falsified(*SYMBOLIC))
+@claim("proof", "S29; theory/decoupled_decay.py")
+@falsified(*SYMBOLIC)
 def stationary_points(budget: Budget) -> Verdict:
     """S29: Coupled decay stops where f with a penalty is stationary, decoupled decay where that penalty is scaled, and sign
     descent at KKT points of f over a box.

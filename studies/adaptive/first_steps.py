@@ -67,7 +67,8 @@ def way_down(method: str) -> np.ndarray:
     return visited(METHODS[method](0.01, 0.9, 0.999), lambda k, x: x, one, range(1, SHOWN + 1))[:, 0].numpy()
 
 
-@claim("exact", SOURCE, planted=falsified(first_step, named="a first step corrected for two gradients"))
+@claim("exact", SOURCE)
+@falsified(first_step, named="a first step corrected for two gradients")
 @planted("RMSProp starts with steps a", laws={"RMSProp": LENGTHS["Adam"]})
 @planted("so does Adam without correction", laws={"Adam without correction": LENGTHS["Adam"]})
 @planted("beta1 and beta2 swapped", laws={"Adam without correction": lambda beta1, beta2, k: length(beta2, beta1, k)})
@@ -104,7 +105,8 @@ def distance_ahead(rates: tuple[float, ...]) -> np.ndarray:
     return (-visited(RMSProp(1.0, beta2, eps=0.0), lambda k, x: one, 0 * one, [count])[0] - count).numpy()
 
 
-@claim("upper bound", SOURCE, planted=falsified(head_start_integral, named="an integral of log 2"))
+@claim("upper bound", SOURCE)
+@falsified(head_start_integral, named="an integral of log 2")
 @planted("half the bound", share=0.5)
 def head_start_of_rmsprop(budget: Budget, share: float = 1.0) -> Verdict:
     """S24: RMSProp's too long first steps take it ahead by less than 2 log 2/log(1/beta2) steps in all, at equal gradients.

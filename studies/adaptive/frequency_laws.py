@@ -54,7 +54,8 @@ def one_hot_problem(budget: Budget) -> tuple[FiniteSum, np.ndarray, Callable[[Te
     return population_softmax(P), P.diagonal().cpu().numpy(), lambda x: divergences(P, x)
 
 
-@claim("proof", KUNSTNER + "; theory/class_imbalance.py", planted=falsified(*LAWS))
+@claim("proof", KUNSTNER + "; theory/class_imbalance.py")
+@falsified(*LAWS)
 def laws_proved(budget: Budget) -> Verdict:
     """S28: Gradient flow learns each class at the pace of its frequency, sign flow and Adam learn all classes at one pace.
 

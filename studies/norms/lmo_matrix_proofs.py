@@ -21,7 +21,8 @@ INDUCED = *BETWEEN, induced.column, induced.row, induced.max_abs, induced.zero_b
 RMS = induced.rms_lengths, induced.rms_to_rms, induced.l1_to_rms, induced.rms_to_linf, induced.scion_sign
 
 
-@claim("proof", "S33; von Neumann (1937), Mirsky (1975); theory/schatten.py", planted=falsified(*VON_NEUMANN))
+@claim("proof", "S33; von Neumann (1937), Mirsky (1975); theory/schatten.py")
+@falsified(*VON_NEUMANN)
 def von_neumann(budget: Budget) -> Verdict:
     """S33: <A, B> = tr(A^T B) is at most the sum of sigma_i(A) sigma_i(B), and U diag(d) V^T attains it.
 
@@ -30,7 +31,8 @@ def von_neumann(budget: Budget) -> Verdict:
     return prove(*VON_NEUMANN)
 
 
-@claim("proof", "S33; theory/schatten.py", planted=falsified(*SINGULAR))
+@claim("proof", "S33; theory/schatten.py")
+@falsified(*SINGULAR)
 def singular_values(budget: Budget) -> Verdict:
     """S33: The LMO of the spectral norm is -U V^T, of the nuclear norm -u_1 v_1^T, of the Frobenius norm -G/||G||_F.
 
@@ -41,11 +43,8 @@ def singular_values(budget: Budget) -> Verdict:
     return prove(*SINGULAR)
 
 
-@claim(
-    "proof",
-    "S31; Bernstein and Newhouse (2024), arXiv:2409.20325; theory/induced.py",
-    planted=falsified(*INDUCED),
-)
+@claim("proof", "S31; Bernstein and Newhouse (2024), arXiv:2409.20325; theory/induced.py")
+@falsified(*INDUCED)
 def induced_norms(budget: Budget) -> Verdict:
     """S31: The norm of A from l_1 to l_p is its largest column in l_p, from l_p to l_inf its largest row in l_q.
 
@@ -54,7 +53,8 @@ def induced_norms(budget: Budget) -> Verdict:
     return prove(*INDUCED)
 
 
-@claim("proof", "S31; Pethick et al. (2025), arXiv:2502.07529; theory/induced.py", planted=falsified(*RMS))
+@claim("proof", "S31; Pethick et al. (2025), arXiv:2502.07529; theory/induced.py")
+@falsified(*RMS)
 def rms_scalings(budget: Budget) -> Verdict:
     """S31: For m x n matrices RMS to RMS is sqrt(n/m) times the spectral norm, with LMO -sqrt(m/n) U V^T.
 

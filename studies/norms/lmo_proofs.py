@@ -20,7 +20,8 @@ POLYHEDRAL = *L1_AND_L2, hoelder.linf_certificate, hoelder.linf_unique
 KY_FAN = hoelder.ky_fan_certificate, hoelder.ky_fan_lmo, hoelder.ky_fan_unique, schatten.ky_fan_of_matrices
 
 
-@claim("proof", "S32; theory/norms.py", planted=falsified(*REDUCTION))
+@claim("proof", "S32; theory/norms.py")
+@falsified(*REDUCTION)
 def one_chamber_is_enough(budget: Budget) -> Verdict:
     """S32: Values, dual norms and pairings carry over from the chamber g_1 > ... > g_n > 0 to every g; uniqueness does not.
 
@@ -30,7 +31,8 @@ def one_chamber_is_enough(budget: Budget) -> Verdict:
     return prove(*REDUCTION)
 
 
-@claim("proof", "S32; Hoelder, Young; theory/hoelder.py", planted=falsified(*LP))
+@claim("proof", "S32; Hoelder, Young; theory/hoelder.py")
+@falsified(*LP)
 def lp(budget: Budget) -> Verdict:
     """S32: The dual of l_p is l_q, 1/p + 1/q = 1, and its one LMO is -sign(g)|g|^(q-1)/||g||_q^(q-1).
 
@@ -39,7 +41,8 @@ def lp(budget: Budget) -> Verdict:
     return prove(*LP)
 
 
-@claim("proof", "S32; theory/hoelder.py", planted=falsified(*POLYHEDRAL))
+@claim("proof", "S32; theory/hoelder.py")
+@falsified(*POLYHEDRAL)
 def l1_l2_linf(budget: Budget) -> Verdict:
     """S32: The LMO of l_1 is -sign(g_i) e_i at the largest |g_i|, of l_2 -g/||g||_2, of l_inf -sign(g).
 
@@ -48,7 +51,8 @@ def l1_l2_linf(budget: Budget) -> Verdict:
     return prove(*POLYHEDRAL)
 
 
-@claim("proof", "S32, S33; theory/hoelder.py, theory/schatten.py", planted=falsified(*KY_FAN))
+@claim("proof", "S32, S33; theory/hoelder.py, theory/schatten.py")
+@falsified(*KY_FAN)
 def ky_fan(budget: Budget) -> Verdict:
     """S32: The dual of the Ky Fan norm, the sum of the k largest moduli or singular values, is max(g_1, ||g||_1/k).
 

@@ -22,7 +22,8 @@ VECTOR_METHODS = steps.adam_is_sign_descent, steps.normalized_gradient_descent, 
 METHODS = *VECTOR_METHODS, steps.shampoo_is_spectral, steps.shampoo_with_epsilon, steps.muon_is_spectral
 
 
-@claim("proof", "S30; theory/steepest_descent.py", planted=falsified(*S30))
+@claim("proof", "S30; theory/steepest_descent.py")
+@falsified(*S30)
 def gradient_descent(budget: Budget) -> Verdict:
     """S30: Gradient descent and its normalized form are the one minimizer of the linear model, with the squared length added
     or on a sphere.
@@ -32,7 +33,8 @@ def gradient_descent(budget: Budget) -> Verdict:
     return prove(*S30)
 
 
-@claim("proof", f"S31; {BERNSTEIN}; theory/steepest_descent.py", planted=falsified(*ANY_NORM))
+@claim("proof", f"S31; {BERNSTEIN}; theory/steepest_descent.py")
+@falsified(*ANY_NORM)
 def steps_in_any_norm(budget: Budget) -> Verdict:
     """S31: In any norm a ||g||_* lmo(g) minimizes <g, d> + ||d||^2/(2a), and t lmo(g) minimizes <g, d> on the sphere of
     radius t.
@@ -43,11 +45,8 @@ def steps_in_any_norm(budget: Budget) -> Verdict:
     return prove(*ANY_NORM)
 
 
-@claim(
-    "proof",
-    f"S31, S38; Gupta, Koren and Singer (2018), arXiv:1802.09568; {BERNSTEIN}; theory/steepest_descent.py",
-    planted=falsified(*METHODS),
-)
+@claim("proof", f"S31, S38; Gupta, Koren and Singer (2018), arXiv:1802.09568; {BERNSTEIN}; theory/steepest_descent.py")
+@falsified(*METHODS)
 def methods_are_norms(budget: Budget) -> Verdict:
     """S31: Adam without averages is sign descent; exact Muon and Shampoo without accumulation step along the LMO of the
     spectral norm.

@@ -142,7 +142,8 @@ def bounds_hold(budget: Budget, factor: float = 1.0, swap: str = "", from_step: 
 PROOFS = norm_descent.decrease_of_a_step, norm_descent.convex_recursion, norm_descent.strongly_convex_minimum
 
 
-@claim("proof", "S31; theory/norm_descent.py", planted=falsified(*PROOFS, named="{slip}"))
+@claim("proof", "S31; theory/norm_descent.py")
+@falsified(*PROOFS, named="{slip}")
 def bounds_are_proved(budget: Budget) -> Verdict:
     """S31: The algebra of the decrease ||g||_*^2/(2 L) and of both bounds on the gap is proved, in any norm.
 

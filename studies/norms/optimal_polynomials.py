@@ -20,10 +20,8 @@ from ratewitness.studies.norms.matrix_runs import SOURCE
 from ratewitness.theory import newton_schulz
 
 
-@claim(
-    "proof", f"S34; {SOURCE}; theory/newton_schulz.py",
-    planted=falsified(newton_schulz.optimal_cubic_alternates, named="{slip}"),
-)  # fmt: skip
+@claim("proof", f"S34; {SOURCE}; theory/newton_schulz.py")
+@falsified(newton_schulz.optimal_cubic_alternates, named="{slip}")
 def optimal_cubic(budget: Budget) -> Verdict:
     """S34: The optimal odd cubic on [l, u] is beta p(alpha x), the rescaled cubic p = (3x - x^3)/2 of Newton-Schulz.
 

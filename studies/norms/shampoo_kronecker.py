@@ -31,11 +31,8 @@ GUPTA = "S39; Gupta, Koren and Singer (2018), arXiv:1802.09568"
 STEPS = tuple(identities(kronecker).values())
 
 
-@claim(
-    "proof",
-    f"{GUPTA}; theory/kronecker.py says what is taken from elsewhere",
-    planted=falsified(*STEPS, named="{name} falsified"),
-)
+@claim("proof", f"{GUPTA}; theory/kronecker.py says what is taken from elsewhere")
+@falsified(*STEPS, named="{name} falsified")
 def steps_of_the_proof(budget: Budget) -> Verdict:
     """S39: The identities on which the Loewner inequality and Shampoo's regret bound rest hold.
 

@@ -27,7 +27,8 @@ LOWER = (
 ZAMANI = "S8; Abbaszadehpeivasti, de Klerk and Zamani (2021), arXiv:2104.05468; theory/sawtooth.py"
 
 
-@claim("proof", "S4; theory/witnesses.py", planted=falsified(witnesses.parabola_descent))
+@claim("proof", "S4; theory/witnesses.py")
+@falsified(witnesses.parabola_descent)
 def parabola(budget: Budget) -> Verdict:
     """S4: On mu x^2/2 a GD step h/L multiplies f - f* by exactly (1 - mu h/L)^2.
 
@@ -35,7 +36,8 @@ def parabola(budget: Budget) -> Verdict:
     return prove(witnesses.parabola_descent)
 
 
-@claim("proof", "S5; theory/witnesses.py; Bottou, Curtis and Nocedal (2018) for the bound", planted=falsified(*NOISY))
+@claim("proof", "S5; theory/witnesses.py; Bottou, Curtis and Nocedal (2018) for the bound")
+@falsified(*NOISY)
 def noisy_parabola(budget: Budget) -> Verdict:
     """S5: SGD with steps 1/(mu(k+1)) has E f(x_k) - f* = sigma^2/(2 mu k) on mu x^2/2 +- sigma x.
 
@@ -44,7 +46,8 @@ def noisy_parabola(budget: Budget) -> Verdict:
     return prove(*NOISY)
 
 
-@claim("proof", "S6; Drori and Teboulle (2014); theory/huber.py", planted=falsified(*HUBER))
+@claim("proof", "S6; Drori and Teboulle (2014); theory/huber.py")
+@falsified(*HUBER)
 def huber(budget: Budget) -> Verdict:
     """S6: On its Huber function GD meets the same gradient in all N steps h/L, and f(x_N) - f* = L R^2/(4Nh+2).
 
@@ -52,7 +55,8 @@ def huber(budget: Budget) -> Verdict:
     return prove(*HUBER)
 
 
-@claim("proof", "S7; theory/moments.py, theory/parabola_family.py", planted=falsified(*MOMENTS))
+@claim("proof", "S7; theory/moments.py, theory/parabola_family.py")
+@falsified(*MOMENTS)
 def averaged_parabola(budget: Budget) -> Verdict:
     """S7: The risk of the averaged iterate on lam x^2/2 +- sigma x has a closed form and an elementary limit.
 
@@ -60,7 +64,8 @@ def averaged_parabola(budget: Budget) -> Verdict:
     return prove(*MOMENTS)
 
 
-@claim("proof", ZAMANI, planted=falsified(*SAWTOOTH))
+@claim("proof", ZAMANI)
+@falsified(*SAWTOOTH)
 def sawtooth(budget: Budget) -> Verdict:
     """S8: On the sawtooth with N teeth every one of N steps h/L meets the same |f'| = g and loses (4h - h^2) g^2/(4L).
 
@@ -68,7 +73,8 @@ def sawtooth(budget: Budget) -> Verdict:
     return prove(*SAWTOOTH)
 
 
-@claim("proof", "S9; theory/moments.py, theory/stochastic_gradient.py", planted=falsified(*TWO_MODE))
+@claim("proof", "S9; theory/moments.py, theory/stochastic_gradient.py")
+@falsified(*TWO_MODE)
 def two_mode(budget: Budget) -> Verdict:
     """S9: The mean of ||grad f||^2 over N constant steps on the two-mode quadratic has a closed form.
 
@@ -76,7 +82,8 @@ def two_mode(budget: Budget) -> Verdict:
     return prove(*TWO_MODE)
 
 
-@claim("proof", "S6; theory/witnesses.py; Lee and Wright (2019), arXiv:1812.08485, for o(1/k)", planted=falsified(*FIXED))
+@claim("proof", "S6; theory/witnesses.py; Lee and Wright (2019), arXiv:1812.08485, for o(1/k)")
+@falsified(*FIXED)
 def fixed_functions(budget: Budget) -> Verdict:
     """S6: The gap of GD falls as k^{-p/(p-2)} on |x|^p, and as 1/(4k) on log(1 + e^-x).
 
@@ -84,7 +91,8 @@ def fixed_functions(budget: Budget) -> Verdict:
     return prove(*FIXED)
 
 
-@claim("proof", "S12; theory/lower_bounds.py", planted=falsified(*LOWER))
+@claim("proof", "S12; theory/lower_bounds.py")
+@falsified(*LOWER)
 def any_method(budget: Budget) -> Verdict:
     """S12: The Bayes risk with noisy gradients is attained, and its supremum over curvatures is sigma R/(4 sqrt N).
 
@@ -93,7 +101,8 @@ def any_method(budget: Budget) -> Verdict:
     return prove(*LOWER)
 
 
-@claim("proof", "S14; theory/witnesses.py", planted=falsified(witnesses.stationary_floor))
+@claim("proof", "S14; theory/witnesses.py")
+@falsified(witnesses.stationary_floor)
 def stationary_floor(budget: Budget) -> Verdict:
     """S14: Constant-step SGD on lam x^2/2 has the stationary gap a sigma^2/(2(2 - a lam)).
 

@@ -46,11 +46,9 @@ def problems(budget: Budget) -> dict:
     return {name: perturbed(p, 1.0, n=4) if p.n == 1 else p for name, p in catalogue(budget.seed, flat=True).items()}
 
 
-@claim(
-    "proof", "S1; theory/sampling.py",
-    planted=falsified(unbiased_with_replacement, named="probability 1/(n+1)")
-    | falsified(unbiased_without_replacement, named="inclusion b/(n-1)"),
-)  # fmt: skip
+@claim("proof", "S1; theory/sampling.py")
+@falsified(unbiased_with_replacement, named="probability 1/(n+1)")
+@falsified(unbiased_without_replacement, named="inclusion b/(n-1)")
 def minibatch_is_unbiased(budget: Budget) -> Verdict:
     """S1: The gradient of a uniformly drawn component or minibatch has expectation grad f.
 
