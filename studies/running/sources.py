@@ -27,7 +27,7 @@ Name = tuple[str, str]  # a module and a name in it; "" for what the module does
 
 
 class Bare(ast.NodeTransformer):
-    """Without docstrings, annotations, and the kind and source of a claim."""
+    """Without docstrings, annotations, and what makes a claim of a check: its kind and source are words."""
 
     def generic_visit(self, node):
         super().generic_visit(node)
@@ -37,8 +37,8 @@ class Bare(ast.NodeTransformer):
         body = getattr(node, "body", None)
         if isinstance(body, list) and body and is_text(body[0]):
             node.body = body[1:] or [ast.Pass()]
-        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "claim":
-            node.args, node.keywords = [], []
+        if made := getattr(node, "decorator_list", None):
+            node.decorator_list = [each for each in made if getattr(getattr(each, "func", each), "id", "") != "claim"]
         return node
 
 
