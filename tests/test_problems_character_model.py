@@ -148,7 +148,7 @@ def test_no_logit_sees_a_later_character():
     later = tokens.clone()
     later[0, 4] = (later[0, 4] + 1) % 5
     change = (TINY.logits(weights(), tokens) - TINY.logits(weights(), later)).abs().amax(-1)[0]
-    assert (change[:4] == 0).all()
+    assert (change[:4] < 1e-12).all()  # rounding, of logits of size 1
     assert (change[4:] > 1e-3).all()
 
 

@@ -6,7 +6,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from mpmath import iv, mp
 from ratewitness.problems.catalogue import catalogue
@@ -156,11 +156,14 @@ def test_best_pl_against_interval_arithmetic(a):
 
 
 @given(a=st.floats(0, 4.6), x=st.floats(-50, 50))
+@example(a=0.0, x=1.7e-162)  # x^2 is rounded up to the least denormal, (2 x)^2 down to twice that
 @settings(deadline=None, max_examples=60)
 def test_sine_obeys_its_pl_inequality(a, x):
+    """The relative slack is for a dozen roundings. Where a = 0 it is an equality, and gaps below the floor are denormals."""
     problem = sine(a)
     x = torch.tensor([x], dtype=torch.float64)
-    assert problem.grad(x).square().sum() >= 2 * problem.constants.pl * problem.gap(x) * (1 - 1e-12)
+    bound = 2 * problem.constants.pl * problem.gap(x)
+    assert problem.grad(x).square().sum() >= bound * (1 - 1e-12) or problem.gap(x) < problem.floor
 
 
 def test_sine_is_refused_from_the_critical_amplitude_on():

@@ -56,11 +56,13 @@ def test_no_planted_false_variant_is_affirmed(name, request):
 
 
 def test_quick_verdicts_are_never_contrary_to_the_full_report(quick, full):
-    sure = outcomes(full)
+    """But for those that time something, and their planted variants: the full report was timed on another machine."""
+    sure, timed = outcomes(full), set(quick.loc[quick["kind"] == "cost", "claim"])
     contrary = {
         name: (word, sure[name])
         for name, word in outcomes(quick).items()
-        if {word, sure[name]} - {"inconclusive"} and "inconclusive" not in (word, sure[name])
+        if name.partition("!")[0] not in timed
+        and {word, sure[name]} - {"inconclusive"} and "inconclusive" not in (word, sure[name])
         and (word in AFFIRMED) != (sure[name] in AFFIRMED)
     }  # fmt: skip
     assert contrary == {}

@@ -98,7 +98,9 @@ def solvers(ndim=1):
             "adamw": AdamW(0.3),
             "adagrad": AdaGrad(0.5),
             "adagrad by norm": AdaGradNorm(0.5, ndim=ndim),
-            "full adagrad": FullAdaGrad(0.5, ndim=ndim),
+            # the inverse root rounds by u kappa, and eps keeps kappa, the condition number of eps I + sum g g^T, below 1e4:
+            # the first steps leave a null space, and with the default eps of 1e-10 two roundings of one run end 1e-8 apart
+            "full adagrad": FullAdaGrad(0.5, eps=1e-1, ndim=ndim),
             "adadelta": AdaDelta(eps=1e-2),
             "rmsprop": RMSProp(0.3),
             "rmsprop, centered, with momentum": RMSProp(0.1, eps=1e-2, eps_inside=False, centered=True, momentum=0.5),

@@ -362,7 +362,8 @@ def test_a_box_takes_numbers_and_tensors():
     assert (seen.amin((0, 1)) == -0.2).all()
     assert torch.equal(seen.amax((0, 1)), high)
     assert torch.equal(path(Box(Adam(0.1), -0.2, high), g), seen)
-    assert torch.equal(path(Box(Adam(0.1), -0.2, 0.1), g[..., :1]), seen[..., :1])
+    alone = path(Box(Adam(0.1), -0.2, 0.1), g[..., :1])
+    torch.testing.assert_close(alone, seen[..., :1], rtol=0, atol=1e-14)  # of another length: torch may fuse elsewhere
 
 
 def test_ascent_climbs_and_decay_shrinks():

@@ -50,7 +50,9 @@ def mixed(lr=0.05):
 @pytest.mark.parametrize("batch", [(), (3,)])
 def test_one_solver_in_parts_is_the_solver_itself(solver, batch):
     parts = Layerwise([Part(REST, (2,), solver), Part(slice(0, 6), (2, 3), solver), Part(slice(6, 12), (6,), solver)])
-    torch.testing.assert_close(path(parts, start(*batch), oracle()), path(solver, start(*batch), oracle()), rtol=0, atol=0)
+    seen, expected = path(parts, start(*batch), oracle()), path(solver, start(*batch), oracle())
+    # to rounding: torch fuses multiply-adds in some places of a tensor and not in others, with its length
+    torch.testing.assert_close(seen, expected, rtol=0, atol=1e-13)
 
 
 def test_each_part_moves_as_its_solver_does_on_the_same_gradients():

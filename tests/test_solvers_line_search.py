@@ -184,8 +184,11 @@ def test_a_replicate_needs_in_a_batch_what_it_needs_alone(growth):
     assert state.values[2] > state.values[1]
     for i in range(3):
         alone, single, count = after(x[i : i + 1])
-        assert torch.equal(alone[0], together[i])
-        assert all(torch.equal(part[0], whole[i]) for part, whole in zip(single, state, strict=True))
+        # the same decisions, and the numbers to rounding: cosh is not rounded alike in tensors of other lengths; where the
+        # curvature is 200, 8 steps that are not too long for it pass an error on hardly larger
+        assert torch.equal(single.values[0], state.values[i])
+        for one, whole in ((alone, together), (single.lr, state.lr), (single.value, state.value)):
+            torch.testing.assert_close(one[0], whole[i], rtol=1e-11, atol=1e-14)
         assert count == single.values.item() <= queries
 
 

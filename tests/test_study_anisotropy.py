@@ -44,7 +44,8 @@ def by_hand(distances, hold):
 )
 def test_diagonal_methods_do_not_see_powers_of_two(method, exponents, start, lr):
     solver, x0 = study.METHODS[method][0](lr), torch.tensor(start, dtype=torch.float64)
-    spectrum = 2.0 ** torch.tensor(exponents, dtype=torch.float64)
+    # exact on every machine, which the power function of a tensor need not be
+    spectrum = torch.tensor([math.ldexp(1.0, k) for k in exponents], dtype=torch.float64)
     scaled, plain = (path(solver, quadratic(lam, x0), 30) for lam in (spectrum, torch.ones_like(spectrum)))
     assert torch.equal(scaled, plain)
 
@@ -72,7 +73,7 @@ def test_the_contrasts_do_not_see_a_rotation(method):
 def test_spectra_and_starts():
     lam = study.eigenvalues((0, 3, 10))
     assert torch.equal(lam.amax(-1) / lam.amin(-1), torch.tensor([[1.0], [64.0], [4.0**10]], dtype=torch.float64))
-    assert torch.equal(lam.log2(), lam.log2().round())
+    assert (lam.frexp().mantissa == 0.5).all()  # powers of two, whatever a logarithm rounds to
     z = study.starts(50, seeded())
     torch.testing.assert_close(z.norm(dim=-1), torch.ones(50, 1, 1, dtype=torch.float64))
     assert float((z.abs().amax(-1) / z.abs().amin(-1)).max()) <= 2

@@ -71,6 +71,14 @@ def torch_path(optimizer_class, g, x0, **options):
     return torch.stack(seen)
 
 
+def same_steps(a, b):
+    """Equal but for rounding: torch fuses multiply-adds in some places of a tensor and not in others, with its length.
+
+    Each of at most 8 steps here rounds a dozen times, on iterates that a step of normalized length moves.
+    """
+    torch.testing.assert_close(a, b, rtol=0, atol=100 * torch.finfo(a.dtype).eps * float(b.abs().max()))
+
+
 @every_optimizer
 def test_a_batch_is_what_torch_does_with_each_replicate(name):
     g, x0 = gradients(6, 2, 3, 4, 5, spread=2.0), gradients(1, 2, 3, 4, 5, seed=1)[0]
@@ -79,7 +87,7 @@ def test_a_batch_is_what_torch_does_with_each_replicate(name):
     assert (together[-1] - x0).abs().amax((-1, -2)).min() > 1e-9
     for i in range(2):
         for j in range(3):
-            assert torch.equal(together[:, i, j], torch_path(cls, g[:, i, j], x0[i, j], lr=0.1, **options))
+            same_steps(together[:, i, j], torch_path(cls, g[:, i, j], x0[i, j], lr=0.1, **options))
 
 
 @pytest.mark.parametrize("cls", sorted(ENTRYWISE, key=lambda cls: cls.__name__))
@@ -88,7 +96,7 @@ def test_a_folded_batch_is_one_parameter_per_replicate(cls):
     derived, g = type("Derived", (cls,), {}), gradients(8, 3, 4, spread=2.0)
     x = torch.ones(3, 4)
     assert [len(FromTorch(c, 0.1).init(x).places[0]) for c in (cls, derived)] == [1, 3]
-    assert torch.equal(path(FromTorch(cls, 0.1), g), path(FromTorch(derived, 0.1), g))
+    same_steps(path(FromTorch(cls, 0.1), g), path(FromTorch(derived, 0.1), g))
 
 
 def test_what_couples_entries_would_differ_if_folded():
@@ -171,7 +179,7 @@ def test_a_sweep_equals_single_runs(cls):
     for i in range(2):
         for j in range(3):
             single = path(build(float(lr[i]), float(beta2[j]), float(decay[i, j])), g[:, i, j], x0[i, j])
-            assert torch.equal(seen[:, i, j], single)
+            same_steps(seen[:, i, j], single)
 
 
 def test_a_diverged_replicate_is_nan_alone():
@@ -181,7 +189,7 @@ def test_a_diverged_replicate_is_nan_alone():
     for name, expected in clean.items():
         seen = path(from_torch(name), g)
         assert seen[:, 1].isnan().all()
-        assert torch.equal(seen[:, [0, 2]], expected[:, [0, 2]])
+        same_steps(seen[:, [0, 2]], expected[:, [0, 2]])
 
 
 def test_a_run_counts_one_gradient_a_step_and_converges():
@@ -323,7 +331,9 @@ TRAINERS = [
     (HeavyBall(0.05, 0.9), lambda p: torch.optim.SGD(p, 0.05, momentum=0.9)),
     (GradientDescent(0.1), lambda p: torch.optim.SGD(p, 0.1)),
     (CoupledDecay(AMSGrad(0.02), 0.1), lambda p: torch.optim.Adam(p, 0.02, amsgrad=True, weight_decay=0.1)),
-    (RMSProp(0.01, 0.9, 1e-8, eps_inside=False), lambda p: torch.optim.RMSprop(p, 0.01, alpha=0.9)),
+    # with eps 1e-8 the steps lr/sqrt(v) of one parameter come to 5 in units of 1/curvature, stable below 2, and its rounding
+    # grows fourfold a step; 5e-3 keeps them below 1.5
+    (RMSProp(0.01, 0.9, 5e-3, eps_inside=False), lambda p: torch.optim.RMSprop(p, 0.01, alpha=0.9, eps=5e-3)),
 ]
 every_trainer = pytest.mark.parametrize(("solver", "theirs"), TRAINERS, ids=[type(s).__name__ for s, _ in TRAINERS])
 
