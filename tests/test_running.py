@@ -119,7 +119,7 @@ def test_what_is_damaged_is_made_again(package):
     record, table = package.out / "records/made_up.second.json", package.out / "tables/made_up-first.csv"
     record.write_text(record.read_text().replace('"supported"', '"refuted"'))
     table.write_text(table.read_text().replace("0.1", "0.2"))
-    failed = package.call("render", "--out", package.out, status=2)
+    failed = package.call("render", "--out", package.out, status=1)
     assert failed.stderr.splitlines()[-1].startswith("error:")
     assert "tables/made_up-first.csv is not what was measured; run made_up.first again" in failed.stderr
     package.run()
@@ -127,14 +127,32 @@ def test_what_is_damaged_is_made_again(package):
     assert outcomes(package)["second"] == "supported"
 
 
-@pytest.mark.parametrize("content", ["", "[]", "null", "a,b\n1", b"\xff\xfe{\x00"])
-def test_a_damaged_ledger_or_provenance_is_rebuilt(package, content):
+def test_a_damaged_ledger_or_provenance_is_rebuilt(package):
+    package.write("other")
     package.run()
     before = package.files()
-    for name in ("ledger.csv", "provenance.json"):
-        (package.out / name).write_bytes(content if isinstance(content, bytes) else content.encode())
+    for content in (b"", b"[]", b"a,b\n1", b"\xff\xfe{\x00"):
+        for name in ("ledger.csv", "provenance.json"):
+            (package.out / name).write_bytes(content)
+        package.call("render", "made_up", "--out", package.out)
+        after = package.files()
+        assert {name for name in before if after.get(name) != before[name]} <= {"provenance.json"}
+    (package.out / "tables/made_up-first.csv").write_bytes(b"\xff\xfe")
+    package.noted()
+    package.run("made_up")
+    assert package.noted() == ["draws", "first", "first"]
+
+
+def test_a_record_of_other_definitions_stands_under_no_words_of_today(package):
     package.run()
-    assert package.files() == before
+    replace(package.setup, "LIMIT = 2.0", "LIMIT = 0.1")
+    said = package.call("render", "--out", package.out).stdout
+    assert "0 of 1 studies rendered" in said
+    assert "`ratewitness run made_up` does that" in said
+    assert outcomes(package) == {"second": "supported", "third": "inconclusive"}
+    assert not (package.out / "made_up.md").exists()
+    package.run()
+    assert outcomes(package)["first"] == "refuted"
 
 
 # What goes wrong.
@@ -153,6 +171,8 @@ def test_a_claim_that_raises_breaks_alone(package, jobs):
     assert (package.out / "made_up.md").exists()
     package.write(third="raise ArithmeticError('planted')")
     package.run(jobs=jobs, status=1)
+    assert outcomes(package) == {"first": "supported", "second": "supported"}, "no word of before stands for a broken claim"
+    assert not (package.out / "made_up.md").exists()
 
 
 def test_a_worker_that_always_dies_is_reported_and_the_others_are_done(package):
@@ -355,7 +375,7 @@ def test_a_claim_is_cited_with_its_verdict(package):
     package.run()
     entry = package.call("cite", "made_up.first", "--out", package.out).stdout
     assert entry.startswith("@software{ratewitness:made_up.first,")
-    assert r"Claim made\_up.first: S1: The first holds. Verdict: supported (quick budget, seed 0)" in entry
+    assert r"Claim made\_up.first: S1: The first holds. Verdict: supported (quick budget, seed 0). Precisely: " in entry
     assert "no verdict of made_up.first" in package.call("cite", "made_up.first", status=2).stderr
 
 

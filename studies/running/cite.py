@@ -17,7 +17,8 @@ def bibtex(claim: str, out: Path) -> str:
     """An entry of the type software, which biblatex knows; styles that do not know it take it as misc."""
     row = _row(claim, out)
     run = _run(claim, out)
-    said = f"Claim {claim}: {row['statement']} Verdict: {row['outcome']} ({row['budget']} budget, seed {row['seed']})"
+    said = f"Claim {claim}: {row['statement']} Verdict: {row['outcome']} ({row['budget']} budget, seed {row['seed']})."
+    said += f" Precisely: {row['precisely']}" if row["precisely"] else ""
     commit = f", commit {run['commit'][:12]}" if run.get("commit") else ""
     entry = {
         "author": "{The ratewitness authors}",
@@ -40,14 +41,18 @@ def _row(claim: str, out: Path) -> dict[str, str]:
     if path.exists():
         with path.open(newline="", encoding="utf-8") as file:
             for row in csv.DictReader(file):
-                if row["claim"] == claim:
+                if row.get("claim") == claim and row.get("precisely") is not None:
                     return row
     raise NotInReport(f"{path} has no verdict of {claim}; run it, or name the folder of another report by --out")
 
 
 def _run(claim: str, out: Path) -> dict:
-    provenance = json.loads((out / "provenance.json").read_text(encoding="utf-8"))
-    return provenance["runs"][provenance["studies"][claim.partition(".")[0]]["claims"][claim]["run"]]
+    path = out / "provenance.json"
+    try:
+        provenance = json.loads(path.read_text(encoding="utf-8"))
+        return provenance["runs"][provenance["studies"][claim.partition(".")[0]]["claims"][claim]["run"]]
+    except (OSError, ValueError, KeyError, TypeError, IndexError):
+        raise NotInReport(f"{path} does not say where the verdict of {claim} comes from; run it again") from None
 
 
 def _released() -> date:

@@ -244,7 +244,7 @@ def _expected(claims: list, out: Path, budget: str) -> dict[str, float]:
 
 def _reported(name: str, budget, out: Path) -> dict[str, str]:
     """Write the report of a study whose claims are done; what broke, for a page that fails must not lose the others."""
-    from ratewitness.studies.running.records import read
+    from ratewitness.studies.running.records import current
     from ratewitness.studies.running.report import render
 
     try:
@@ -256,7 +256,7 @@ def _reported(name: str, budget, out: Path) -> dict[str, str]:
 
             module = import_module(studies()[name].module)
             if hasattr(module, "on_data"):
-                found = {claim.name: record.verdict for claim in load(name) if (record := read(claim, out))}
+                found = {claim.name: record.verdict for claim in load(name) if (record := current(claim, out))}
                 print("\n".join(module.on_data(found)))
     except Exception as error:
         return {f"the report of {name}": f"{type(error).__name__}: {error}"}
@@ -307,13 +307,16 @@ def render_report(
     try:
         made = render(wanted, out, formats, str(width))
     except Damaged as error:
-        raise typer.BadParameter(str(error), param_hint="--out") from None
+        print(f"error: {error}", file=sys.stderr)
+        raise typer.Exit(1) from None
     print(f"{len(made)} of {len(wanted)} studies rendered from their records; report in {out}")
+    if missing := [name for name in wanted if name not in made]:
+        print(f"not measured, or with other definitions than today's: `ratewitness run {' '.join(missing)}` does that")
 
 
 @app.command("cite")
 def cite_claim(
-    claim: Annotated[str, typer.Argument(metavar="CLAIM", help="The id of a claim, such as momentum.as_stated.")],
+    claim: Annotated[str, typer.Argument(metavar="CLAIM", help="The id of a claim, such as momentum.heavy_ball.")],
     out: Annotated[Path, typer.Option(help="The report whose verdict is cited.")] = Path("reports/full"),
 ) -> None:
     """BibTeX of a claim with its verdict."""

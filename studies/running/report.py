@@ -13,6 +13,7 @@ maps the names of its claims to their verdicts.
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import math
@@ -27,7 +28,7 @@ import pandas as pd
 from ratewitness.studies.claims import Verdict
 from ratewitness.studies.running import sources
 from ratewitness.studies.running.catalogue import Study, load, studies
-from ratewitness.studies.running.records import Record, answered, read, write_atomically
+from ratewitness.studies.running.records import Damaged, Record, answered, current, file, write_atomically
 from ratewitness.studies.running.statements import STATEMENTS
 
 COLUMNS = [
@@ -130,12 +131,15 @@ def render(
 ) -> list[str]:
     """Write what follows from the records of these studies: pages, figures and tables, rows of the ledger, provenance.
 
-    A study has a page when every claim of it has a record. Returns the studies that have one.
+    A record that was measured with other definitions than today's counts for nothing. A study has a page when every claim
+    of it has a record. Returns the studies that have one.
     """
     rows, complete, drawn = {}, [], {}
+    if not len(read_ledger(out / "ledger.csv")):  # there was none, or it is damaged: rebuild it
+        names = [name for name, study in studies().items() if any(file(each.id, out).exists() for each in study.claims)]
     for name in names:
         study = studies()[name]
-        records = [record for claim in load(name) if (record := read(claim, out))]
+        records = [record for claim in load(name) if (record := current(claim, out))]
         rows[name] = ledger_rows(records)
         if len(records) == len(study.claims):
             complete.append(name)
@@ -207,10 +211,11 @@ def write_study(study: Study, records: Sequence[Record], out: Path, formats: Seq
 def write_ledger(new: Mapping[str, Sequence[Mapping]], out: Path) -> None:
     """Put the rows of studies into the ledger of `out`, in place of those they had; what is no study of today goes."""
     path, known = out / "ledger.csv", [*studies()]
+    ids = {each.id for study in studies().values() for each in study.claims}
     table = pd.DataFrame([row for rows in new.values() for row in rows], columns=COLUMNS, dtype=str)
     if path.exists():
         old = read_ledger(path)
-        table = pd.concat([old[~study_of(old).isin(new) & study_of(old).isin(known)], table])
+        table = pd.concat([old[~study_of(old).isin(new) & old["claim"].str.partition("!")[0].isin(ids)], table])
     table = table.iloc[study_of(table).map(known.index).argsort(kind="stable")]
     write_atomically(path, table.to_csv(index=False, lineterminator="\n"))
     table["numbers"] = table["evidence"].map(_readable)
@@ -267,7 +272,10 @@ def write_provenance(drawn: Mapping[str, Sequence[str]], incomplete: Iterable[st
     runs, made = [], {}
     gone = (set(entries) - set(studies())) | set(incomplete)
     for name, study in studies().items():
-        kept = {each.id: answer for each in study.claims if (answer := answered(each.id, out))}
+        kept = {}
+        for each in study.claims:
+            with contextlib.suppress(Damaged):  # it is measured again when its turn comes
+                kept |= {each.id: answer} if (answer := answered(each.id, out)) else {}
         if not kept:
             continue
         for answer in kept.values():
@@ -285,9 +293,9 @@ def write_provenance(drawn: Mapping[str, Sequence[str]], incomplete: Iterable[st
         made[name] = {"written": sources.written(study.module) if name in drawn else before.get("written"), "claims": claims}
         made[name] |= {"files": sorted(files)}
     for name, entry in entries.items():
-        for file in {*entry.get("files", ())} - {*made.get(name, {}).get("files", ())}:
-            if (out / file).resolve().is_relative_to(out.resolve()):
-                (out / file).unlink(missing_ok=True)
+        for path_before in {*entry.get("files", ())} - {*made.get(name, {}).get("files", ())}:
+            if (out / path_before).resolve().is_relative_to(out.resolve()):
+                (out / path_before).unlink(missing_ok=True)
     write_atomically(path, json.dumps({"runs": runs, "studies": made}, indent=1) + "\n")
 
 
@@ -341,6 +349,8 @@ def _draw(study, verdicts: Mapping[str, Verdict], formats: Sequence[str], width:
     style = sns.axes_style("whitegrid"), sns.plotting_context("paper"), sns.color_palette("colorblind")
     with style[0], style[1], style[2], printed_at(width):
         for part, figure in study.figures(verdicts).items():
+            figure.draw_without_rendering()  # lays it out, once for all formats
+            figure.set_layout_engine("none")
             drawn[part] = figure.get_label(), {kind: _picture(figure, kind) for kind in formats}
             plt.close(figure)
     return drawn

@@ -56,7 +56,7 @@ def run_claims(
     A worker that dies (out of memory, killed) takes unfinished claims of its pool along: these are tried again, and then
     each alone, so that only a claim that kills its own worker is reported as broken.
     """
-    stamp, key = sources.stamp(), keys(claims, budget)
+    key = keys(claims, budget)
     waiting = {claim.id: claim for claim in claims}
     for claim in claims:
         if record := finished(claim, key[claim.id], out):
@@ -69,24 +69,25 @@ def run_claims(
                 with contextlib.suppress(BrokenProcessPool):
                     for claim_id, error in _parallel(_shares(batch, jobs, expected), key, budget, out, jobs, origin):
                         claim = waiting.pop(claim_id)
-                        if not error and stamp != (stamp := sources.stamp()):
-                            sources.forget()
-                        if not error and keys([claim], budget)[claim_id] != key[claim_id]:
+                        if error:  # what an earlier run kept of it is in doubt
                             discard(claim_id, out)
-                            error = "its sources changed during the run; run it again\n"
                         yield Result(claim, None if error else finished(claim, key[claim_id], out), error=error)
                 for claim in batch:  # kept by a worker whose answer was lost with the pool
                     if claim.id in waiting and (record := finished(claim, key[claim.id], out)):
                         del waiting[claim.id]
                         yield Result(claim, record)
     for claim in waiting.values():
+        discard(claim.id, out)
         watch({"event": "broken", "claim": claim.id})
         yield Result(claim, error=DIED)
 
 
 def _parallel(shares, key, budget, out, jobs, origin) -> Iterator[tuple[str, str]]:
+    stamp = sources.stamp()
     work = (
-        joblib.delayed(_measure_all)([(c.module, c.name, key[c.id]) for c in share], budget, out, origin)
+        joblib.delayed(_measure_all)(
+            [(c.module, c.name, key[c.id], sources.measured(c.module, c.name)) for c in share], budget, out, origin, stamp
+        )
         for share in shares
     )
     if jobs > 1:
@@ -130,16 +131,19 @@ def _shares(claims: Sequence[Claim], jobs: int, expected: Mapping[str, float]) -
 
 
 def _measure_all(
-    claims: Sequence[tuple[str, str, str]], budget: Budget, out: Path, origin: Mapping[str, object]
+    claims: Sequence[tuple[str, str, str, str]], budget: Budget, out: Path, origin: Mapping[str, object], stamp: str
 ) -> list[tuple[str, str]]:
-    """Measure the claims (module, name, key) one after the other: their ids, each with the error that broke it or ''."""
-    return [measure(module, name, budget, out, key, origin) for module, name, key in claims]
+    """Measure the claims (module, name, key, digest) one after the other: their ids, each with what broke it or ''."""
+    return [measure(*claim, budget, out, origin, stamp) for claim in claims]
 
 
 def measure(
-    module: str, name: str, budget: Budget, out: Path, key: str, origin: Mapping[str, object]
+    module: str, name: str, key: str, digest: str, budget: Budget, out: Path, origin: Mapping[str, object], stamp: str
 ) -> tuple[str, str]:
-    """Check one claim and its planted variants in this process, and keep the record."""
+    """Check one claim and its planted variants in this process, and keep the record.
+
+    digest: of the definitions when the run began, under the stamp of the files of then; others may have been imported here.
+    """
     torch.set_num_threads(1)
     claim: Claim = getattr(importlib.import_module(module), name)
     budget = replace(budget, scope=claim.id)
@@ -152,7 +156,12 @@ def measure(
             verdict = claim.check(budget)
             planted = {variant: false_check(budget) for variant, false_check in claim.planted.items()}
         seconds = time.perf_counter() - begin
-        write(Record(claim, verdict, planted, seconds, key, sources.measured(module, name), origin), out)
+        if sources.stamp() != stamp:
+            sources.forget()
+            if sources.measured(module, name) != digest:
+                tell(out, event="broken", claim=claim.id)
+                return claim.id, "its sources changed during the run; run it again\n"
+        write(Record(claim, verdict, planted, seconds, key, digest, origin), out)
     except Exception:
         tell(out, event="broken", claim=claim.id)
         return claim.id, traceback.format_exc(limit=-4)
@@ -180,7 +189,8 @@ def followed(path: Path, watch: Callable, every: float = 0.2) -> Iterator[None]:
                 last = over.wait(every)
                 *lines, rest = (rest + file.read()).split("\n")
                 for line in lines:
-                    watch(json.loads(line))
+                    with contextlib.suppress(json.JSONDecodeError):  # a worker was killed as it wrote
+                        watch(json.loads(line))
                 if last:
                     return
 

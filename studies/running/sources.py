@@ -96,7 +96,7 @@ def reached(name: Name) -> frozenset[Name]:
         for part in ast.walk(node):
             if isinstance(part, ast.Attribute) and isinstance(part.value, ast.Name):
                 target, kind = imports.get(part.value.id, ("", ""))
-                if kind == "*" and part.attr in definitions(target)[0]:
+                if kind == "*" and any(part.attr in names for names in definitions(target)):
                     found.add((target, part.attr))
                     through.add(id(part.value))
         for part in ast.walk(node):
@@ -202,10 +202,10 @@ def _texts(module: str) -> list[str]:
     return found
 
 
-def stamp() -> tuple:
+def stamp() -> str:
     """Changes when a source file may have changed; `forget` then makes the digests see it."""
     files = sorted(p for layer in LAYERS for p in (ROOT / layer).rglob("*.py"))
-    return tuple((str(p), p.stat().st_mtime_ns, p.stat().st_size) for p in files)
+    return _sha(*(str((p.relative_to(ROOT), p.stat().st_mtime_ns, p.stat().st_size)) for p in files))
 
 
 def forget() -> None:
