@@ -11,10 +11,7 @@ from ratewitness.problems.oracle import Oracle
 from ratewitness.problems.problem import norm
 from ratewitness.problems.quadratics import quadratic
 from scipy.stats import chisquare
-
-
-def seeded(seed=0):
-    return torch.Generator().manual_seed(seed)
+from scripted import seeded
 
 
 @pytest.fixture

@@ -13,15 +13,10 @@ from ratewitness.problems.networks.layout import Layout
 from ratewitness.problems.oracle import Oracle
 from ratewitness.solvers.gradient_descent import GradientDescent
 from ratewitness.solvers.solver import run
+from scripted import assert_a_batch_is_its_singles, seeded
 from torch import nn
 
-torch.set_num_threads(1)
-
 TINY = Transformer(vocabulary=5, context=6, width=8, heads=2, layers=2)
-
-
-def seeded(seed=0):
-    return torch.Generator().manual_seed(seed)
 
 
 def tiny(length=50):
@@ -196,15 +191,7 @@ def test_impossible_sizes_are_refused(sizes, message):
 
 def test_a_batch_is_its_single_points():
     problem, _ = tiny()
-    x, index = weights(2, 2), torch.randint(problem.n, (2, 2, 3), generator=seeded())
-    gap, grad, sample = problem.gap(x), problem.grad(x), problem.sample_grad(x, index)
-    assert gap.shape == (2, 2)
-    assert grad.shape == sample.shape == x.shape
-    for i in range(2):
-        for j in range(2):
-            torch.testing.assert_close(gap[i, j], problem.gap(x[i, j]))
-            torch.testing.assert_close(grad[i, j], problem.grad(x[i, j]))
-            torch.testing.assert_close(sample[i, j], problem.sample_grad(x[i, j], index[i, j]))
+    assert_a_batch_is_its_singles(problem, weights(2, 2), torch.randint(problem.n, (2, 2, 3), generator=seeded()))
 
 
 def test_the_components_average_to_the_gradient_and_it_is_the_derivative_of_the_gap(monkeypatch):

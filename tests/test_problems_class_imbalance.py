@@ -1,6 +1,9 @@
 """Bigram models and classes learnt by heart: formulas against autograd and PyTorch, certificates, marginals, bad input."""
 
+from functools import partial
+
 import pytest
+import scripted
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
@@ -18,17 +21,10 @@ from ratewitness.problems.data.bigram import (
 )
 from ratewitness.problems.data.class_imbalance import group_labels, grouped_rows, grouped_softmax, sample_losses
 from ratewitness.problems.data.softmax import softmax
+from scripted import seeded
 from torch.nn.functional import cross_entropy
 
-torch.set_num_threads(1)
-
-
-def seeded(seed=0):
-    return torch.Generator().manual_seed(seed)
-
-
-def normal(*shape, seed=5):
-    return torch.randn(*shape, generator=seeded(seed), dtype=torch.float64)
+normal = partial(scripted.normal, seed=5)
 
 
 def table(count=1, inputs=5, labels=4):

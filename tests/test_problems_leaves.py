@@ -24,15 +24,19 @@ from ratewitness.problems.sine_valley import sine_valley
 from ratewitness.problems.softplus import softplus
 from ratewitness.problems.zero_chain import CEILING, zero_chain
 from scipy.optimize import minimize, minimize_scalar
+from scripted import normal, seeded
 from sklearn.linear_model import LogisticRegression
 
 
-def seeded(seed=0):
-    return torch.Generator().manual_seed(seed)
-
-
-def normal(*shape, seed=0):
-    return torch.randn(*shape, generator=seeded(seed), dtype=torch.float64)
+def by_scipy(problem, x0, gtol):
+    """The least gap that scipy finds."""
+    return minimize(
+        lambda x: (float(problem.gap(torch.as_tensor(x))), problem.grad(torch.as_tensor(x)).numpy()),
+        x0,
+        jac=True,
+        options={"gtol": gtol, "maxiter": 5000},
+        method="L-BFGS-B",
+    )
 
 
 def descend(problem, steps, h=1.0):
@@ -295,13 +299,7 @@ def test_data_that_are_not_finite_are_refused(bad):
 
 def test_diabetes_against_numpy():
     problem = diabetes()
-    result = minimize(
-        lambda x: (float(problem.gap(torch.as_tensor(x))), problem.grad(torch.as_tensor(x)).numpy()),
-        np.zeros(problem.shape),
-        jac=True,
-        options={"gtol": 1e-12, "maxiter": 5000},
-        method="L-BFGS-B",
-    )
+    result = by_scipy(problem, np.zeros(problem.shape), 1e-12)
     assert 0 <= result.fun < 1e-6
 
 
@@ -403,13 +401,7 @@ def test_rank_deficient_logistic_takes_the_nearest_minimizer():
 
 def test_breast_cancer_f_star_against_scipy():
     problem = breast_cancer(l2=0.01)
-    result = minimize(
-        lambda x: (float(problem.gap(torch.as_tensor(x))), problem.grad(torch.as_tensor(x)).numpy()),
-        np.ones(problem.shape),
-        jac=True,
-        options={"gtol": 1e-10, "maxiter": 5000},
-        method="L-BFGS-B",
-    )
+    result = by_scipy(problem, np.ones(problem.shape), 1e-10)
     assert 0 <= result.fun < 1e-8
     np.testing.assert_allclose(result.x, problem.minimizer.numpy(), atol=1e-3)
 

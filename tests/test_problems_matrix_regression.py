@@ -11,14 +11,7 @@ from ratewitness.problems.data.matrix_regression import matrix_regression, rando
 from ratewitness.problems.oracle import Oracle
 from ratewitness.problems.perturbation import perturbed
 from ratewitness.problems.problem import norm
-
-
-def seeded(seed=0):
-    return torch.Generator().manual_seed(seed)
-
-
-def normal(*shape, seed=0):
-    return torch.randn(*shape, generator=seeded(seed), dtype=torch.float64)
+from scripted import normal, seeded
 
 
 def low_rank():

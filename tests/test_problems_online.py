@@ -25,16 +25,11 @@ from ratewitness.problems.online.slopes import (
 from ratewitness.solvers.around.box import Box
 from ratewitness.solvers.gradient_descent import GradientDescent
 from ratewitness.solvers.solver import run
-
-torch.set_num_threads(1)
+from scripted import seeded
 
 
 def column(*numbers):
     return torch.tensor(numbers, dtype=torch.float64).unsqueeze(-1)
-
-
-def seeded(seed=0):
-    return torch.Generator().manual_seed(seed)
 
 
 EVERY = {

@@ -23,18 +23,9 @@ from ratewitness.problems.data.softmax import (
 )
 from ratewitness.problems.quadratics import random_rotation
 from scipy.optimize import minimize
+from scripted import normal, seeded
 from sklearn.linear_model import LogisticRegression
 from torch.nn.functional import cross_entropy
-
-torch.set_num_threads(1)
-
-
-def seeded(seed=0):
-    return torch.Generator().manual_seed(seed)
-
-
-def normal(*shape, seed=0):
-    return torch.randn(*shape, generator=seeded(seed), dtype=torch.float64)
 
 
 def labels(n, K, seed=1):

@@ -14,8 +14,6 @@ from ratewitness.problems.data.text import tokenized
 from ratewitness.problems.data.which_testament import paragraphs, which_testament
 from sklearn.linear_model import LogisticRegression
 
-torch.set_num_threads(1)
-
 SMALL = 40
 
 

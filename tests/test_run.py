@@ -10,8 +10,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from ratewitness.solvers.solver import CENSORED, dot, hitting_times, log_spaced, run
 
-torch.set_num_threads(1)
-
 
 @dataclass(frozen=True, eq=False)
 class Scripted:

@@ -11,8 +11,6 @@ from hypothesis import strategies as st
 from ratewitness.solvers.norms.inverse_root import inverse_root
 from threadpoolctl import threadpool_limits
 
-torch.set_num_threads(1)
-
 METHODS = ["eigh", "newton"]
 both = pytest.mark.parametrize("method", METHODS)
 

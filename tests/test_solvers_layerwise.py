@@ -20,8 +20,6 @@ from ratewitness.solvers.norms.polar import ExactPolar
 from ratewitness.solvers.schedules import Trapezoid
 from ratewitness.solvers.solver import iterates, run
 
-torch.set_num_threads(1)
-
 D = 14  # two 2 x 3 matrices, then a vector of 2
 PROBLEM = perturbed(
     quadratic(torch.linspace(0.1, 1.0, D, dtype=torch.float64), torch.ones(D, dtype=torch.float64)), 0.5, n=6

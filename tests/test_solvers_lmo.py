@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 from ratewitness.solvers.norms import lmo
 from ratewitness.solvers.norms.lmo import NORMS, Norm
 from ratewitness.solvers.norms.testing import assert_lmo, matrices, vectors
-
-torch.set_num_threads(1)
+from scripted import normal, shape_of
 
 every_norm = pytest.mark.parametrize("norm", NORMS.values(), ids=NORMS)
 LARGE = {"ky_fan_2": 2, "ky_fan_spectral_2": 2}  # the least size or side that k = 2 needs
@@ -20,14 +19,6 @@ LARGE = {"ky_fan_2": 2, "ky_fan_spectral_2": 2}  # the least size or side that k
 def points(norm: Norm):
     least = LARGE.get(norm.name, 1)
     return (vectors if norm.ndim == 1 else matrices)(least, dtype=torch.float64)
-
-
-def normal(*shape, dtype=torch.float64, seed=0):
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64).to(dtype)
-
-
-def shape_of(norm: Norm) -> tuple[int, ...]:
-    return (5,) if norm.ndim == 1 else (4, 3)
 
 
 @every_norm

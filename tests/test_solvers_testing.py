@@ -6,8 +6,6 @@ import torch
 from hypothesis import HealthCheck, Phase, find, given, settings
 from ratewitness.solvers.norms.testing import assert_lmo, matrices, vectors
 
-torch.set_num_threads(1)
-
 generated = settings(
     max_examples=40, phases=[Phase.generate], derandomize=True, database=None, deadline=None,
     suppress_health_check=list(HealthCheck), report_multiple_bugs=False,
