@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import scripted
 import torch
+from catalogue import build, names
 from hypothesis import given
 from hypothesis import strategies as st
 from ratewitness.problems.oracle import Oracle
@@ -31,24 +32,10 @@ from ratewitness.solvers.sign_descent import SignSGD
 from ratewitness.solvers.solver import run
 from ratewitness.solvers.svrg import SVRG
 from scipy.linalg import fractional_matrix_power
-from scripted import Scripted, path
+from scripted import Scripted, path, tensors, torch_path
 from threadpoolctl import threadpool_limits
 
-torch.set_num_threads(1)
-
 gradients = partial(scripted.gradients, spread=3.0)
-
-
-def torch_path(optimizer_class, g, x0, schedule=None, **settings):
-    x = torch.nn.Parameter(x0.clone())
-    optimizer, seen = optimizer_class([x], **settings), []
-    for k, G in enumerate(g):
-        if schedule is not None:
-            optimizer.param_groups[0]["lr"] = schedule(k)
-        x.grad = G.clone()
-        optimizer.step()
-        seen.append(x.detach().clone())
-    return torch.stack(seen)
 
 
 random_trajectories = given(
@@ -113,20 +100,14 @@ def test_full_adagrad_stays_where_the_gradient_is_zero():
     assert not path(FullAdaGrad(0.1, eps=0.0), torch.zeros(5, 3, dtype=torch.float64)).any()
 
 
-@pytest.mark.parametrize(
-    "solver",
-    [
-        Adam(0.1, eps=0.0),
-        AdamW(0.1, eps=0.0),
-        AdamWPaper(0.1, eps=0.0),
-        AMSGrad(0.1, eps=0.0),
-        AdaGrad(0.1, eps=0.0),
-        AdaGrad(0.1, eps=torch.tensor([0.0, 1.0])),
-        AdaGradNorm(0.1, eps=0.0, ndim=2),
-        RMSProp(0.1, eps=0.0),
-    ],
-    ids=repr,
-)
+DIVIDING = [
+    build(name, 2, lr=0.1, eps=0.0)
+    for name in names(adaptive=True, pseudo_inverse=False, ndim=2)
+    if name != "adadelta" and hasattr(build(name, 2), "eps")  # AdaDelta has none without an eps
+]
+
+
+@pytest.mark.parametrize("solver", [*DIVIDING, AdaGrad(0.1, eps=torch.tensor([0.0, 1.0]))], ids=repr)
 def test_zero_over_zero_is_refused_and_a_positive_epsilon_taken(solver):
     g = torch.zeros(5, 3, 2, dtype=torch.float64)
     with pytest.raises(ValueError, match=r"eps is 0 where the gradients so far are 0.*accepted are eps > 0"):
@@ -208,79 +189,47 @@ def test_on_diagonal_matrices_shampoo_is_diagonal_adagrad():
     torch.testing.assert_close(seen, torch.diag_embed(path(AdaGrad(0.1, 0.2), diagonal)), rtol=0, atol=1e-13)
 
 
-SWEEPS = {
-    "adam": lambda lr, eps, beta, decay: Adam(lr, beta, 1 - (1 - beta) / 10, eps),
-    "adam uncorrected": lambda lr, eps, beta, decay: Adam(lr, beta, 1 - (1 - beta) / 10, eps, bias_correction=False),
-    "adamw": lambda lr, eps, beta, decay: AdamW(lr, beta, 1 - (1 - beta) / 10, eps, decay),
-    "adamw of the paper": lambda lr, eps, beta, decay: AdamWPaper(lr, beta, 1 - (1 - beta) / 10, eps, decay, lr),
-    "amsgrad": lambda lr, eps, beta, decay: AMSGrad(lr, beta, 1 - (1 - beta) / 10, eps),
-    "amsgrad of the paper": lambda lr, eps, beta, decay: AMSGrad(lr, beta, beta / 2, eps, bias_correction=False),
-    "corrected maximum": lambda lr, eps, beta, decay: AMSGrad(lr, beta, 1 - (1 - beta) / 10, eps, maximum="corrected"),
-    "adagrad": lambda lr, eps, beta, decay: AdaGrad(lr, eps),
-    "adagrad outside": lambda lr, eps, beta, decay: AdaGrad(lr, eps, eps_inside=False),
-    "adagrad by norm": lambda lr, eps, beta, decay: AdaGradNorm(lr, eps, ndim=2),
-    "full adagrad": lambda lr, eps, beta, decay: FullAdaGrad(lr, eps, ndim=2),
-    "full adagrad of rows": lambda lr, eps, beta, decay: FullAdaGrad(lr, eps),
-    "rmsprop": lambda lr, eps, beta, decay: RMSProp(lr, beta, eps, momentum=decay),
-    "rmsprop, centered": lambda lr, eps, beta, decay: RMSProp(lr, beta, eps, eps_inside=False, centered=True),
-    "adadelta": lambda lr, eps, beta, decay: AdaDelta(lr, beta, eps),
-    "signum": lambda lr, eps, beta, decay: SignSGD(lr, beta),
-    "lion": lambda lr, eps, beta, decay: Lion(lr, beta, 1 - (1 - beta) / 10, decay),
-    "decay in a box": lambda lr, eps, beta, decay: Box(CoupledDecay(Adam(lr, beta, eps=eps), decay), -5 * lr, 3 * lr),
-}
+def swept(name, ndim, lr, eps, beta, decay):
+    """Numbers or tensors for every hyperparameter that the solver has."""
+    own = {"momentum": decay, "beta2": beta} if "rmsprop" in name else {"beta2": 1 - (1 - beta) / 10}
+    own |= {"beta2": beta / 2} if name == "amsgrad of the paper" else {}
+    own |= {"schedule": lr} if name == "adamw of the paper" else {}
+    own |= {"rho": beta, "beta": beta, "low": -5 * lr, "high": 3 * lr}
+    return build(name, ndim, **{"lr": lr, "eps": eps, "beta1": beta, "weight_decay": decay} | own)
 
 
-@pytest.mark.parametrize("kind", sorted(SWEEPS))
-def test_a_sweep_equals_single_runs(kind):
+@pytest.mark.parametrize(("name", "ndim"), [*((name, 2) for name in names(adaptive=True, ndim=2)), ("full adagrad", 1)])
+def test_a_sweep_equals_single_runs(name, ndim):
     """Matrices of shape (2, 3) under two leading axes; every hyperparameter differs along the first."""
-    build = SWEEPS[kind]
     g, x0 = gradients(6, 3, 4, 2, 3, spread=1.0), gradients(1, 3, 4, 2, 3)[0]
     values = torch.tensor([(0.1, 1e-3, 0.5, 0.1), (0.2, 0.1, 0.8, 0.0), (0.3, 1.0, 0.95, 0.5)], dtype=torch.float64)
-    together = path(build(*values.T[..., None, None, None]), g, x0)
+    together = path(swept(name, ndim, *values.T[..., None, None, None]), g, x0)
     for i, single in enumerate(values.tolist()):
         for j in range(4):
-            torch.testing.assert_close(together[:, i, j], path(build(*single), g[:, i, j], x0[i, j]), rtol=1e-12, atol=1e-12)
+            alone = path(swept(name, ndim, *single), g[:, i, j], x0[i, j])
+            torch.testing.assert_close(together[:, i, j], alone, rtol=1e-12, atol=1e-12)
 
 
-EVERY = [
-    Adam(0.1),
-    AdamW(0.1),
-    AdamWPaper(0.1),
-    AMSGrad(0.1),
-    AdaGrad(0.1),
-    AdaGradNorm(0.1),
-    FullAdaGrad(0.1),
-    RMSProp(0.1, centered=True, momentum=0.5),
-    AdaDelta(0.1),
-    SignSGD(0.1, 0.5),
-    Lion(0.1),
-    Box(Ascent(CoupledDecay(AdaGrad(0.1), 0.1)), -1.0, 1.0),
-]
+EVERY = {name: build(name, lr=0.1, low=-1.0, high=1.0) for name in names(adaptive=True, ndim=1)}
+every = pytest.mark.parametrize("solver", EVERY.values(), ids=EVERY)
 
 
-def tensors_of(state):
-    """The tensors of a state and of the states in it."""
-    if isinstance(state, torch.Tensor):
-        return [state]
-    return [t for part in state for t in tensors_of(part)] if isinstance(state, tuple) else []
-
-
-@pytest.mark.parametrize("solver", EVERY, ids=repr)
+@every
 def test_a_step_is_pure_and_keeps_the_precision(solver):
     x, g = torch.ones(2, 4, 3), gradients(3, 2, 4, 3).float()
     state = solver.init(x)
     for G in g:
-        held = [t.clone() for t in (x, *tensors_of(state))]
+        held = [t.clone() for t in (x, *tensors(state))]
         new, after = solver.step(x, state, Scripted([G]))
         again, _ = solver.step(x, state, Scripted([G]))
         assert torch.equal(new, again)
-        assert all(torch.equal(a, b) for a, b in zip((x, *tensors_of(state)), held, strict=True))
+        assert all(torch.equal(a, b) for a, b in zip((x, *tensors(state)), held, strict=True))
         x, state = new, after
-    assert {t.dtype for t in (x, *tensors_of(state))} == {torch.float32}
+    assert {t.dtype for t in (x, *tensors(state))} == {torch.float32}
     assert state.k == 3
 
 
-@pytest.mark.parametrize("solver", EVERY, ids=repr)
+@every
 def test_a_diverged_replicate_is_nan_alone(solver):
     g = gradients(2, 3, 4)
     g[0, 1] = math.nan

@@ -8,15 +8,15 @@ from dataclasses import replace
 import pytest
 import pytorch_optimizer
 import torch
+from catalogue import GRADIENT, names, of_lr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from ratewitness.problems.oracle import Oracle
 from ratewitness.problems.quadratics import quadratic
 from ratewitness.solvers.adadelta import AdaDelta
-from ratewitness.solvers.adagrad import AdaGrad, AdaGradNorm, FullAdaGrad
+from ratewitness.solvers.adagrad import AdaGrad, AdaGradNorm
 from ratewitness.solvers.adam import Adam, AdamW
 from ratewitness.solvers.amsgrad import AMSGrad
-from ratewitness.solvers.around.ascent import Ascent
 from ratewitness.solvers.around.averaging import PolyakRuppert
 from ratewitness.solvers.around.box import Box
 from ratewitness.solvers.around.coupled_decay import CoupledDecay
@@ -28,18 +28,15 @@ from ratewitness.solvers.lbfgs import LBFGS
 from ratewitness.solvers.line_search import Armijo
 from ratewitness.solvers.lion import Lion
 from ratewitness.solvers.nesterov import Nesterov
-from ratewitness.solvers.norms.muon import Muon
 from ratewitness.solvers.rmsprop import RMSProp
 from ratewitness.solvers.saga import SAGA
 from ratewitness.solvers.schedules import InversePower
 from ratewitness.solvers.sign_descent import SignSGD
 from ratewitness.solvers.solver import run
 from ratewitness.solvers.svrg import SVRG
-from scripted import Scripted, gradients, path
+from scripted import Scripted, gradients, path, tensors, torch_path
 from torch import nn
 from torch.optim import lr_scheduler
-
-torch.set_num_threads(1)
 
 OF_TORCH = {
     **{cls.__name__: (cls, {}) for cls in ENTRYWISE},
@@ -58,17 +55,6 @@ every_optimizer = pytest.mark.parametrize("name", sorted(OF_TORCH))
 def from_torch(name, lr=0.1):
     cls, options = OF_TORCH[name]
     return FromTorch(cls, lr, options, ndim=2)
-
-
-def torch_path(optimizer_class, g, x0, **options):
-    """Iterates of one replicate, by torch alone."""
-    x = nn.Parameter(x0.clone())
-    optimizer, seen = optimizer_class([x], **options), []
-    for G in g:
-        x.grad = G.clone()
-        optimizer.step()
-        seen.append(x.detach().clone())
-    return torch.stack(seen)
 
 
 @every_optimizer
@@ -96,14 +82,6 @@ def test_what_couples_entries_would_differ_if_folded():
     g, x0 = gradients(6, 3, 4, 5), torch.ones(3, 4, 5, dtype=torch.float64)
     folded = torch_path(torch.optim.Adafactor, g, x0, lr=0.1)
     assert (path(from_torch("Adafactor"), g, x0) - folded).abs().max() > 1e-6
-
-
-def tensors(value):
-    """All tensors in a memory."""
-    if isinstance(value, torch.Tensor):
-        return [value]
-    parts = value.values() if isinstance(value, dict) else value if isinstance(value, list | tuple) else []
-    return [tensor for part in parts for tensor in tensors(part)]
 
 
 @every_optimizer
@@ -242,27 +220,15 @@ def test_an_adapted_optimizer_prints_its_hyperparameters():
     assert all(part in shown for part in ("AdamW", "lr=0.1", "'betas': (0.8, 0.9)"))
 
 
-SOLVERS = {
-    "gradient descent": GradientDescent,
-    "heavy ball": lambda lr: HeavyBall(lr, 0.5),
-    "adam": Adam,
-    "amsgrad": lambda lr: AMSGrad(lr, maximum="corrected"),
-    "adagrad by norm": lambda lr: AdaGradNorm(lr, ndim=2),
-    "full adagrad": lambda lr: FullAdaGrad(lr, eps=0.1, ndim=2),
-    "rmsprop": lambda lr: RMSProp(lr, centered=True, momentum=0.5),
-    "adadelta": AdaDelta,
-    "muon": Muon,
-    "lion": lambda lr: Lion(lr, weight_decay=0.1),
-    "wrapped": lambda lr: Box(Ascent(CoupledDecay(AdamW(lr), 0.1)), -1.0, 1.0),
-}
+SOLVERS = {name: of_lr(name, 2, low=-1.0, high=1.0) for name in names(asks=GRADIENT, elsewhere=False, ndim=2)}
 
 
 @pytest.mark.parametrize("lr", [0.1, InversePower(0.1)], ids=["number", "rule"])
-@pytest.mark.parametrize("name", SOLVERS)
+@pytest.mark.parametrize("name", sorted(SOLVERS.keys() - {"adamw of the paper"}))  # which has another name for its rule
 def test_a_solver_comes_back_from_torch_as_it_was(name, lr):
     """solver -> optimizer -> solver, on a batch of matrices; the lr of the outermost counts."""
     g, x0 = gradients(8, 3, 4, 2), gradients(1, 3, 4, 2, seed=1)[0]
-    again = FromTorch(ToTorch, lr, {"solver": SOLVERS[name](7.0)}, ndim=2)
+    again = FromTorch(ToTorch, lr, {"solver": SOLVERS[name](0.7)}, ndim=2)
     torch.testing.assert_close(path(again, g, x0), path(SOLVERS[name](lr), g, x0), rtol=1e-12, atol=1e-13)
 
 
@@ -434,7 +400,9 @@ def through_a_file(state_dict):
     return torch.load(file, weights_only=True)
 
 
-ANYWHERE = {name: build(0.1) for name, build in SOLVERS.items() if name != "muon"} | {
+# without those for matrices only, and the one that keeps an object and no plain numbers
+PLAIN = [name for name in names(ndims=(1, 2)) if name in SOLVERS and name != "torch's adam"]
+ANYWHERE = {name: SOLVERS[name](0.1) for name in PLAIN if not hasattr(SOLVERS[name](0.1), "norm")} | {
     "rule": GradientDescent(InversePower(0.1)),
     "nesterov": Nesterov(0.05),
     "lbfgs": LBFGS(0.3, memory=3, scale=0.1),
