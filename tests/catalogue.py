@@ -32,6 +32,7 @@ from ratewitness.solvers.nesterov import Nesterov
 from ratewitness.solvers.norms.lmo import FROBENIUS, L2, LINF, MAX_ABS
 from ratewitness.solvers.norms.lmo_descent import LMODescent
 from ratewitness.solvers.norms.muon import Muon
+from ratewitness.solvers.norms.polar import ExactPolar, MuonQuintic, NewtonSchulz, PolarExpress
 from ratewitness.solvers.norms.shampoo import Shampoo
 from ratewitness.solvers.norms.steepest_descent import SteepestDescent
 from ratewitness.solvers.rmsprop import RMSProp
@@ -134,6 +135,14 @@ CATALOGUE = {
     "layerwise": Entry(
         lambda ndim: Layerwise([Part(slice(2, 4), (2,), HeavyBall(0.5)), Part(slice(0, 2), (1, 2), AdamW(0.3))]), ndims=(1,)
     ),
+}
+ORTHOGONALIZERS = {
+    "exact": ExactPolar(),
+    "cubic": NewtonSchulz(3),
+    "degree 7": NewtonSchulz(2, degree=7),
+    "muon": MuonQuintic(),
+    "published": PolarExpress(5),
+    "pure": PolarExpress(8, low=1e-3, cushion=0.0, safety=1.0, eps=0.0),
 }
 EXCEPTIONS: dict[str, str] = {}  # a solver class that the laws cannot be about, and why; so far there is none
 

@@ -1,7 +1,10 @@
 """What many tests share: numbers from seeds, gradients given in advance, and the iterates of two implementations on them."""
 
+import re
 from collections.abc import Mapping
+from functools import partial
 
+import pytest
 import torch
 from ratewitness.solvers.solver import iterates
 
@@ -13,6 +16,16 @@ def seeded(seed=0):
 def normal(*shape, seed=0, dtype=torch.float64):
     """Gaussian, drawn in float64 whatever the dtype."""
     return torch.randn(*shape, generator=seeded(seed), dtype=torch.float64).to(dtype)
+
+
+def rotation(d, seed=0):
+    return torch.linalg.qr(normal(d, d, seed=seed))[0]
+
+
+def from_spectrum(spectrum, power=-1.0, seed=0):
+    """Q diag(spectrum^(-1/power)) Q^T, so that power -1 gives the matrix itself and p its inverse p-th root."""
+    Q, spectrum = rotation(len(spectrum), seed), torch.as_tensor(spectrum, dtype=torch.float64)
+    return (Q * spectrum ** (-1 / power)) @ Q.T
 
 
 class Scripted:
@@ -80,3 +93,28 @@ def assert_a_batch_is_its_singles(problem, x, index):
             torch.testing.assert_close(gap[i, j], problem.gap(x[i, j]))
             torch.testing.assert_close(grad[i, j], problem.grad(x[i, j]))
             torch.testing.assert_close(sample[i, j], problem.sample_grad(x[i, j], index[i, j]))
+
+
+def words(*parts):
+    """Parts of a message, to the letter."""
+    return map(re.escape, parts)
+
+
+def settings_of(build, defaults, *rows):
+    """Rows of a table of refusals from (what is changed of the arguments, *parts of the message)."""
+    return [(build.__name__, partial(build, **defaults | changed), *parts) for changed, *parts in rows]
+
+
+def every_row(rows):
+    """Parametrizes a test with the rows (what refuses, a call, *parts of the message as regular expressions)."""
+    cases = [pytest.param(call, parts, id=f"{name}: {parts[0]}") for name, call, *parts in rows]
+    return pytest.mark.parametrize(("call", "parts"), cases)
+
+
+def assert_refused(call, parts):
+    """A ValueError of one line with all these parts."""
+    with pytest.raises(ValueError, match=parts[0]) as raised:
+        call()
+    said = str(raised.value)
+    assert all(re.search(part, said) for part in parts), said
+    assert "\n" not in said

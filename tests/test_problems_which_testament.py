@@ -70,17 +70,6 @@ def test_constants_hold_and_false_ones_are_found():
     assert any(": component smoothness is violated" in line for line in told)
 
 
-@pytest.mark.parametrize("words", [0, -3, 2.5, "many", True])
-def test_a_number_of_words_that_is_none_is_named(words):
-    with pytest.raises(ValueError, match=rf"words is {words}; accepted are integers from 1 on"):
-        which_testament(words)
-
-
-def test_without_a_penalty_it_is_refused():
-    with pytest.raises(ValueError, match=r"l2 is 0\.0; accepted are numbers > 0"):
-        which_testament(SMALL, 0.0)
-
-
 def test_a_text_without_the_second_part_is_named(monkeypatch):
     monkeypatch.setattr(leaf, "king_james", lambda: tokenized("In the beginning\nwas no other book\n"))
     with pytest.raises(DataError, match="0 paragraphs begin with 'The book of the generation"):

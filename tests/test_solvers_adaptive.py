@@ -15,9 +15,8 @@ from hypothesis import strategies as st
 from ratewitness.problems.oracle import Oracle
 from ratewitness.problems.perturbation import perturbed
 from ratewitness.problems.quadratics import quadratic
-from ratewitness.solvers.adadelta import AdaDelta
-from ratewitness.solvers.adagrad import AdaGrad, AdaGradNorm, FullAdaGrad
-from ratewitness.solvers.adam import Adam, AdamW, AdamWPaper
+from ratewitness.solvers.adagrad import AdaGrad, FullAdaGrad
+from ratewitness.solvers.adam import Adam, AdamW
 from ratewitness.solvers.amsgrad import AMSGrad
 from ratewitness.solvers.around.ascent import Ascent
 from ratewitness.solvers.around.box import Box
@@ -27,7 +26,6 @@ from ratewitness.solvers.lion import Lion
 from ratewitness.solvers.nesterov import Nesterov
 from ratewitness.solvers.norms.shampoo import Shampoo
 from ratewitness.solvers.rmsprop import RMSProp
-from ratewitness.solvers.schedules import InversePower
 from ratewitness.solvers.sign_descent import SignSGD
 from ratewitness.solvers.solver import run
 from ratewitness.solvers.svrg import SVRG
@@ -238,70 +236,10 @@ def test_a_diverged_replicate_is_nan_alone(solver):
     torch.testing.assert_close(seen[:, [0, 2]], path(solver, g[:, [0, 2]]), rtol=1e-13, atol=1e-14)
 
 
-@pytest.mark.parametrize(
-    ("build", "setting", "message"),
-    [
-        (Adam, {"lr": -1.0}, "lr is -1.0; accepted are numbers >= 0"),
-        (Adam, {"eps": -1e-8}, "eps is -1e-08; accepted are numbers >= 0"),
-        (Adam, {"beta1": 1.0}, "beta1 is 1.0; accepted are numbers in \\[0, 1\\)"),
-        (Adam, {"beta2": -0.1}, "beta2 is -0.1"),
-        (Adam, {"beta2": torch.tensor([0.9, 1.5])}, "beta2 is tensor"),
-        (AdamW, {"lr": math.nan}, "lr is nan"),
-        (AdamW, {"eps": -1e-8}, "eps is -1e-08"),
-        (AdamW, {"beta1": 1.0}, "beta1 is 1.0"),
-        (AdamW, {"beta2": 2.0}, "beta2 is 2.0"),
-        (AdamW, {"weight_decay": -0.1}, "weight_decay is -0.1"),
-        (AdaGrad, {"lr": -1.0}, "lr is -1.0"),
-        (AdaGrad, {"eps": -1.0}, "eps is -1.0"),
-        (AdamWPaper, {"lr": InversePower(1.0)}, "lr is a rule k -> a_k; accepted are numbers, and the rule as `schedule`"),
-        (AdamWPaper, {"schedule": -1.0}, "schedule is -1.0; accepted are numbers >= 0"),
-        (AdamWPaper, {"weight_decay": -1.0}, "weight_decay is -1.0"),
-        (AMSGrad, {"maximum": "largest"}, "maximum is 'largest'; accepted are 'raw' and 'corrected'"),
-        (AMSGrad, {"maximum": "corrected", "bias_correction": False}, "without bias correction; accepted is 'raw'"),
-        (AMSGrad, {"beta2": 1.0}, "beta2 is 1.0"),
-        (AMSGrad, {"lr": -0.1}, "lr is -0.1"),
-        (RMSProp, {"beta2": 1.0}, "beta2 is 1.0; accepted are numbers in \\[0, 1\\)"),
-        (RMSProp, {"momentum": -0.5}, "momentum is -0.5"),
-        (RMSProp, {"eps": -1.0}, "eps is -1.0"),
-        (AdaDelta, {"rho": 1.5}, "rho is 1.5"),
-        (AdaDelta, {"eps": 0.0}, "eps is 0.0; accepted are numbers > 0"),
-        (AdaDelta, {"lr": -1.0}, "lr is -1.0"),
-        (SignSGD, {"lr": -1.0}, "lr is -1.0"),
-        (SignSGD, {"beta1": 1.0}, "beta1 is 1.0"),
-        (Lion, {"weight_decay": -1.0}, "weight_decay is -1.0"),
-        (Lion, {"beta2": 1.0}, "beta2 is 1.0"),
-        (AdaGradNorm, {"eps": -1.0}, "eps is -1.0"),
-        (AdaGradNorm, {"ndim": 0}, "ndim is 0; accepted are integers >= 1"),
-        (FullAdaGrad, {"lr": -1.0}, "lr is -1.0"),
-        (FullAdaGrad, {"eps": -1.0}, "eps is -1.0"),
-        (FullAdaGrad, {"ndim": 0}, "ndim is 0; accepted are integers >= 1"),
-        (FullAdaGrad, {"ndim": True}, "ndim is True"),
-    ],
-)
-def test_bad_hyperparameters_are_named(build, setting, message):
-    with pytest.raises(ValueError, match=message):
-        build(**({"lr": 0.1} | setting))
-
-
 def test_a_beta_close_to_one_is_below_one():
     Adam(0.1, beta2=1 - 1e-12)
     with pytest.raises(ValueError, match=r"beta2 is 1\.0"):
         Adam(0.1, beta2=1 - 1e-17)
-
-
-@pytest.mark.parametrize(
-    ("low", "high"), [(1.0, 0.0), (math.nan, 1.0), ("a", 1.0), (None, 1.0), (torch.zeros(2), torch.tensor([1.0, -1.0]))]
-)
-def test_an_empty_box_is_refused(low, high):
-    with pytest.raises(ValueError, match="accepted are low <= high"):
-        Box(Adam(0.1), low, high)
-
-
-@pytest.mark.parametrize("wrap", [lambda s: Box(s, -1.0, 1.0), lambda s: CoupledDecay(s, 0.1), Ascent])
-def test_a_wrapper_takes_solvers_only(wrap):
-    for inner in (None, Adam, "adam"):
-        with pytest.raises(ValueError, match=r"inner is .*; accepted are dataclasses of hyperparameters with init and step"):
-            wrap(inner)
 
 
 def test_a_box_takes_numbers_and_tensors():
@@ -320,8 +258,6 @@ def test_ascent_climbs_and_decay_shrinks():
         torch.testing.assert_close(path(Ascent(inner), g, x0), path(inner, -g, x0), rtol=1e-13, atol=1e-14)
     shrunk = path(CoupledDecay(GradientDescent(0.1), 0.5), torch.zeros_like(g), x0)
     torch.testing.assert_close(shrunk[-1], 0.95**20 * x0, rtol=1e-12, atol=0)
-    with pytest.raises(ValueError, match="weight_decay is -1"):
-        CoupledDecay(GradientDescent(0.1), -1.0)
 
 
 def test_a_wrapper_repeats_samples_and_passes_the_exact_gradient():
@@ -376,8 +312,3 @@ def test_centered_rmsprop_survives_a_constant_gradient():
 def test_lion_with_equal_averages_is_signum():
     g = gradients(20, 5)
     torch.testing.assert_close(path(Lion(0.1, 0.7, 0.7), g), path(SignSGD(0.1, 0.7), g), rtol=0, atol=1e-14)
-
-
-def test_a_vector_is_no_matrix():
-    with pytest.raises(ValueError, match="ndim is 2; accepted are 1 to 1 for x of shape \\(3,\\)"):
-        FullAdaGrad(0.1, ndim=2).init(torch.ones(3))

@@ -3,9 +3,6 @@
 import numpy as np
 import pytest
 import torch
-from ratewitness.problems.oracle import Oracle
-from ratewitness.problems.perturbation import perturbed
-from ratewitness.problems.quadratics import quadratic
 from ratewitness.solvers.gradient_descent import GradientDescent
 from ratewitness.solvers.saga import SAGA
 from ratewitness.solvers.svrg import SVRG
@@ -129,18 +126,3 @@ def test_the_mean_of_the_table_does_not_drift():
     for _ in range(2000):
         x, state = solver.step(x, state, oracle)
     torch.testing.assert_close(state.mean, state.rows.mean(-2), rtol=0, atol=1e-12)
-
-
-def test_saga_refuses_an_oracle_without_single_indices():
-    problem = perturbed(quadratic(torch.tensor([1.0, 0.5]), torch.ones(2)), 1.0, n=4)
-    line = quadratic(torch.tensor([1.0]), torch.ones(1))  # where a noise vector has the shape of an index
-    generator = torch.Generator().manual_seed(0)
-    for of, oracle in (
-        (problem, Oracle.full(problem)),
-        (problem, Oracle.minibatch(problem, 2, generator)),
-        (problem, Oracle.gaussian(problem, 1.0, generator)),
-        (line, Oracle.gaussian(line, 1.0, generator)),
-    ):
-        x, solver = of.starts(3), SAGA(0.1)
-        with pytest.raises(ValueError, match="one component index"):
-            solver.step(x, solver.init(x), oracle)
