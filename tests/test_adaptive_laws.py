@@ -13,53 +13,36 @@ import math
 import numpy as np
 import pytest
 import torch
+from catalogue import names, of_lr
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from ratewitness.solvers.adadelta import AdaDelta
-from ratewitness.solvers.adagrad import AdaGrad, AdaGradNorm, FullAdaGrad
+from ratewitness.solvers.adagrad import AdaGrad
 from ratewitness.solvers.adam import Adam, AdamW
 from ratewitness.solvers.amsgrad import AMSGrad
 from ratewitness.solvers.around.box import Box
 from ratewitness.solvers.gradient_descent import GradientDescent
-from ratewitness.solvers.heavy_ball import HeavyBall
-from ratewitness.solvers.lion import Lion
 from ratewitness.solvers.rmsprop import RMSProp
-from ratewitness.solvers.sign_descent import SignSGD
 from ratewitness.solvers.solver import iterates
 from scipy.optimize import lsq_linear
 from scripted import Scripted, gradients, path
 from threadpoolctl import threadpool_limits
 
-torch.set_num_threads(1)
-
-FREE_OF_SCALE = {
-    "AdaGrad": lambda lr: AdaGrad(lr, 0.0),
-    "RMSProp": lambda lr: RMSProp(lr, eps=0.0),
-    "RMSProp, centered, with momentum": lambda lr: RMSProp(lr, eps=0.0, eps_inside=False, centered=True, momentum=0.5),
-    "Adam": lambda lr: Adam(lr, eps=0.0),
-    "Adam, uncorrected": lambda lr: Adam(lr, eps=0.0, bias_correction=False),
-    "AdamW": lambda lr: AdamW(lr, eps=0.0, weight_decay=0.0),
-    "AMSGrad": lambda lr: AMSGrad(lr, eps=0.0),
-    "AMSGrad of the paper": lambda lr: AMSGrad(lr, eps=0.0, bias_correction=False),
-    "AMSGrad, corrected maximum": lambda lr: AMSGrad(lr, eps=0.0, maximum="corrected"),
-    "signum": lambda lr: SignSGD(lr, 0.5),
-    "Lion": Lion,
-}
+FREE_OF_SCALE = {name: of_lr(name, eps=0.0, weight_decay=0.0) for name in names(diagonal=True)}
 SCALED = {
-    "gradient descent": GradientDescent,
-    "AdaGrad by norm": lambda lr: AdaGradNorm(lr, 0.0),
-    "AdaGrad, eps 1": lambda lr: AdaGrad(lr, 1.0),
-    "RMSProp, eps 1": lambda lr: RMSProp(lr, eps=1.0),
-    "Adam, eps 1": lambda lr: Adam(lr, eps=1.0),
-    "AMSGrad, eps 1": lambda lr: AMSGrad(lr, eps=1.0),
-    "AdaDelta, eps 1": lambda lr: AdaDelta(lr, eps=1.0),
+    name: of_lr(name, **epsilon)
+    for name, epsilon in {
+        "gradient descent": {},
+        "adagrad by norm": {"eps": 0.0},
+        "adagrad": {"eps": 1.0},
+        "rmsprop": {"eps": 1.0},
+        "adam": {"eps": 1.0},
+        "amsgrad": {"eps": 1.0},
+        "adadelta": {"eps": 1.0},
+    }.items()
 }
-ROTATED = {
-    "gradient descent": GradientDescent,
-    "heavy ball": lambda lr: HeavyBall(lr, 0.5),
-    "AdaGrad by norm": lambda lr: AdaGradNorm(lr, 1e-8),
-    "full AdaGrad": lambda lr: FullAdaGrad(lr, 1e-2),
-}
+ROTATED = {name: of_lr(name) for name in names(rotates=True)}
+
+
 free_of_scale = pytest.mark.parametrize("build", FREE_OF_SCALE.values(), ids=FREE_OF_SCALE)
 powers = st.lists(st.integers(-20, 20), min_size=3, max_size=3)
 
@@ -130,9 +113,7 @@ def test_methods_without_axes_rotate(build):
     assert max(rotated(build, orthogonal(seed)) for seed in range(5)) < 1e-10
 
 
-DIAGONAL = {name: FREE_OF_SCALE[name] for name in ("AdaGrad", "RMSProp", "Adam", "AMSGrad", "signum", "Lion")} | {
-    "AdaDelta": lambda lr: AdaDelta(lr, eps=1e-2)
-}
+DIAGONAL = FREE_OF_SCALE | {"adadelta": of_lr("adadelta")}
 
 
 @pytest.mark.parametrize("build", DIAGONAL.values(), ids=DIAGONAL)

@@ -212,10 +212,3 @@ def test_a_constant_in_another_norm_five_per_cent_too_small_is_found(name, norm)
 def test_l_in_l2_is_no_constant_in_l_inf():
     c = IN_NORMS["diagonal"].constants
     assert search(replace(IN_NORMS["diagonal"], constants=replace(c, smoothness_in={"linf": c.smoothness})))
-
-
-@pytest.mark.parametrize(("name", "norm"), [("diagonal", "spectral"), ("matrix", "l_inf")])
-def test_a_norm_that_cannot_be_checked_is_named(name, norm):
-    c = IN_NORMS[name].constants
-    with pytest.raises(ValueError, match=f"smoothness_in names '{norm}'.*'linf', 'l1'"):
-        search(replace(IN_NORMS[name], constants=replace(c, smoothness_in={norm: 1.0})))

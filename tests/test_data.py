@@ -119,12 +119,6 @@ def test_windows_files_and_quotes_are_read(tmp_path):
     assert (A.tolist(), y.tolist()) == ([[1.0], [3.0]], [2.0, 4.0])
 
 
-@pytest.mark.parametrize("y", [[1, 1, 1], [0, 1, 2], []])
-def test_classification_needs_two_classes(y):
-    with pytest.raises(DataError, match=r"my\.csv: .*exactly two classes"):
-        two_classes(np.array(y), "my.csv")
-
-
 def test_two_classes_become_signs():
     assert two_classes(np.array([3, 8, 8])).tolist() == [-1, 1, 1]
     assert two_classes(np.array([0.0, -5.0])).tolist() == [1, -1]

@@ -11,10 +11,7 @@ from ratewitness.problems.oracle import Oracle
 from ratewitness.problems.problem import norm
 from ratewitness.problems.quadratics import quadratic
 from scipy.stats import chisquare
-
-
-def seeded(seed=0):
-    return torch.Generator().manual_seed(seed)
+from scripted import seeded
 
 
 @pytest.fixture
@@ -163,16 +160,6 @@ def test_full_and_value_are_those_of_the_problem():
     assert torch.equal(Oracle.full(problem).grad(x), problem.grad(x))
     assert torch.equal(Oracle.full(problem).value(x), problem.gap(x))
     assert torch.equal(Oracle.full(problem).full_grad(x), problem.grad(x))
-
-
-def test_bad_arguments_are_refused(problem):
-    with pytest.raises(ValueError, match="batch_size is 0; accepted are integers from 1 on for sampling 'with replacement'"):
-        Oracle.minibatch(problem, 0, seeded())
-    for b, sampling in [(0, "without replacement"), (-1, "reshuffled"), (7, "without replacement"), (7, "reshuffled")]:
-        with pytest.raises(ValueError, match="1 to n = 6"):
-            Oracle.minibatch(problem, b, seeded(), sampling)
-    with pytest.raises(ValueError, match="'with replacement', 'without replacement', 'reshuffled'"):
-        Oracle.minibatch(problem, 1, seeded(), "shuffled")
 
 
 def test_noise_of_a_sweep_is_independent_over_replicates():

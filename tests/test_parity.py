@@ -19,9 +19,7 @@ from ratewitness.solvers.around.coupled_decay import CoupledDecay
 from ratewitness.solvers.heavy_ball import HeavyBall
 from ratewitness.solvers.rmsprop import RMSProp
 from ratewitness.solvers.schedules import InversePower
-from scripted import path
-
-torch.set_num_threads(1)
+from scripted import path, torch_path
 
 gradients = partial(scripted.gradients, spread=3.0)
 BETA1, BETA2, EPS = (
@@ -29,18 +27,6 @@ BETA1, BETA2, EPS = (
     st.sampled_from([0.5, 0.9, 0.999]),
     st.sampled_from([1e-10, 1e-3, 1.0]),
 )
-
-
-def torch_path(optimizer_class, g, x0, lr, **options):
-    """Iterates of torch; lr is a rule k -> a_k."""
-    x = torch.nn.Parameter(x0.clone())
-    optimizer, seen = optimizer_class([x], lr=lr(0), **options), []
-    for k, G in enumerate(g):
-        optimizer.param_groups[0]["lr"] = lr(k)
-        x.grad = G.clone()
-        optimizer.step()
-        seen.append(x.detach().clone())
-    return torch.stack(seen)
 
 
 def adagrad(draw, lr):

@@ -1,7 +1,6 @@
 """Laws that every problem of the catalogue obeys."""
 
 import math
-from dataclasses import replace
 
 import pytest
 import torch
@@ -194,8 +193,6 @@ def test_a_sweep_is_its_single_instances(build, rows):
 def test_replicates_need_an_axis_of_length_one():
     without = quadratic(torch.ones(12, 3), torch.ones(12, 3))
     assert without.starts().shape == (12, 3)
-    with pytest.raises(ValueError, match=r"batch shape \(12,\)"):
-        without.starts(12)
     with_axis = quadratic(torch.ones(12, 1, 3), torch.ones(12, 1, 3))
     assert with_axis.starts(5).shape == (12, 5, 3)
     assert quadratic(torch.ones(3), torch.ones(3)).starts(2, 5).shape == (2, 5, 3)
@@ -226,11 +223,6 @@ def test_a_sweep_without_the_axis_of_x_is_refused(build):
     with pytest.raises(ValueError, match=r"start of .* has shape \(12,\); accepted are \(\*sweep, 1\)"):
         build(sweep)
     assert build(sweep.unsqueeze(-1)).start.shape == (12, 1)
-
-
-def test_a_minimizer_of_another_shape_is_refused():
-    with pytest.raises(ValueError, match=r"minimizer of softplus has shape \(2,\)"):
-        replace(softplus(), minimizer=torch.zeros(2))
 
 
 @pytest.mark.parametrize(
@@ -282,45 +274,10 @@ def test_perturbed_noise_has_variance_sigma_squared_everywhere(sigma, pairs, x):
     assert noise.mean(0).norm() <= 1e-12 * sigma
 
 
-def test_perturbed_refuses_what_it_cannot_do():
-    once = perturbed(quadratic(torch.ones(2), torch.ones(2)), 1.0)
-    with pytest.raises(ValueError, match="deterministic"):
-        perturbed(once, 1.0)
-    for n in (0, 1, 3):
-        with pytest.raises(ValueError, match="even numbers"):
-            perturbed(quadratic(torch.ones(2), torch.ones(2)), 1.0, n=n)
+def test_an_odd_number_of_components_may_have_directions_of_its_own():
     three = perturbed(quadratic(torch.ones(2), torch.ones(2)), 1.0, n=3, directions=torch.eye(3, 2))
     x = torch.zeros(3, 2, dtype=torch.float64)
     assert three.sample_grad(x, torch.arange(3).unsqueeze(-1)).square().sum(-1).mean() == pytest.approx(1.0)
-
-
-@pytest.mark.parametrize(
-    ("build", "arguments"),
-    [
-        (huber, (0.0, 1.0, 1.0)),
-        (huber, (1.0, -1.0, 1.0)),
-        (huber_witness, (0,)),
-        (huber_witness, (1.5,)),
-        (sawtooth, (-1,)),
-        (sawtooth, (0.5,)),
-        (two_mode, (2.0, 1.0, 1.0)),
-        (two_mode, (0.0, 1.0, 1.0)),
-        (power, (2.0,)),
-        (power, (4.0, 0.0)),
-        (sine, (-0.1,)),
-        (sine, (4.7,)),
-        (sine, (math.nan,)),
-        (sine_valley, ((0.0, 0.0),)),
-        (zero_chain, (0,)),
-        (zero_chain, (3, 1.0, 1.0, 0)),
-        (quadratic, (torch.tensor([-1.0, 1.0]), torch.ones(2))),
-        (quadratic, (torch.zeros(2), torch.ones(2))),
-    ],
-    ids=lambda v: getattr(v, "__name__", None) or str(v),
-)
-def test_parameters_outside_the_hypotheses_are_refused(build, arguments):
-    with pytest.raises(ValueError, match=r".+"):
-        build(*arguments)
 
 
 @pytest.mark.cuda

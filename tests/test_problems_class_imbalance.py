@@ -1,6 +1,9 @@
-"""Bigram models and classes learnt by heart: formulas against autograd and PyTorch, certificates, marginals, bad input."""
+"""Bigram models and classes learnt by heart: formulas against autograd and PyTorch, certificates, marginals."""
+
+from functools import partial
 
 import pytest
+import scripted
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
@@ -18,17 +21,10 @@ from ratewitness.problems.data.bigram import (
 )
 from ratewitness.problems.data.class_imbalance import group_labels, grouped_rows, grouped_softmax, sample_losses
 from ratewitness.problems.data.softmax import softmax
+from scripted import seeded
 from torch.nn.functional import cross_entropy
 
-torch.set_num_threads(1)
-
-
-def seeded(seed=0):
-    return torch.Generator().manual_seed(seed)
-
-
-def normal(*shape, seed=5):
-    return torch.randn(*shape, generator=seeded(seed), dtype=torch.float64)
+normal = partial(scripted.normal, seed=5)
 
 
 def table(count=1, inputs=5, labels=4):
@@ -163,19 +159,3 @@ def test_losses_of_samples_are_those_of_torch():
     rows = softmax(A[0], y)
     assert float(problem.constants.smoothness[0]) == pytest.approx(rows.constants.smoothness)
     assert rows.constants.optimum == 0.0  # its search finds the data separable, too
-
-
-@pytest.mark.parametrize(
-    ("call", "message"),
-    [
-        (lambda: population_softmax(torch.ones(2, 2)), "sum to 1"),
-        (lambda: population_softmax(torch.tensor([[1.0, 0.0], [0.0, 0.0]])), "in every row"),
-        (lambda: with_marginals(torch.eye(2), balanced(2), balanced(2)), "positive"),
-        (lambda: with_marginals(torch.ones(2, 2), balanced(2), 2 * balanced(2)), "equal sums"),
-        (lambda: low_rank_softmax(table()[0], LowRank(4, 4, 2), torch.zeros(16)), r"\(\*batch, 4, 4\)"),
-        (lambda: grouped_softmax(torch.ones(3, 4), torch.arange(3)), "not independent"),
-    ],
-)
-def test_bad_input_is_named(call, message):
-    with pytest.raises(ValueError, match=message):
-        call()

@@ -24,15 +24,19 @@ from ratewitness.problems.sine_valley import sine_valley
 from ratewitness.problems.softplus import softplus
 from ratewitness.problems.zero_chain import CEILING, zero_chain
 from scipy.optimize import minimize, minimize_scalar
+from scripted import normal, seeded
 from sklearn.linear_model import LogisticRegression
 
 
-def seeded(seed=0):
-    return torch.Generator().manual_seed(seed)
-
-
-def normal(*shape, seed=0):
-    return torch.randn(*shape, generator=seeded(seed), dtype=torch.float64)
+def by_scipy(problem, x0, gtol):
+    """The least gap that scipy finds."""
+    return minimize(
+        lambda x: (float(problem.gap(torch.as_tensor(x))), problem.grad(torch.as_tensor(x)).numpy()),
+        x0,
+        jac=True,
+        options={"gtol": gtol, "maxiter": 5000},
+        method="L-BFGS-B",
+    )
 
 
 def descend(problem, steps, h=1.0):
@@ -95,8 +99,6 @@ def test_a_flat_quadratic_takes_the_nearest_minimizer(rotated):
 def test_log_spaced_normalizes_distance_or_energy():
     assert log_spaced(L=3.0, modes=24).radius == pytest.approx(1)
     assert log_spaced(L=3.0, modes=24, energies="equal energies").initial_gap == pytest.approx(1)
-    with pytest.raises(ValueError, match="'equal distances', 'equal energies'"):
-        log_spaced(energies="equal")
 
 
 # Noisy quadratics
@@ -166,13 +168,8 @@ def test_sine_obeys_its_pl_inequality(a, x):
     assert problem.grad(x).square().sum() >= bound * (1 - 1e-12) or problem.gap(x) < problem.floor
 
 
-def test_sine_is_refused_from_the_critical_amplitude_on():
+def test_without_amplitude_sine_is_a_parabola():
     assert best_pl(0.0)[0] == 2.0
-    for a in (critical_amplitude(), 4.61, -1e-9, math.inf):
-        with pytest.raises(ValueError, match=r"4\.603339"):
-            sine(a)
-    with pytest.raises(ValueError, match="too close"):
-        sine(critical_amplitude() * (1 - 1e-10))
 
 
 # Sine valley
@@ -272,39 +269,9 @@ def test_interpolation_has_no_noise_at_the_minimizer():
     assert problem.constants.optimum <= 1e-30
 
 
-def test_least_squares_refuses_what_does_not_fit():
-    with pytest.raises(ValueError, match="do not fit"):
-        least_squares(torch.ones(3, 2), torch.ones(2))
-    with pytest.raises(ValueError, match="A is zero"):
-        least_squares(torch.zeros(3, 2), torch.ones(3))
-    with pytest.raises(ValueError, match="1 to min"):
-        random_least_squares(3, 5, seeded(), rank=4)
-
-
-@pytest.mark.parametrize("bad", [math.inf, -math.inf, math.nan])
-def test_data_that_are_not_finite_are_refused(bad):
-    A, b = normal(6, 2), torch.ones(6, dtype=torch.float64)
-    b[0] = -1
-    spoiled, target = A.clone(), b.clone()
-    spoiled[3, 1] = target[2] = bad
-    for build in (least_squares, lambda A, b: logistic(A, b, 0.1)):
-        with pytest.raises(ValueError, match=r"A .*holds inf or nan"):
-            build(spoiled, b)
-    with pytest.raises(ValueError, match="b holds inf or nan"):
-        least_squares(A, target)
-    with pytest.raises(ValueError, match="labels -1 and 1"):
-        logistic(A, target, 0.1)
-
-
 def test_diabetes_against_numpy():
     problem = diabetes()
-    result = minimize(
-        lambda x: (float(problem.gap(torch.as_tensor(x))), problem.grad(torch.as_tensor(x)).numpy()),
-        np.zeros(problem.shape),
-        jac=True,
-        options={"gtol": 1e-12, "maxiter": 5000},
-        method="L-BFGS-B",
-    )
+    result = by_scipy(problem, np.zeros(problem.shape), 1e-12)
     assert 0 <= result.fun < 1e-6
 
 
@@ -385,15 +352,6 @@ def test_logistic_knows_separable_data():
     assert logistic(A, A[:, 0].sign(), l2=0.01).minimizer is not None
 
 
-def test_logistic_refuses_quasi_separable_data_and_bad_labels():
-    A = torch.tensor([[1.0, 1.0], [-1.0, 1.0], [0.0, 1.0], [0.0, 1.0]], dtype=torch.float64)
-    with pytest.raises(ValueError, match="quasi-separable"):
-        logistic(A, torch.tensor([1.0, -1.0, 1.0, -1.0]))
-    for y, l2 in ((torch.tensor([0.0, 1.0, 1.0, 0.0]), 0.0), (torch.ones(3), 0.0), (torch.ones(4), -1.0)):
-        with pytest.raises(ValueError, match="labels -1 and 1"):
-            logistic(A, y, l2)
-
-
 def test_rank_deficient_logistic_takes_the_nearest_minimizer():
     A = normal(60, 2) @ normal(2, 4, seed=1)
     y = (A[:, 0] + 3 * normal(60, seed=2)).sign()
@@ -406,13 +364,7 @@ def test_rank_deficient_logistic_takes_the_nearest_minimizer():
 
 def test_breast_cancer_f_star_against_scipy():
     problem = breast_cancer(l2=0.01)
-    result = minimize(
-        lambda x: (float(problem.gap(torch.as_tensor(x))), problem.grad(torch.as_tensor(x)).numpy()),
-        np.ones(problem.shape),
-        jac=True,
-        options={"gtol": 1e-10, "maxiter": 5000},
-        method="L-BFGS-B",
-    )
+    result = by_scipy(problem, np.ones(problem.shape), 1e-10)
     assert 0 <= result.fun < 1e-8
     np.testing.assert_allclose(result.x, problem.minimizer.numpy(), atol=1e-3)
 

@@ -11,14 +11,7 @@ from ratewitness.problems.data.matrix_regression import matrix_regression, rando
 from ratewitness.problems.oracle import Oracle
 from ratewitness.problems.perturbation import perturbed
 from ratewitness.problems.problem import norm
-
-
-def seeded(seed=0):
-    return torch.Generator().manual_seed(seed)
-
-
-def normal(*shape, seed=0):
-    return torch.randn(*shape, generator=seeded(seed), dtype=torch.float64)
+from scripted import normal, seeded
 
 
 def low_rank():
@@ -117,19 +110,3 @@ def test_noise_has_the_variance_asked_for():
     x = problem.starts(20_000)
     noise = norm(oracle.grad(x) - problem.grad(x), problem.shape)
     torch.testing.assert_close(noise, torch.full_like(noise, 0.7))
-
-
-BAD = {
-    "do not fit": lambda: matrix_regression(normal(3, 2), normal(4, 2), normal(4, 3)),
-    "A is zero": lambda: matrix_regression(torch.zeros(3, 2), normal(4, 2), normal(3, 4)),
-    "target holds inf": lambda: matrix_regression(normal(3, 2), normal(4, 2), normal(3, 4) / 0),
-    "condition is 0.5": lambda: random_matrix_regression(3, 3, 0.5, seeded()),
-    "tensor \\(\\*sweep, 1, 1\\)": lambda: random_matrix_regression(3, 3, torch.tensor([2.0, 3.0]), seeded()),
-    "rank is 4": lambda: random_matrix_regression(3, 3, 2.0, seeded(), rank=4),
-}
-
-
-@pytest.mark.parametrize("complaint", BAD)
-def test_bad_input_is_named(complaint):
-    with pytest.raises(ValueError, match=complaint):
-        BAD[complaint]()

@@ -6,9 +6,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from ratewitness.problems.online.moving_parabola import moving_parabola
 from ratewitness.problems.online.slopes import (
-    drawn_slopes,
     drifting_minimizer,
     dropping_scale,
     experiment,
@@ -25,16 +23,11 @@ from ratewitness.problems.online.slopes import (
 from ratewitness.solvers.around.box import Box
 from ratewitness.solvers.gradient_descent import GradientDescent
 from ratewitness.solvers.solver import run
-
-torch.set_num_threads(1)
+from scripted import seeded
 
 
 def column(*numbers):
     return torch.tensor(numbers, dtype=torch.float64).unsqueeze(-1)
-
-
-def seeded(seed=0):
-    return torch.Generator().manual_seed(seed)
 
 
 EVERY = {
@@ -236,43 +229,6 @@ def test_regret_of_a_run_is_its_sum(name):
         torch.testing.assert_close(regret(problem, trace.steps, trace.values)[row], expected, rtol=1e-12, atol=1e-12)
 
 
-BAD = {
-    "C is 0": lambda: three_periodic(0),
-    "C is -1.0": lambda: reddi_stochastic(-1.0, 0.1),
-    "C is 2.5": lambda: periodic(2.5),
-    "n is 1": lambda: negative_family(1),
-    "delta is 3.0 and C 2.0": lambda: reddi_stochastic(2.0, 3.0),
-    "period is 1": lambda: two_slopes("any", 1.0, -1.0, 1),
-    "low is 1.0 and high 1.0": lambda: two_slopes("any", 1.0, -1.0, 2, 1.0, 1.0),
-    "probability is 1.5": lambda: drawn_slopes("any", 1.0, -1.0, 1.5),
-    "big has shape": lambda: two_slopes("any", torch.ones(3), -1.0, 2),
-    "frequencies is": lambda: sparse_features(torch.tensor([0.5, 0.0])),
-    "frequencies is tensor": lambda: sparse_features(torch.ones(0)),
-    "losses is 'hinge'": lambda: sparse_features(torch.ones(2), "hinge"),
-    "D is -1": lambda: sparse_features(torch.ones(2), D=-1),
-    "pull is 2": lambda: sparse_features(torch.ones(2), pull=2),
-    "at is -1": lambda: drifting_minimizer(-1),
-    "at is 2.5": lambda: dropping_scale(2.5, 2.0),
-    "over is 0": lambda: drifting_minimizer(2, over=0),
-    "factor is 0": lambda: dropping_scale(2, 0),
-    "curvature is nan": lambda: drifting_minimizer(2, curvature=float("nan")),
-    "noise is -0.1": lambda: drifting_minimizer(2, noise=-0.1),
-    "low is 0.0 and high None": lambda: drifting_minimizer(2, low=0.0),
-    "low is 2 and high 1": lambda: moving_parabola("any", 2, 0, 1, 1, 1, 1, 0, 2, 1),
-    "T is -1": lambda: experiment().best(-1),
-    "T is 1.5": lambda: drifting_minimizer(2).best(1.5),
-    "generator is None": lambda: play(experiment_stochastic()),
-}
-
-
-@pytest.mark.parametrize("message", BAD)
-def test_bad_input_is_named_in_one_line(message):
-    with pytest.raises(ValueError, match=message) as caught:
-        BAD[message]()
-    assert "accepted" in str(caught.value)
-    assert "\n" not in str(caught.value)
-
-
 def test_the_measure_is_of_the_round_that_comes_next_whenever_it_is_asked():
     """Records at some iterations only, over="last", are those of a run that records all."""
     records = []
@@ -281,14 +237,3 @@ def test_the_measure_is_of_the_round_that_comes_next_whenever_it_is_asked():
         trace = run(GradientDescent(0.1), oracle, torch.zeros(1, dtype=torch.float64), 30, loss, at=at)
         records.append(dict(zip(trace.steps, trace.values.tolist(), strict=True)))
     assert all(records[0][k] == value for k, value in records[1].items())
-
-
-def test_a_generator_is_asked_for():
-    with pytest.raises(ValueError, match=r"generator is 'x' for .*, which is drawn; accepted are torch generators"):
-        play(experiment_stochastic(), "x")
-
-
-@pytest.mark.parametrize("value", ["3", None, [3.0]])
-def test_what_is_no_number_is_refused_in_one_line(value):
-    with pytest.raises(ValueError, match=r"C is .*; accepted are numbers > 0"):
-        three_periodic(value)

@@ -78,11 +78,3 @@ def test_it_is_the_maximum_norm_up_to_tau_log_2d():
     largest, f = x.abs().amax(-1), smooth_max(9, 0.3).gap(x)
     assert (f <= largest).all()
     assert (f >= largest - 0.3 * math.log(18)).all()
-
-
-@pytest.mark.parametrize(("arguments", "named"), [((0,), "d is 0"), ((3, 0.0), "tau is 0"), ((3, math.inf), "tau is inf")])
-def test_bad_parameters_are_named(arguments, named):
-    with pytest.raises(ValueError, match=named):
-        smooth_max(*arguments)
-    with pytest.raises(ValueError, match="start has shape"):
-        smooth_max(3, start=torch.ones(2))

@@ -1,41 +1,28 @@
 """Laws that every solver obeys, and what a step of each costs."""
 
-from collections.abc import Iterable
+from functools import partial
+from importlib import import_module
+from textwrap import dedent
 
 import pytest
+import ratewitness.solvers
 import torch
+from catalogue import CATALOGUE, EXCEPTIONS, N, build, classes, missing, names
 from ratewitness.problems.oracle import Oracle
 from ratewitness.problems.perturbation import perturbed
 from ratewitness.problems.quadratics import quadratic
-from ratewitness.solvers.adadelta import AdaDelta
-from ratewitness.solvers.adagrad import AdaGrad, AdaGradNorm, FullAdaGrad
-from ratewitness.solvers.adam import Adam, AdamW, AdamWPaper
-from ratewitness.solvers.amsgrad import AMSGrad
-from ratewitness.solvers.around.ascent import Ascent
 from ratewitness.solvers.around.averaging import PolyakRuppert, RandomIterate
-from ratewitness.solvers.around.box import Box
-from ratewitness.solvers.around.coupled_decay import CoupledDecay
-from ratewitness.solvers.around.from_torch import FromTorch
 from ratewitness.solvers.catalogue import catalogue
 from ratewitness.solvers.gradient_descent import GradientDescent
 from ratewitness.solvers.heavy_ball import HeavyBall
 from ratewitness.solvers.lbfgs import LBFGS
-from ratewitness.solvers.line_search import Armijo
-from ratewitness.solvers.lion import Lion
 from ratewitness.solvers.nesterov import Nesterov
-from ratewitness.solvers.norms.lmo import FROBENIUS, L2, LINF, MAX_ABS
-from ratewitness.solvers.norms.lmo_descent import LMODescent
-from ratewitness.solvers.norms.steepest_descent import SteepestDescent
-from ratewitness.solvers.rmsprop import RMSProp
 from ratewitness.solvers.saga import SAGA
-from ratewitness.solvers.schedules import InversePower
-from ratewitness.solvers.sign_descent import SignSGD
-from ratewitness.solvers.solver import iterates, run
+from ratewitness.solvers.solver import run
 from ratewitness.solvers.svrg import SVRG
+from scripted import seeded, tensors, walk
 
-torch.set_num_threads(1)
-
-N, D, STEPS = 5, 4, 12
+D, STEPS = 4, 12
 QUERIES = {"grad", "full_grad", "component_grads", "value", "sample", "n"}
 
 
@@ -46,7 +33,7 @@ class Replay:
     """
 
     def __init__(self, shape, draws=None):
-        generator = torch.Generator().manual_seed(1)
+        generator = seeded(1)
         centres = torch.randn(N, D, generator=generator, dtype=torch.float64).reshape(N, *shape)
         lam = torch.tensor([1.0, 0.5, 0.3, 0.1], dtype=torch.float64).reshape(shape)
         axes, position, last = tuple(range(-len(shape), 0)), -1, None
@@ -80,105 +67,133 @@ class Replay:
         raise AssertionError(f"a solver set oracle.{name}")
 
 
-def solvers(ndim=1):
-    """Every kind of solver, in the variants that differ in code."""
-    steady, noisy = catalogue(1.0, 0.1, n=N, ndim=ndim), catalogue(1.0, 0.1, noisy=True, n=N, ndim=ndim)
-    return (
-        steady
-        | {f"noisy {name}": solver for name, solver in noisy.items()}
-        | {
-            "suffix average": PolyakRuppert(HeavyBall(0.5), skip_start=5),
-            "average from the start": PolyakRuppert(Nesterov(0.5), include_start=True),
-            "random iterate": RandomIterate(GradientDescent(0.5), torch.tensor(7)),
-            "armijo restarted": Armijo(8.0, c=0.3, shrink=0.7, ndim=ndim),
-            "short memory": LBFGS(0.5, memory=2, damping=0.1, ndim=ndim),
-            "short period": SVRG(0.3, period=3),
-            "saga in pairs": SAGA(0.2, batch=2, ndim=ndim),
-            "adam": Adam(0.3),
-            "adamw": AdamW(0.3),
-            "adagrad": AdaGrad(0.5),
-            "adagrad by norm": AdaGradNorm(0.5, ndim=ndim),
-            # the inverse root rounds by u kappa, and eps keeps kappa, the condition number of eps I + sum g g^T, below 1e4:
-            # the first steps leave a null space, and with the default eps of 1e-10 two roundings of one run end 1e-8 apart
-            "full adagrad": FullAdaGrad(0.5, eps=1e-1, ndim=ndim),
-            "adadelta": AdaDelta(eps=1e-2),
-            "rmsprop": RMSProp(0.3),
-            "rmsprop, centered, with momentum": RMSProp(0.1, eps=1e-2, eps_inside=False, centered=True, momentum=0.5),
-            "adam, uncorrected": Adam(0.3, bias_correction=False),
-            "adamw of the paper": AdamWPaper(0.3, schedule=InversePower(1.0)),
-            "amsgrad": AMSGrad(0.3),
-            "amsgrad of the paper": AMSGrad(0.3, bias_correction=False),
-            "amsgrad, corrected maximum": AMSGrad(0.3, maximum="corrected"),
-            "sign descent": SignSGD(0.1),
-            "signum": SignSGD(0.1, 0.5),
-            "lion": Lion(0.1, weight_decay=0.1),
-            "torch's adam": FromTorch(torch.optim.Adam, 0.3, ndim=ndim),
-            "in a box": Box(Nesterov(0.5), -3.0, 3.0),
-            "coupled decay": CoupledDecay(Adam(0.3), 0.1),
-            "ascent": Ascent(GradientDescent(0.1)),
-            "steepest descent": SteepestDescent(0.2, LINF if ndim == 1 else MAX_ABS),
-            "lmo descent": LMODescent(0.1, L2 if ndim == 1 else FROBENIUS, momentum=0.5, nesterov=True),
-            "lmo descent in a ball": LMODescent(0.1, LINF if ndim == 1 else MAX_ABS, radius=5.0),
-        }
-    )
-
-
-NAMES = sorted(solvers())
-SAMPLED = sorted(set(NAMES) - {"armijo", "armijo restarted"})
-EXACT = sorted(name for name in NAMES if "saga" not in name)
-CASES = [(name, True) for name in SAMPLED] + [(name, False) for name in EXACT]
+CASES = [(name, True) for name in sorted(names(sampled=True))] + [(name, False) for name in sorted(names(exact=True))]
 every_case = pytest.mark.parametrize(("name", "sampled"), CASES)
+of_vectors_and_matrices = pytest.mark.parametrize(("name", "sampled"), [c for c in CASES if c[0] in names(ndims=(1, 2))])
 
 
-def setting(batch, sampled):
-    """A start (*batch, 4) and the draws of a run, or None."""
-    generator = torch.Generator().manual_seed(2)
+def points_of(name):
+    """The shape of a point, and the solver for it: a vector, or a matrix where it must be one."""
+    ndim = CATALOGUE[name].ndims[0]
+    return ((D,), (2, 2))[ndim - 1], build(name, ndim)
+
+
+def setting(batch, sampled, shape=(D,)):
+    """A start (*batch, *shape) and the draws of a run, or None."""
+    generator = seeded(2)
     x0 = 3 * torch.randn(*batch, D, generator=generator, dtype=torch.float64)
     draws = torch.randint(N, (3 * STEPS, *batch, 1), generator=generator)
-    return x0, draws if sampled else None
+    return x0.reshape(*batch, *shape), draws if sampled else None
 
 
-def path(solver, oracle, x0, steps=STEPS):
-    return torch.stack([x for _, x in zip(range(steps + 1), iterates(solver, oracle, x0), strict=False)])
+path = partial(walk, steps=STEPS)
+
+
+def test_every_solver_is_in_the_catalogue():
+    assert missing(ratewitness.solvers) == set()
+    assert EXCEPTIONS.keys() <= classes(ratewitness.solvers).keys()
+    assert all(EXCEPTIONS.values())
+
+
+def test_a_solver_that_is_not_in_the_catalogue_is_found_wherever_it_lies(tmp_path, monkeypatch):
+    """A method of its own, one derived from another, in a folder; what only looks like a solver is none."""
+    written = {
+        "__init__.py": "",
+        "method.py": """
+            from dataclasses import dataclass
+            from ratewitness.solvers.adam import Adam
+
+            @dataclass(frozen=True)
+            class Planted:
+                def init(self, x): ...
+                def step(self, x, state, oracle): ...
+
+            @dataclass(frozen=True)
+            class _Private(Planted): ...
+
+            @dataclass(frozen=True)
+            class NoStep:
+                def init(self, x): ...
+
+            class NoDataclass:
+                def init(self, x): ...
+                def step(self, x, state, oracle): ...
+            """,
+        "folder/__init__.py": "",
+        "folder/derived.py": """
+            from dataclasses import dataclass
+            from planted_solvers.method import Planted
+
+            @dataclass(frozen=True)
+            class Derived(Planted): ...
+            """,
+    }
+    (tmp_path / "planted_solvers" / "folder").mkdir(parents=True)
+    for file, text in written.items():
+        (tmp_path / "planted_solvers" / file).write_text(dedent(text))
+    monkeypatch.syspath_prepend(tmp_path)
+    assert missing(import_module("planted_solvers")) == {
+        "planted_solvers.method.Planted",
+        "planted_solvers.folder.derived.Derived",
+    }
 
 
 @every_case
 def test_a_batch_equals_its_singles(name, sampled):
-    x0, draws = setting((3, 2), sampled)
-    together = path(solvers()[name], Replay((D,), draws), x0)
-    assert together.shape == (STEPS + 1, 3, 2, D)
-    assert (together[-1] - x0).norm(dim=-1).amin() > 0.1  # every replicate has moved
+    shape, solver = points_of(name)
+    x0, draws = setting((3, 2), sampled, shape)
+    together = path(solver, Replay(shape, draws), x0)
+    assert together.shape == (STEPS + 1, 3, 2, *shape)
+    assert (together[-1] - x0).flatten(2).norm(dim=-1).amin() > 0.1  # every replicate has moved
     for i in range(3):
         for j in range(2):
-            alone = path(solvers()[name], Replay((D,), None if draws is None else draws[:, i, j]), x0[i, j])
+            alone = path(solver, Replay(shape, None if draws is None else draws[:, i, j]), x0[i, j])
             torch.testing.assert_close(together[:, i, j], alone, rtol=1e-9, atol=1e-12)
 
 
-@every_case
+@of_vectors_and_matrices
 def test_a_matrix_moves_like_its_entries(name, sampled):
     x0, draws = setting((3,), sampled)
-    flat = path(solvers()[name], Replay((D,), draws), x0)
-    square = path(solvers(ndim=2)[name], Replay((2, 2), draws), x0.reshape(3, 2, 2))
+    flat = path(build(name), Replay((D,), draws), x0)
+    square = path(build(name, 2), Replay((2, 2), draws), x0.reshape(3, 2, 2))
     torch.testing.assert_close(square.reshape(flat.shape), flat, rtol=1e-9, atol=1e-12)
 
 
-def tensors(state) -> list:
-    """The tensors of a state, those of nested states included."""
-    if isinstance(state, torch.Tensor):
-        return [state]
-    return [t for part in state for t in tensors(part)] if isinstance(state, Iterable) else []
+@every_case
+def test_the_catalogue_says_what_each_asks_for_and_where(name, sampled):
+    shape, solver = points_of(name)
+    x, draws = setting((2,), sampled, shape)
+    oracle, asked, elsewhere = Replay(shape, draws), set(), False
+
+    class Watched:
+        def __getattr__(self, query):
+            asked.add(query)
+            return getattr(oracle, query) if query != "grad" else grad
+
+    def grad(at, redraw=True):
+        nonlocal elsewhere
+        elsewhere |= not torch.equal(at, x)
+        return oracle.grad(at, redraw)
+
+    state = solver.init(x)
+    for _ in range(STEPS):
+        new, state = solver.step(x, state, Watched())
+        x = new
+    assert asked == CATALOGUE[name].asks
+    assert elsewhere == CATALOGUE[name].elsewhere
 
 
 @every_case
 def test_a_step_is_pure(name, sampled):
-    x, draws = setting((3,), sampled)
-    solver, before = solvers()[name], Replay((D,), draws)
+    shape, solver = points_of(name)
+    x, draws = setting((3,), sampled, shape)
+    before = Replay(shape, draws)
     state = solver.init(x)
     for _ in range(4):  # so that memories, tables and anchors are filled
         x, state = solver.step(x, state, before)
     held, parts = x.clone(), [t.clone() for t in tensors(state)]
     again = None if draws is None else draws[10:]
-    first, second = (solver.step(x, state, Replay((D,), again)) for _ in range(2))
+    first, second = (solver.step(x, state, Replay(shape, again)) for _ in range(2))
     assert torch.equal(x, held)
     assert all(torch.equal(a, b) for a, b in zip(tensors(state), parts, strict=True))
     assert torch.equal(first[0], second[0])
@@ -188,18 +203,18 @@ def test_a_step_is_pure(name, sampled):
 
 @every_case
 def test_a_run_does_not_change_its_start(name, sampled):
-    x0, draws = setting((2,), sampled)
+    shape, solver = points_of(name)
+    x0, draws = setting((2,), sampled, shape)
     held = x0.clone()
-    path(solvers()[name], Replay((D,), draws), x0)
+    path(solver, Replay(shape, draws), x0)
     assert torch.equal(x0, held)
 
 
 @every_case
 def test_the_precision_is_kept(name, sampled):
-    x0, draws = setting((2,), sampled)
-    solver = solvers()[name]
-    x, state = x0, solver.init(x0)
-    oracle = Replay((D,), draws)
+    shape, solver = points_of(name)
+    x, draws = setting((2,), sampled, shape)
+    state, oracle = solver.init(x), Replay(shape, draws)
     for _ in range(3):
         x, state = solver.step(x, state, oracle)
     assert x.dtype == torch.float64
@@ -208,7 +223,8 @@ def test_the_precision_is_kept(name, sampled):
 
 @every_case
 def test_hyperparameters_print(name, sampled):
-    assert repr(solvers()[name]).startswith(type(solvers()[name]).__name__ + "(")
+    _, solver = points_of(name)
+    assert repr(solver).startswith(type(solver).__name__ + "(")
 
 
 @pytest.mark.parametrize("name", sorted(catalogue(1.0, 0.1)))
@@ -233,7 +249,7 @@ def test_exact_gradients_converge_linearly(name):
 def test_noisy_steps_leave_no_plateau(name):
     """The mean gap falls like 1/k between 400 and 4000 steps, to within a factor 10 of sigma^2/(2 mu k)."""
     problem = perturbed(quadratic(torch.tensor([1.0, 0.2]), torch.ones(2)), 1.0, n=4)
-    oracle = Oracle.minibatch(problem, 1, torch.Generator().manual_seed(3))
+    oracle = Oracle.minibatch(problem, 1, seeded(3))
     solver = catalogue(1.0, 0.2, noisy=True)[name]
     trace = run(solver, oracle, problem.starts(300), 4000, problem.gap, at=[400, 4000])
     early, late = trace.values.mean(-1)
@@ -254,7 +270,7 @@ def test_noisy_steps_leave_no_plateau(name):
 )
 def test_cost_of_a_step_on_batches_of_three(solver, gradients, components):
     problem = perturbed(quadratic(torch.tensor([1.0, 0.5]), torch.ones(2)), 1.0, n=8)
-    oracle = Oracle.minibatch(problem, 3, torch.Generator().manual_seed(0))
+    oracle = Oracle.minibatch(problem, 3, seeded(0))
     trace = run(solver, oracle, problem.starts(10), 7, problem.gap, at=range(8))
     assert trace.calls == [gradients * k for k in range(8)]
     assert trace.component_gradients == [components * k for k in range(8)]
@@ -269,11 +285,11 @@ def test_a_full_step_costs_n():
 
 def test_cost_of_variance_reduction():
     problem = perturbed(quadratic(torch.tensor([1.0, 0.5]), torch.ones(2)), 1.0, n=8)
-    oracle = Oracle.minibatch(problem, 3, torch.Generator().manual_seed(0))
+    oracle = Oracle.minibatch(problem, 3, seeded(0))
     trace = run(SVRG(0.1, period=5), oracle, problem.starts(4), 12, problem.gap, at=range(13))
     # n at steps 1, 6, 11 and two minibatch gradients of 3 at every step
     assert trace.component_gradients == [8 * ((k + 4) // 5) + 2 * 3 * k for k in range(13)]
     for b in (1, 3):
-        oracle = Oracle.minibatch(problem, 1, torch.Generator().manual_seed(0))
+        oracle = Oracle.minibatch(problem, 1, seeded(0))
         trace = run(SAGA(0.1, batch=b), oracle, problem.starts(4), 12, problem.gap, at=range(13))
         assert trace.component_gradients == [0] + [8 + b * k for k in range(1, 13)]

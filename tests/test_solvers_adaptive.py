@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 import scripted
 import torch
+from catalogue import build, names
 from hypothesis import given
 from hypothesis import strategies as st
 from ratewitness.problems.oracle import Oracle
 from ratewitness.problems.perturbation import perturbed
 from ratewitness.problems.quadratics import quadratic
-from ratewitness.solvers.adadelta import AdaDelta
-from ratewitness.solvers.adagrad import AdaGrad, AdaGradNorm, FullAdaGrad
-from ratewitness.solvers.adam import Adam, AdamW, AdamWPaper
+from ratewitness.solvers.adagrad import AdaGrad, FullAdaGrad
+from ratewitness.solvers.adam import Adam, AdamW
 from ratewitness.solvers.amsgrad import AMSGrad
 from ratewitness.solvers.around.ascent import Ascent
 from ratewitness.solvers.around.box import Box
@@ -26,29 +26,14 @@ from ratewitness.solvers.lion import Lion
 from ratewitness.solvers.nesterov import Nesterov
 from ratewitness.solvers.norms.shampoo import Shampoo
 from ratewitness.solvers.rmsprop import RMSProp
-from ratewitness.solvers.schedules import InversePower
 from ratewitness.solvers.sign_descent import SignSGD
 from ratewitness.solvers.solver import run
 from ratewitness.solvers.svrg import SVRG
 from scipy.linalg import fractional_matrix_power
-from scripted import Scripted, path
+from scripted import Scripted, path, tensors, torch_path
 from threadpoolctl import threadpool_limits
 
-torch.set_num_threads(1)
-
 gradients = partial(scripted.gradients, spread=3.0)
-
-
-def torch_path(optimizer_class, g, x0, schedule=None, **settings):
-    x = torch.nn.Parameter(x0.clone())
-    optimizer, seen = optimizer_class([x], **settings), []
-    for k, G in enumerate(g):
-        if schedule is not None:
-            optimizer.param_groups[0]["lr"] = schedule(k)
-        x.grad = G.clone()
-        optimizer.step()
-        seen.append(x.detach().clone())
-    return torch.stack(seen)
 
 
 random_trajectories = given(
@@ -113,20 +98,14 @@ def test_full_adagrad_stays_where_the_gradient_is_zero():
     assert not path(FullAdaGrad(0.1, eps=0.0), torch.zeros(5, 3, dtype=torch.float64)).any()
 
 
-@pytest.mark.parametrize(
-    "solver",
-    [
-        Adam(0.1, eps=0.0),
-        AdamW(0.1, eps=0.0),
-        AdamWPaper(0.1, eps=0.0),
-        AMSGrad(0.1, eps=0.0),
-        AdaGrad(0.1, eps=0.0),
-        AdaGrad(0.1, eps=torch.tensor([0.0, 1.0])),
-        AdaGradNorm(0.1, eps=0.0, ndim=2),
-        RMSProp(0.1, eps=0.0),
-    ],
-    ids=repr,
-)
+DIVIDING = [
+    build(name, 2, lr=0.1, eps=0.0)
+    for name in names(adaptive=True, pseudo_inverse=False, ndim=2)
+    if name != "adadelta" and hasattr(build(name, 2), "eps")  # AdaDelta has none without an eps
+]
+
+
+@pytest.mark.parametrize("solver", [*DIVIDING, AdaGrad(0.1, eps=torch.tensor([0.0, 1.0]))], ids=repr)
 def test_zero_over_zero_is_refused_and_a_positive_epsilon_taken(solver):
     g = torch.zeros(5, 3, 2, dtype=torch.float64)
     with pytest.raises(ValueError, match=r"eps is 0 where the gradients so far are 0.*accepted are eps > 0"):
@@ -208,79 +187,47 @@ def test_on_diagonal_matrices_shampoo_is_diagonal_adagrad():
     torch.testing.assert_close(seen, torch.diag_embed(path(AdaGrad(0.1, 0.2), diagonal)), rtol=0, atol=1e-13)
 
 
-SWEEPS = {
-    "adam": lambda lr, eps, beta, decay: Adam(lr, beta, 1 - (1 - beta) / 10, eps),
-    "adam uncorrected": lambda lr, eps, beta, decay: Adam(lr, beta, 1 - (1 - beta) / 10, eps, bias_correction=False),
-    "adamw": lambda lr, eps, beta, decay: AdamW(lr, beta, 1 - (1 - beta) / 10, eps, decay),
-    "adamw of the paper": lambda lr, eps, beta, decay: AdamWPaper(lr, beta, 1 - (1 - beta) / 10, eps, decay, lr),
-    "amsgrad": lambda lr, eps, beta, decay: AMSGrad(lr, beta, 1 - (1 - beta) / 10, eps),
-    "amsgrad of the paper": lambda lr, eps, beta, decay: AMSGrad(lr, beta, beta / 2, eps, bias_correction=False),
-    "corrected maximum": lambda lr, eps, beta, decay: AMSGrad(lr, beta, 1 - (1 - beta) / 10, eps, maximum="corrected"),
-    "adagrad": lambda lr, eps, beta, decay: AdaGrad(lr, eps),
-    "adagrad outside": lambda lr, eps, beta, decay: AdaGrad(lr, eps, eps_inside=False),
-    "adagrad by norm": lambda lr, eps, beta, decay: AdaGradNorm(lr, eps, ndim=2),
-    "full adagrad": lambda lr, eps, beta, decay: FullAdaGrad(lr, eps, ndim=2),
-    "full adagrad of rows": lambda lr, eps, beta, decay: FullAdaGrad(lr, eps),
-    "rmsprop": lambda lr, eps, beta, decay: RMSProp(lr, beta, eps, momentum=decay),
-    "rmsprop, centered": lambda lr, eps, beta, decay: RMSProp(lr, beta, eps, eps_inside=False, centered=True),
-    "adadelta": lambda lr, eps, beta, decay: AdaDelta(lr, beta, eps),
-    "signum": lambda lr, eps, beta, decay: SignSGD(lr, beta),
-    "lion": lambda lr, eps, beta, decay: Lion(lr, beta, 1 - (1 - beta) / 10, decay),
-    "decay in a box": lambda lr, eps, beta, decay: Box(CoupledDecay(Adam(lr, beta, eps=eps), decay), -5 * lr, 3 * lr),
-}
+def swept(name, ndim, lr, eps, beta, decay):
+    """Numbers or tensors for every hyperparameter that the solver has."""
+    own = {"momentum": decay, "beta2": beta} if "rmsprop" in name else {"beta2": 1 - (1 - beta) / 10}
+    own |= {"beta2": beta / 2} if name == "amsgrad of the paper" else {}
+    own |= {"schedule": lr} if name == "adamw of the paper" else {}
+    own |= {"rho": beta, "beta": beta, "low": -5 * lr, "high": 3 * lr}
+    return build(name, ndim, **{"lr": lr, "eps": eps, "beta1": beta, "weight_decay": decay} | own)
 
 
-@pytest.mark.parametrize("kind", sorted(SWEEPS))
-def test_a_sweep_equals_single_runs(kind):
+@pytest.mark.parametrize(("name", "ndim"), [*((name, 2) for name in names(adaptive=True, ndim=2)), ("full adagrad", 1)])
+def test_a_sweep_equals_single_runs(name, ndim):
     """Matrices of shape (2, 3) under two leading axes; every hyperparameter differs along the first."""
-    build = SWEEPS[kind]
     g, x0 = gradients(6, 3, 4, 2, 3, spread=1.0), gradients(1, 3, 4, 2, 3)[0]
     values = torch.tensor([(0.1, 1e-3, 0.5, 0.1), (0.2, 0.1, 0.8, 0.0), (0.3, 1.0, 0.95, 0.5)], dtype=torch.float64)
-    together = path(build(*values.T[..., None, None, None]), g, x0)
+    together = path(swept(name, ndim, *values.T[..., None, None, None]), g, x0)
     for i, single in enumerate(values.tolist()):
         for j in range(4):
-            torch.testing.assert_close(together[:, i, j], path(build(*single), g[:, i, j], x0[i, j]), rtol=1e-12, atol=1e-12)
+            alone = path(swept(name, ndim, *single), g[:, i, j], x0[i, j])
+            torch.testing.assert_close(together[:, i, j], alone, rtol=1e-12, atol=1e-12)
 
 
-EVERY = [
-    Adam(0.1),
-    AdamW(0.1),
-    AdamWPaper(0.1),
-    AMSGrad(0.1),
-    AdaGrad(0.1),
-    AdaGradNorm(0.1),
-    FullAdaGrad(0.1),
-    RMSProp(0.1, centered=True, momentum=0.5),
-    AdaDelta(0.1),
-    SignSGD(0.1, 0.5),
-    Lion(0.1),
-    Box(Ascent(CoupledDecay(AdaGrad(0.1), 0.1)), -1.0, 1.0),
-]
+EVERY = {name: build(name, lr=0.1, low=-1.0, high=1.0) for name in names(adaptive=True, ndim=1)}
+every = pytest.mark.parametrize("solver", EVERY.values(), ids=EVERY)
 
 
-def tensors_of(state):
-    """The tensors of a state and of the states in it."""
-    if isinstance(state, torch.Tensor):
-        return [state]
-    return [t for part in state for t in tensors_of(part)] if isinstance(state, tuple) else []
-
-
-@pytest.mark.parametrize("solver", EVERY, ids=repr)
+@every
 def test_a_step_is_pure_and_keeps_the_precision(solver):
     x, g = torch.ones(2, 4, 3), gradients(3, 2, 4, 3).float()
     state = solver.init(x)
     for G in g:
-        held = [t.clone() for t in (x, *tensors_of(state))]
+        held = [t.clone() for t in (x, *tensors(state))]
         new, after = solver.step(x, state, Scripted([G]))
         again, _ = solver.step(x, state, Scripted([G]))
         assert torch.equal(new, again)
-        assert all(torch.equal(a, b) for a, b in zip((x, *tensors_of(state)), held, strict=True))
+        assert all(torch.equal(a, b) for a, b in zip((x, *tensors(state)), held, strict=True))
         x, state = new, after
-    assert {t.dtype for t in (x, *tensors_of(state))} == {torch.float32}
+    assert {t.dtype for t in (x, *tensors(state))} == {torch.float32}
     assert state.k == 3
 
 
-@pytest.mark.parametrize("solver", EVERY, ids=repr)
+@every
 def test_a_diverged_replicate_is_nan_alone(solver):
     g = gradients(2, 3, 4)
     g[0, 1] = math.nan
@@ -289,70 +236,10 @@ def test_a_diverged_replicate_is_nan_alone(solver):
     torch.testing.assert_close(seen[:, [0, 2]], path(solver, g[:, [0, 2]]), rtol=1e-13, atol=1e-14)
 
 
-@pytest.mark.parametrize(
-    ("build", "setting", "message"),
-    [
-        (Adam, {"lr": -1.0}, "lr is -1.0; accepted are numbers >= 0"),
-        (Adam, {"eps": -1e-8}, "eps is -1e-08; accepted are numbers >= 0"),
-        (Adam, {"beta1": 1.0}, "beta1 is 1.0; accepted are numbers in \\[0, 1\\)"),
-        (Adam, {"beta2": -0.1}, "beta2 is -0.1"),
-        (Adam, {"beta2": torch.tensor([0.9, 1.5])}, "beta2 is tensor"),
-        (AdamW, {"lr": math.nan}, "lr is nan"),
-        (AdamW, {"eps": -1e-8}, "eps is -1e-08"),
-        (AdamW, {"beta1": 1.0}, "beta1 is 1.0"),
-        (AdamW, {"beta2": 2.0}, "beta2 is 2.0"),
-        (AdamW, {"weight_decay": -0.1}, "weight_decay is -0.1"),
-        (AdaGrad, {"lr": -1.0}, "lr is -1.0"),
-        (AdaGrad, {"eps": -1.0}, "eps is -1.0"),
-        (AdamWPaper, {"lr": InversePower(1.0)}, "lr is a rule k -> a_k; accepted are numbers, and the rule as `schedule`"),
-        (AdamWPaper, {"schedule": -1.0}, "schedule is -1.0; accepted are numbers >= 0"),
-        (AdamWPaper, {"weight_decay": -1.0}, "weight_decay is -1.0"),
-        (AMSGrad, {"maximum": "largest"}, "maximum is 'largest'; accepted are 'raw' and 'corrected'"),
-        (AMSGrad, {"maximum": "corrected", "bias_correction": False}, "without bias correction; accepted is 'raw'"),
-        (AMSGrad, {"beta2": 1.0}, "beta2 is 1.0"),
-        (AMSGrad, {"lr": -0.1}, "lr is -0.1"),
-        (RMSProp, {"beta2": 1.0}, "beta2 is 1.0; accepted are numbers in \\[0, 1\\)"),
-        (RMSProp, {"momentum": -0.5}, "momentum is -0.5"),
-        (RMSProp, {"eps": -1.0}, "eps is -1.0"),
-        (AdaDelta, {"rho": 1.5}, "rho is 1.5"),
-        (AdaDelta, {"eps": 0.0}, "eps is 0.0; accepted are numbers > 0"),
-        (AdaDelta, {"lr": -1.0}, "lr is -1.0"),
-        (SignSGD, {"lr": -1.0}, "lr is -1.0"),
-        (SignSGD, {"beta1": 1.0}, "beta1 is 1.0"),
-        (Lion, {"weight_decay": -1.0}, "weight_decay is -1.0"),
-        (Lion, {"beta2": 1.0}, "beta2 is 1.0"),
-        (AdaGradNorm, {"eps": -1.0}, "eps is -1.0"),
-        (AdaGradNorm, {"ndim": 0}, "ndim is 0; accepted are integers >= 1"),
-        (FullAdaGrad, {"lr": -1.0}, "lr is -1.0"),
-        (FullAdaGrad, {"eps": -1.0}, "eps is -1.0"),
-        (FullAdaGrad, {"ndim": 0}, "ndim is 0; accepted are integers >= 1"),
-        (FullAdaGrad, {"ndim": True}, "ndim is True"),
-    ],
-)
-def test_bad_hyperparameters_are_named(build, setting, message):
-    with pytest.raises(ValueError, match=message):
-        build(**({"lr": 0.1} | setting))
-
-
 def test_a_beta_close_to_one_is_below_one():
     Adam(0.1, beta2=1 - 1e-12)
     with pytest.raises(ValueError, match=r"beta2 is 1\.0"):
         Adam(0.1, beta2=1 - 1e-17)
-
-
-@pytest.mark.parametrize(
-    ("low", "high"), [(1.0, 0.0), (math.nan, 1.0), ("a", 1.0), (None, 1.0), (torch.zeros(2), torch.tensor([1.0, -1.0]))]
-)
-def test_an_empty_box_is_refused(low, high):
-    with pytest.raises(ValueError, match="accepted are low <= high"):
-        Box(Adam(0.1), low, high)
-
-
-@pytest.mark.parametrize("wrap", [lambda s: Box(s, -1.0, 1.0), lambda s: CoupledDecay(s, 0.1), Ascent])
-def test_a_wrapper_takes_solvers_only(wrap):
-    for inner in (None, Adam, "adam"):
-        with pytest.raises(ValueError, match=r"inner is .*; accepted are dataclasses of hyperparameters with init and step"):
-            wrap(inner)
 
 
 def test_a_box_takes_numbers_and_tensors():
@@ -372,8 +259,6 @@ def test_ascent_climbs_and_decay_shrinks():
         torch.testing.assert_close(path(Ascent(inner), g, x0), path(inner, -g, x0), rtol=1e-13, atol=1e-14)
     shrunk = path(CoupledDecay(GradientDescent(0.1), 0.5), torch.zeros_like(g), x0)
     torch.testing.assert_close(shrunk[-1], 0.95**20 * x0, rtol=1e-12, atol=0)
-    with pytest.raises(ValueError, match="weight_decay is -1"):
-        CoupledDecay(GradientDescent(0.1), -1.0)
 
 
 def test_a_wrapper_repeats_samples_and_passes_the_exact_gradient():
@@ -428,8 +313,3 @@ def test_centered_rmsprop_survives_a_constant_gradient():
 def test_lion_with_equal_averages_is_signum():
     g = gradients(20, 5)
     torch.testing.assert_close(path(Lion(0.1, 0.7, 0.7), g), path(SignSGD(0.1, 0.7), g), rtol=0, atol=1e-14)
-
-
-def test_a_vector_is_no_matrix():
-    with pytest.raises(ValueError, match="ndim is 2; accepted are 1 to 1 for x of shape \\(3,\\)"):
-        FullAdaGrad(0.1, ndim=2).init(torch.ones(3))

@@ -8,9 +8,7 @@ from ratewitness.problems.perturbation import perturbed
 from ratewitness.problems.quadratics import quadratic
 from ratewitness.solvers.around.averaging import PolyakRuppert, RandomIterate
 from ratewitness.solvers.heavy_ball import HeavyBall
-from ratewitness.solvers.solver import iterates
-
-torch.set_num_threads(1)
+from scripted import walk
 
 STEPS, INNER = 40, HeavyBall(0.3, 0.5)
 
@@ -19,8 +17,7 @@ def path(solver):
     """Iterates (STEPS + 1, 6, 2) on noise that is the same for every solver."""
     problem = perturbed(quadratic(torch.tensor([1.0, 0.3]), torch.ones(2)), 1.0, n=4)
     oracle = Oracle.minibatch(problem, 1, torch.Generator().manual_seed(0))
-    run = zip(range(STEPS + 1), iterates(solver, oracle, problem.starts(6)), strict=False)
-    return torch.stack([x for _, x in run]).numpy()
+    return walk(solver, oracle, problem.starts(6), STEPS).numpy()
 
 
 @pytest.mark.parametrize("skip", [0, 1, 13])

@@ -8,8 +8,6 @@ from ratewitness.problems.perturbation import perturbed
 from ratewitness.problems.quadratics import quadratic, random_rotation
 from ratewitness.solvers.lbfgs import LBFGS, inverse_hessian_times
 
-torch.set_num_threads(1)
-
 
 def rotated(spectrum, seed=0):
     generator = torch.Generator().manual_seed(seed)

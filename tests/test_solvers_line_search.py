@@ -7,8 +7,6 @@ from ratewitness.problems.quadratics import quadratic
 from ratewitness.solvers.line_search import Armijo
 from ratewitness.solvers.solver import run
 
-torch.set_num_threads(1)
-
 
 class Given:
     """A function by its value and gradient; counts values."""

@@ -8,8 +8,6 @@ import pytest
 import torch
 from ratewitness.solvers.norms import lmo
 
-torch.set_num_threads(1)
-
 
 def rows(x):
     return cp.max(cp.norm(x, 2, axis=1))

@@ -9,9 +9,8 @@ from ratewitness.solvers.gradient_descent import GradientDescent
 from ratewitness.solvers.heavy_ball import HeavyBall
 from ratewitness.solvers.nesterov import Nesterov
 from ratewitness.solvers.schedules import InversePower, InverseTime, horizon_tuned, step_size
-from ratewitness.solvers.solver import iterates, run
-
-torch.set_num_threads(1)
+from ratewitness.solvers.solver import run
+from scripted import walk
 
 LAM = torch.tensor([1.0, 0.4, 0.05], dtype=torch.float64)
 X0 = torch.tensor([1.0, -2.0, 3.0], dtype=torch.float64)
@@ -38,17 +37,13 @@ def torch_path(steps, **options):
     return torch.stack(seen)
 
 
-def path(solver, oracle, x0, steps):
-    return torch.stack([x for _, x in zip(range(steps + 1), iterates(solver, oracle, x0), strict=False)])
-
-
 def test_gradient_descent_is_torch_sgd():
-    ours = path(GradientDescent(0.3), Noisy(), X0, 60)
+    ours = walk(GradientDescent(0.3), Noisy(), X0, 60)
     torch.testing.assert_close(ours, torch_path(60, lr=0.3), rtol=1e-13, atol=1e-13)
 
 
 def test_heavy_ball_is_torch_momentum():
-    ours = path(HeavyBall(0.3, 0.8), Noisy(), X0, 60)
+    ours = walk(HeavyBall(0.3, 0.8), Noisy(), X0, 60)
     torch.testing.assert_close(ours, torch_path(60, lr=0.3, momentum=0.8), rtol=1e-12, atol=1e-12)
 
 
@@ -58,7 +53,7 @@ def test_heavy_ball_with_a_varying_step_is_not_torch_momentum():
     for k in range(10):
         v = 0.8 * v + oracle.grad(x)
         x = x - rule(k) * v
-    assert (path(HeavyBall(rule, 0.8), Noisy(), X0, 10)[-1] - x).abs().max() > 1e-2
+    assert (walk(HeavyBall(rule, 0.8), Noisy(), X0, 10)[-1] - x).abs().max() > 1e-2
 
 
 def test_the_lookahead_of_nesterov_is_the_parameter_of_torch():
@@ -75,7 +70,7 @@ def test_the_lookahead_of_nesterov_is_the_parameter_of_torch():
 def test_heavy_ball_on_a_parabola_is_a_matrix_power(lam):
     a, beta = 0.7, 0.6
     problem = quadratic(torch.tensor([lam], dtype=torch.float64), torch.ones(1))
-    ours = path(HeavyBall(a, beta), Oracle.full(problem), problem.start, 30)[:, 0]
+    ours = walk(HeavyBall(a, beta), Oracle.full(problem), problem.start, 30)[:, 0]
     companion = np.array([[1 + beta - a * lam, -beta], [1, 0]])
     expected = [(np.linalg.matrix_power(companion, k) @ [1, 1])[0] for k in range(31)]
     np.testing.assert_allclose(ours, expected, rtol=1e-10, atol=1e-14)
@@ -85,7 +80,7 @@ def test_heavy_ball_on_a_parabola_is_a_matrix_power(lam):
 def test_nesterov_on_a_parabola_is_a_matrix_power(lam):
     a, beta = 0.7, 0.6
     problem = quadratic(torch.tensor([lam], dtype=torch.float64), torch.ones(1))
-    ours = path(Nesterov(a, beta), Oracle.full(problem), problem.start, 30)[:, 0]
+    ours = walk(Nesterov(a, beta), Oracle.full(problem), problem.start, 30)[:, 0]
     q = 1 - a * lam
     companion = np.array([[q * (1 + beta), -q * beta], [1, 0]])
     expected = [(np.linalg.matrix_power(companion, k) @ [1, 1])[0] for k in range(31)]
@@ -112,7 +107,7 @@ def test_heavy_ball_for_a_quadratic_contracts_by_the_root_of_its_momentum():
     solver = HeavyBall.for_quadratic(mu, L)
     assert solver.momentum == pytest.approx(rate**2)
     spectrum = torch.linspace(mu, L, 7)
-    x = path(solver, Oracle.full(quadratic(spectrum, torch.ones(7))), torch.ones(7, dtype=torch.float64), 200)
+    x = walk(solver, Oracle.full(quadratic(spectrum, torch.ones(7))), torch.ones(7, dtype=torch.float64), 200)
     k = torch.arange(201)
     # double roots at both ends of the spectrum: a factor of order k
     assert (x.norm(dim=-1) <= 3 * (1 + k) * rate**k * 7**0.5).all()

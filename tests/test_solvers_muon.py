@@ -239,36 +239,6 @@ def test_a_direction_that_no_gradient_has_is_left_alone():
     torch.testing.assert_close(path.sum(-1), path[:1].sum(-1).expand(STEPS, 6), rtol=0, atol=1e-12)
 
 
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ({"lr": -0.1}, "lr is -0.1; accepted are"),
-        ({"lr": math.nan}, "lr is nan"),
-        ({"lr": "0.1"}, "lr is '0.1'; accepted are numbers >= 0"),
-        ({"lr": None}, "lr is None"),
-        ({"lr": 0.1, "momentum": "0.9"}, "momentum is '0.9'; accepted are numbers in"),
-        ({"lr": 0.1, "momentum": 0.5j}, "momentum is 0.5j"),
-        ({"lr": torch.tensor([0.1, -0.1])}, "lr is"),
-        ({"lr": 0.1, "momentum": 1.0}, "momentum is 1.0; accepted are"),
-        ({"lr": 0.1, "momentum": -0.1}, "momentum is -0.1"),
-        ({"lr": 0.1, "weight_decay": -1.0}, "weight_decay is -1.0"),
-        ({"lr": 0.1, "scale": "rms"}, "scale is 'rms'; accepted are 'original', 'match_rms_adamw', None"),
-    ],
-)
-def test_bad_hyperparameters_are_refused(arguments, message):
-    with pytest.raises(ValueError, match=message):
-        Muon(**arguments)
-
-
-def test_vectors_are_refused():
-    with pytest.raises(ValueError, match=r"x has shape \(5,\); accepted are matrices"):
-        Muon(0.1).init(torch.ones(5))
-    with pytest.raises(ValueError, match=r"x has dtype torch\.int64; accepted are real floating-point tensors"):
-        Muon(0.1).init(torch.ones(5, 2, dtype=torch.int64))
-    with pytest.raises(ValueError, match=r"x is a numpy\.ndarray; accepted are torch tensors"):
-        Muon(0.1).init(np.ones((5, 2)))
-
-
 def test_a_replicate_that_diverged_does_not_stop_the_others():
     x = torch.ones(2, 3, 2, dtype=torch.float64)
     g = torch.ones_like(x)

@@ -6,8 +6,6 @@ import torch
 from hypothesis import HealthCheck, Phase, find, given, settings
 from ratewitness.solvers.norms.testing import assert_lmo, matrices, vectors
 
-torch.set_num_threads(1)
-
 generated = settings(
     max_examples=40, phases=[Phase.generate], derandomize=True, database=None, deadline=None,
     suppress_health_check=list(HealthCheck), report_multiple_bugs=False,
@@ -336,12 +334,6 @@ def test_every_type_reaches_its_ends_and_does_not_leave_them(strategy, dtype):
     assert any(0 < size < float(limits.tiny) for size in sizes)
 
 
-def test_a_dtype_without_scales_is_refused():
-    for dtype in (np.int64, torch.int32):
-        with pytest.raises(ValueError, match=r"dtype is .*int.*; accepted are float64, float32, bfloat16, float16"):
-            vectors(dtype=dtype)
-
-
 @given(vectors(extreme=False))
 def test_without_extremes_a_norm_that_squares_will_do(g):
     assert_lmo(without_scaling, np.linalg.norm, g)
@@ -397,30 +389,6 @@ def test_an_object_with_value_and_dual_is_a_norm():
         assert_lmo(lambda g: -np.sign(g) / 2.1, Doubled(), g)
     with pytest.raises(AssertionError, match=r"does not attain the dual value: \|\|g\|\|_\* = 3"):
         assert_lmo(lambda g: -np.sign(g) / 2, Doubled(), g, dual=lambda g: abs(g).sum())
-
-
-@pytest.mark.parametrize(
-    ("norm", "g", "message"),
-    [
-        ("manhattan", np.ones(3), "norm is 'manhattan'; accepted are functions and names such as l1, .*spectral"),
-        ("l0.5", np.ones(3), "norm is 'l0.5'; accepted"),
-        ("spectral", np.ones(3), r"g has shape \(3,\); the norm 'spectral' takes matrices \(m, n\)"),
-        ("l2", np.ones((3, 2)), r"g has shape \(3, 2\); the norm 'l2' takes vectors \(d,\)"),
-        ("l2", np.array([1, np.nan]), "g contains nan; accepted are finite entries"),
-        ("l2", np.ones((2, 2, 2)), r"g has shape \(2, 2, 2\); accepted is one vector"),
-        ("l2", np.ones(0), r"g has shape \(0,\); accepted is one vector"),
-        ("l2", np.ones(3) * 1j, "g has complex entries; accepted are real numbers"),
-        ("l2", torch.ones(3) * 1j, "g has complex entries; accepted are real numbers"),
-        ("ky_fan_9", np.ones(3), "norm is 'ky_fan_9'; accepted are integers k from 1 to d = 3"),
-        ("ky_fan_spectral_3", np.ones((2, 5)), "norm is 'ky_fan_spectral_3'; accepted are integers k from 1 to d = 2"),
-        (2, np.ones(3), "norm is 2; accepted are names, functions of one point and objects with value and dual"),
-        (None, np.ones(3), "norm is None; accepted are names, functions"),
-    ],
-)
-def test_bad_input(norm, g, message):
-    with pytest.raises(ValueError, match=message) as raised:
-        assert_lmo(lambda g: -g, norm, g)
-    assert "\n" not in str(raised.value)
 
 
 @pytest.mark.parametrize("g", [np.array([1, 2, 2]), torch.tensor([1, 2, 2])])

@@ -3,15 +3,10 @@
 import numpy as np
 import pytest
 import torch
-from ratewitness.problems.oracle import Oracle
-from ratewitness.problems.perturbation import perturbed
-from ratewitness.problems.quadratics import quadratic
 from ratewitness.solvers.gradient_descent import GradientDescent
 from ratewitness.solvers.saga import SAGA
-from ratewitness.solvers.solver import iterates
 from ratewitness.solvers.svrg import SVRG
-
-torch.set_num_threads(1)
+from scripted import walk
 
 N, D, RIDGE = 12, 3, 0.1
 _rng = np.random.default_rng(0)
@@ -54,10 +49,6 @@ def draws(steps, *batch, seed=0):
     return torch.randint(N, (steps, *batch, 1), generator=torch.Generator().manual_seed(seed))
 
 
-def path(solver, oracle, x0, steps):
-    return torch.stack([x for _, x in zip(range(steps + 1), iterates(solver, oracle, x0), strict=False)])
-
-
 def numpy_svrg(index, lr, period):
     x, seen = START, [START]
     for k, i in enumerate(index):
@@ -83,7 +74,7 @@ def numpy_saga(index, lr, batch):
 
 def test_svrg_is_the_reference():
     index = draws(100, 3)
-    ours = path(SVRG(0.1, period=7), Ridge(index), torch.from_numpy(START).expand(3, D), 100)
+    ours = walk(SVRG(0.1, period=7), Ridge(index), torch.from_numpy(START).expand(3, D), 100)
     for r in range(3):
         np.testing.assert_allclose(ours[:, r], numpy_svrg(index[:, r, 0].numpy(), 0.1, 7), rtol=1e-10, atol=1e-12)
 
@@ -94,7 +85,7 @@ def test_saga_is_the_reference(batch):
     steps = 120 // batch
     if batch == 3:
         assert any(len(set(row)) < 3 for row in index[:, 0, 0].reshape(-1, 3).tolist())
-    ours = path(SAGA(0.05, batch=batch), Ridge(index), torch.from_numpy(START).expand(4, D), steps)
+    ours = walk(SAGA(0.05, batch=batch), Ridge(index), torch.from_numpy(START).expand(4, D), steps)
     for r in range(4):
         expected = numpy_saga(index[:, r, 0].numpy(), 0.05, batch)
         np.testing.assert_allclose(ours[:, r], expected, rtol=1e-10, atol=1e-12)
@@ -118,14 +109,14 @@ def test_a_constant_step_converges_linearly_where_sgd_stalls(solver):
     steps = 6000
     x0 = torch.from_numpy(START).expand(20, D)
     solution = torch.from_numpy(SOLUTION)
-    distance = (path(solver, Ridge(draws(steps, 20)), x0, steps) - solution).norm(dim=-1).square().mean(-1)
+    distance = (walk(solver, Ridge(draws(steps, 20)), x0, steps) - solution).norm(dim=-1).square().mean(-1)
     assert distance[steps] < 1e-20 * distance[0]
     # geometric decay: the logarithm falls by like amounts over like stretches, until rounding
     logs = distance[distance > 1e-22].log()
     third = len(logs) // 3
     falls = logs[0] - logs[third], logs[third] - logs[2 * third], logs[2 * third] - logs[3 * third - 1]
     assert min(falls) > 0.6 * max(falls)
-    plain = path(GradientDescent(0.2 / L_MAX), Ridge(draws(steps, 20)), x0, steps)
+    plain = walk(GradientDescent(0.2 / L_MAX), Ridge(draws(steps, 20)), x0, steps)
     assert (plain[-1] - solution).norm(dim=-1).square().mean() > 1e-4
 
 
@@ -135,18 +126,3 @@ def test_the_mean_of_the_table_does_not_drift():
     for _ in range(2000):
         x, state = solver.step(x, state, oracle)
     torch.testing.assert_close(state.mean, state.rows.mean(-2), rtol=0, atol=1e-12)
-
-
-def test_saga_refuses_an_oracle_without_single_indices():
-    problem = perturbed(quadratic(torch.tensor([1.0, 0.5]), torch.ones(2)), 1.0, n=4)
-    line = quadratic(torch.tensor([1.0]), torch.ones(1))  # where a noise vector has the shape of an index
-    generator = torch.Generator().manual_seed(0)
-    for of, oracle in (
-        (problem, Oracle.full(problem)),
-        (problem, Oracle.minibatch(problem, 2, generator)),
-        (problem, Oracle.gaussian(problem, 1.0, generator)),
-        (line, Oracle.gaussian(line, 1.0, generator)),
-    ):
-        x, solver = of.starts(3), SAGA(0.1)
-        with pytest.raises(ValueError, match="one component index"):
-            solver.step(x, solver.init(x), oracle)

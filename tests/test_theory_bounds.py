@@ -1,4 +1,4 @@
-"""A bound evaluates, refuses wrong names, is nan outside its hypotheses, and rounds exactly."""
+"""A bound evaluates, is nan outside its hypotheses, and rounds exactly."""
 
 import dataclasses
 import math
@@ -46,26 +46,15 @@ def test_a_constant_bound_takes_the_shape_of_its_domain():
     assert make(sp.Integer(3))() == 3.0
 
 
-def test_wrong_names_are_named():
-    with pytest.raises(ValueError, match=r"^test takes L, mu; missing: L; unknown: nu$"):
-        make(mu / L)(mu=1, nu=2)
-    with pytest.raises(ValueError, match=r"^test takes L, mu; unknown: nu$"):
-        make(mu / L)(L=1, mu=1, nu=2)
-    with pytest.raises(ValueError, match=r"^test takes L; missing: L$"):
-        make(L).exactly()
-
-
 @pytest.mark.parametrize("steps", [10**4, 10**9])
 def test_underflow_and_overflow_do_not_warn(steps):
     assert make((1 - mu / L) ** N)(L=2, mu=1, N=steps) == 0.0
     assert make((1 + mu / L) ** N)(L=2, mu=1, N=steps) == math.inf
 
 
-def test_outside_the_domain_is_nan_and_exactly_refuses():
+def test_outside_the_domain_is_nan():
     bound = make(mu / L, domain=mu <= L)
     np.testing.assert_array_equal(bound(L=np.array([1, 2]), mu=2), [np.nan, 1])
-    with pytest.raises(ValueError, match="test holds for"):
-        bound.exactly(L=1, mu=2)
 
 
 def test_ceilings_are_exact_at_and_beside_an_integer():
@@ -80,12 +69,9 @@ def test_ceilings_are_exact_at_and_beside_an_integer():
         assert power.exactly(Delta=1, eps=small * (1 + sp.Rational(1, 10**30)), L=3, mu=2) == m
 
 
-def test_an_undecidable_ceiling_says_so():
+def test_a_ceiling_of_an_integer_in_roots_is_exact():
     golden = make(sp.ceiling(L * (sp.sqrt(5) + 1) * (sp.sqrt(5) - 1)))
     assert golden.exactly(L=1) == 4
-    hard = make(sp.ceiling(L * sp.sqrt(sp.exp(sp.Rational(1, 10**50)))))
-    with pytest.raises(ValueError, match="cannot decide whether"):
-        hard.exactly(L=1)
 
 
 @pytest.mark.parametrize("name", EVERY)

@@ -101,28 +101,6 @@ def test_nothing_is_remembered():
     assert asked == [2, 2, 3]
 
 
-@pytest.mark.parametrize(
-    ("slips", "said"),
-    [
-        ({"sign": -1}, "a wrong constant of twice changes sign; accepted are factor, shift"),
-        ({"wrong": {"argmax": {"sign": -1, "factor": 1}}}, "argmax of twice changes sign; accepted are factor, shift"),
-        ({}, "twice needs a slip, and each must change one of factor, shift"),
-        ({"wrong": {"nothing": {}}}, "twice needs a slip, and each must change one of factor, shift"),
-    ],
-)
-def test_a_slip_that_changes_nothing_is_refused(slips, said):
-    with pytest.raises(ValueError, match=f"^{said}$"):
-        identity(**slips)(twice)
-
-
-def test_a_proof_without_its_true_values_is_refused():
-    with pytest.raises(ValueError, match=r"^proof gives degree no default; accepted are true values$"):
-
-        @identity(last=1)
-        def proof(degree, last=0):
-            return True
-
-
 def test_only_the_identities_of_a_module_in_order():
     assert list(identities(norms)) == ["rearrangement", "signed_permutations", "gradient_of_the_dual", "scaling"]
     assert adagrad.cauchy_schwarz is kronecker.cauchy_schwarz

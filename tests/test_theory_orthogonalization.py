@@ -127,12 +127,6 @@ def test_reach_is_the_boundary_of_the_steps():
         assert muon_quintic.steps_to_band(start * (1 - Fraction(1, 10**12))) == steps + 1
 
 
-@pytest.mark.parametrize("smallest", [Fraction(0), Fraction(-1), Fraction(2)])
-def test_bad_starts_are_named(smallest):
-    with pytest.raises(ValueError, match=r"smallest is .*; accepted are rationals in \(0, 1\]"):
-        muon_quintic.steps_to_band(smallest)
-
-
 def test_multipliers_enclose_the_products_of_slopes():
     points = [(Fraction(low, 10), Fraction(high, 10)) for low, high in ((2, 5), (8, 8), (9, 10), (12, 12))]  # both signs
     low, high = muon_quintic.multiplier(points)
