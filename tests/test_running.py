@@ -94,6 +94,11 @@ def test_another_seed_is_measured_again_and_says_what_it_replaces(package):
     assert "replaces 3 claims of budget quick, seed 0, cpu" in said
     assert package.noted() == ALL
     assert {row["seed"] for row in ledger(package).values()} == {"1"}
+    before = package.files()
+    (package.out / "made_up.md").write_text("mine")
+    (package.out / "figures/made_up-line.pdf").unlink()
+    package.run("--seed", 1)
+    assert package.files() == before, "what is missing is rendered from the records"
 
 
 def test_the_records_do_not_depend_on_the_number_of_jobs(package):

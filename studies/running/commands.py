@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import os
 import sys
-import time
-import warnings
 from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
@@ -19,7 +17,7 @@ import typer
 
 SETTINGS = {"help_option_names": ["-h", "--help"]}
 app = typer.Typer(pretty_exceptions_enable=False, no_args_is_help=True, context_settings=SETTINGS)
-COLOURS = {"proved": "green", "supported": "green", "refuted": "red", "inconclusive": "yellow"}
+OUTCOMES = ("proved", "supported", "refuted", "inconclusive")
 
 
 class BudgetName(StrEnum):
@@ -74,7 +72,7 @@ def list_claims(
         kind = _one_of("--kind", kind, {each.kind for each in claims})
         claims = [each for each in claims if each.kind == kind]
     if verdict is not None:
-        verdict, found = _one_of("--verdict", verdict, set(COLOURS)), _outcomes(out / "ledger.csv")
+        verdict, found = _one_of("--verdict", verdict, set(OUTCOMES)), _outcomes(out / "ledger.csv")
         claims = [each for each in claims if found.get(each.id) == verdict]
     bold, dim, off = ("\033[1m", "\033[2m", "\033[0m") if sys.stdout.isatty() else ("", "", "")
     for study in studies().values():
@@ -121,6 +119,7 @@ def run_studies(
     from ratewitness.studies.claims import FULL, QUICK
     from ratewitness.studies.running.catalogue import load
     from ratewitness.studies.running.records import write_atomically
+    from ratewitness.studies.running.run import run
 
     claims = [claim for name, of in wanted.items() for claim in load(name, of)]
     if device == Device.cuda:
@@ -142,7 +141,7 @@ def run_studies(
     spending = QUICK if budget == BudgetName.quick else FULL
     spending = replace(spending, seed=seed, device=str(device), data=str(data.resolve()) if data else None)
     jobs = jobs or (1 if device == Device.cuda else os.cpu_count() or 1)  # processes would share one GPU
-    if not _run(wanted, claims, spending, out, jobs):
+    if not run(wanted, claims, spending, out, jobs):
         raise typer.Exit(1)
 
 
@@ -171,117 +170,6 @@ def _need_readable(data: Path, claims: list) -> None:
         from_file(data)
     except DataError as error:
         raise typer.BadParameter(str(error), param_hint="--data") from None
-
-
-def _run(wanted: dict[str, list[str]], claims: list, budget, out: Path, jobs: int) -> bool:
-    """Measure, and write the report study by study; whether every claim was judged."""
-    from ratewitness.studies.running.progress import Watch
-    from ratewitness.studies.running.records import origin
-    from ratewitness.studies.running.runner import run_claims
-    from rich.console import Console
-
-    warnings.filterwarnings("ignore", "tasks .*cancelled|A worker stopped", module="joblib")  # a run says so itself
-    console = Console(width=None if sys.stdout.isatty() else 120)
-    for line in _replaced(claims, budget, out):
-        console.print(line, style="yellow", markup=False, highlight=False)
-    begin, broken, judged = time.perf_counter(), {}, 0
-    left = {name: len(of) for name, of in wanted.items()}
-    expected = _expected(claims, out, budget.name)
-    source = origin(budget, " ".join(["ratewitness", *sys.argv[1:]]))
-    with Watch([claim.id for claim in claims], expected, jobs, console) as watch:
-        for result in run_claims(claims, budget, out, jobs, source, expected, watch.hear):
-            name = result.claim.study
-            if result.kept:
-                watch.kept(result.claim.id, result.record.verdict.outcome)
-            judged, left[name] = judged + (result.record is not None), left[name] - 1
-            if not result.record:
-                broken[result.claim.id] = result.error or "its record was removed during the run; run it again\n"
-            if not left[name]:
-                broken |= _reported(name, budget, out)
-    for what, error in broken.items():
-        print(f"error: {what} broke:\n{error}", file=sys.stderr)
-    _summary(wanted, out, console)
-    console.print(f"{judged} of {len(claims)} judged in {time.perf_counter() - begin:.0f} s; report in {out}", markup=False)
-    return not broken
-
-
-def _replaced(claims: list, budget, out: Path) -> list[str]:
-    """What a run with another budget, seed or device puts in place of."""
-    from collections import Counter
-
-    from ratewitness.studies.running.records import Damaged, answered
-
-    before = Counter()
-    for claim in claims:
-        try:
-            found = answered(claim.id, out)
-        except Damaged as error:
-            return [f"{error}: that is done now"]
-        if found and (was := tuple(found["origin"][part] for part in ("budget", "seed", "device"))) != (
-            budget.name, budget.seed, budget.device
-        ):  # fmt: skip
-            before[was] += 1
-    return [f"replaces {n} claims of budget {b}, seed {s}, {d} in {out}" for (b, s, d), n in before.items()]
-
-
-def _expected(claims: list, out: Path, budget: str) -> dict[str, float]:
-    """Seconds that the claims took last time: in this report, else in the one that is committed."""
-    from ratewitness.studies.running.records import Damaged, answered
-    from ratewitness.studies.running.sources import ROOT
-
-    found = {}
-    for claim in claims:
-        for folder in (out, ROOT / "reports" / budget):
-            try:
-                answer = answered(claim.id, folder)
-            except Damaged:
-                continue
-            if answer and answer["origin"]["budget"] == budget:
-                found[claim.id] = answer["seconds"]
-                break
-    return found
-
-
-def _reported(name: str, budget, out: Path) -> dict[str, str]:
-    """Write the report of a study whose claims are done; what broke, for a page that fails must not lose the others."""
-    from ratewitness.studies.running.records import current
-    from ratewitness.studies.running.report import render
-
-    try:
-        render([name], out)
-        if budget.data:
-            from importlib import import_module
-
-            from ratewitness.studies.running.catalogue import load, studies
-
-            module = import_module(studies()[name].module)
-            if hasattr(module, "on_data"):
-                found = {claim.name: record.verdict for claim in load(name) if (record := current(claim, out))}
-                print("\n".join(module.on_data(found)))
-    except Exception as error:
-        return {f"the report of {name}": f"{type(error).__name__}: {error}"}
-    return {}
-
-
-def _summary(wanted: dict[str, list[str]], out: Path, console) -> None:
-    """One line a claim; the full statements stand in ledger.md."""
-    from collections import Counter
-
-    from ratewitness.studies.running.report import read_ledger
-    from rich.markup import escape
-    from rich.table import Column, Table
-
-    ledger = read_ledger(out / "ledger.csv")
-    ids = {f"{name}.{claim}" for name, of in wanted.items() for claim in of}
-    ledger = ledger[ledger["claim"].str.partition("!")[0].isin(ids)]
-    columns = [Column("claim", no_wrap=True), Column("verdict", no_wrap=True), Column("statement", no_wrap=True, ratio=1)]
-    table = Table(*columns, box=None, pad_edge=False, expand=True)
-    for row in ledger[ledger["kind"] != "planted"].itertuples():
-        table.add_row(row.claim, f"[{COLOURS[row.outcome]}]{row.outcome}[/]", escape(row.statement))
-    console.print(table)
-    for kind, rows in ledger.groupby(ledger["kind"].eq("planted").map({True: "planted false variants", False: "claims"})):
-        counted = Counter(rows["outcome"])
-        console.print(f"{kind}: " + ", ".join(f"{counted[word]} {word}" for word in COLOURS if counted[word]))
 
 
 @app.command("render")
