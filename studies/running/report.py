@@ -122,7 +122,7 @@ def write_ledger(new: Mapping[str, Sequence[Mapping]], out: Path) -> None:
     table = pd.DataFrame([row for rows in new.values() for row in rows], columns=COLUMNS, dtype=str)
     if path.exists():
         old = read_ledger(path)
-        table = pd.concat([old[~study_of(old).isin(new) & old["claim"].str.partition("!")[0].isin(ids)], table])
+        table = pd.concat([old[~study_of(old).isin(new) & old["claim"].str.split("!").str[0].isin(ids)], table])
     table = table.iloc[study_of(table).map(known.index).argsort(kind="stable")]
     write_atomically(path, table.to_csv(index=False, lineterminator="\n"))
     table["numbers"] = table["evidence"].map(readable)

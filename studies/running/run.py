@@ -111,7 +111,7 @@ def _summary(wanted: dict[str, list[str]], out: Path, console: Console) -> None:
     """One line a claim; the full statements stand in ledger.md."""
     ledger = read_ledger(out / "ledger.csv")
     ids = {f"{name}.{claim}" for name, of in wanted.items() for claim in of}
-    ledger = ledger[ledger["claim"].str.partition("!")[0].isin(ids)]
+    ledger = ledger[ledger["claim"].str.split("!").str[0].isin(ids)]
     columns = [Column("claim", no_wrap=True), Column("verdict", no_wrap=True), Column("statement", no_wrap=True, ratio=1)]
     table = Table(*columns, box=None, pad_edge=False, expand=True)
     for row in ledger[ledger["kind"] != "planted"].itertuples():
