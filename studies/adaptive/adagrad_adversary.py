@@ -33,7 +33,7 @@ COMPARED = (adagrad.equal_columns, adagrad.attained_by_shuttling)
 def bounds_compared(budget: Budget) -> Verdict:
     """S15: AdaGrad's diagonal bound is at most that by norm on a cube, and neither can be improved.
 
-    S15: For eps = 0, the same gradients and the best step of each, it is sum_i sqrt p_i/sqrt(d sum_i p_i) <= 1 times that by
+    For eps = 0, the same gradients and the best step of each, it is sum_i sqrt p_i/sqrt(d sum_i p_i) <= 1 times that by
     norm, p_i = sum_t g_{t,i}^2, with equality where all p_i are equal and only there; an adversary attains both in a
     limit."""
     return prove(*COMPARED)
@@ -67,7 +67,7 @@ def shuttled(budget: Budget) -> pd.DataFrame:
 def bound_is_attained(budget: Budget, share: float = 1.0) -> Verdict:
     """S15: No constant of the bound can be improved: an adversary that shuttles and then pulls comes within 10 % of it.
 
-    S15: On [0, D] with delta = 0.02 it makes the regret at least 0.9 of (c + 1/c)/2 sqrt 2 D (eps + sum_t g_t^2)^{1/2} for c
+    On [0, D] with delta = 0.02 it makes the regret at least 0.9 of (c + 1/c)/2 sqrt 2 D (eps + sum_t g_t^2)^{1/2} for c
     = 1/4, 1/2, 1 and 2."""
     table = shuttled(budget)
     finest = table.loc[table["delta"] == DELTAS[-1], "ratio"]

@@ -47,9 +47,9 @@ def safety_is_proved(budget: Budget) -> Verdict:
     """S16, refined: AdaGrad with exact gradients of a smooth f cannot diverge, whatever its step, and its effective step
     does not decrease to 0.
 
-    S16, refined: With exact gradients of an L-smooth f, convex or not, and any step eta, AdaGrad keeps f - f* below
-    Delta + q, q = n L eta^2 log^+(eta L/(2 sqrt eps)), and h below max(eta L, sqrt eps) + (2/eta) (Delta + q), with n = d
-    denominators, by norm n = 1: so eta/h stays away from 0."""
+    With exact gradients of an L-smooth f, convex or not, and any step eta, AdaGrad keeps f - f* below Delta + q, q = n L
+    eta^2 log^+(eta L/(2 sqrt eps)), and h below max(eta L, sqrt eps) + (2/eta) (Delta + q), with n = d denominators, by
+    norm n = 1: so eta/h stays away from 0."""
     return prove(*SAFETY)
 
 
@@ -93,12 +93,12 @@ def largest(budget: Budget, descend: bool = False) -> pd.DataFrame:
 @planted("h below eta L", root="step")
 @planted("GD with steps eta/L", descend=True)
 def any_step_is_safe(budget: Budget, gap: str = "bound", root: str = "bound", descend: bool = False) -> Verdict:
-    """S16, refined: AdaGrad's largest gap and largest root h stay below their bounds for steps over ten decades, where GD
-    diverges.
+    """S16, refined: AdaGrad's largest gap and largest root h stay below their bounds for steps over ten decades; GD with
+    the large ones diverges.
 
-    S16, refined, exact gradients: Both bounds, of the gap and of the root h, hold in every run over ten decades of steps, on
-    the rotated quadratic, diabetes, digits and a nonconvex sine, eps = 1e-6, for 3000 (quick: 300) iterations; GD with
-    steps eta/L breaks them."""
+    With exact gradients both bounds, of the gap and of the root h, hold in every run over ten decades of steps, on the
+    rotated quadratic, diabetes, digits and a nonconvex sine, eps = 1e-6, for 3000 (quick: 300) iterations. GD with the
+    same steps eta/L breaks them, which is a planted variant."""
     table = largest(budget, descend)
     table = table.assign(bound=np.where(table["what"] == "gap", table[gap], table[root]))
     risen = table[table["bound"] > 1.01 * table["start"]]  # a step so small that nothing happens attains the bound
@@ -112,11 +112,11 @@ def any_step_is_safe(budget: Budget, gap: str = "bound", root: str = "bound", de
 @planted("like k^(-1/4)", power=0.25)
 @planted("without noise", nu=0.0)
 def decreases_in_noise(budget: Budget, power: float = 0.5, nu: float = 30.0) -> Verdict:
-    """S16, refined: AdaGrad's effective step decreases by itself in noise, as k^(-1/2), and does not without noise.
+    """S16, refined: AdaGrad's effective step decreases by itself in noise, as k^(-1/2).
 
-    S16, refined: In noise (nu = sigma sqrt N/(R L) = 30, rotated quadratic) the mean effective step over coordinates falls
-    as k^(-1/2) within 0.05 of the exponent over the last two decades of N = 10000 (quick: 1000) steps, in 10 groups of 8
-    seeds; without noise it does not."""
+    In noise (nu = sigma sqrt N/(R L) = 30, rotated quadratic) the mean effective step over coordinates falls as k^(-1/2)
+    within 0.05 of the exponent over the last two decades of N = 10000 (quick: 1000) steps, in 10 groups of 8 seeds;
+    without noise it does not."""
     N, problem = budget.pick(1_000, 10_000), rotated_family(budget)
     at = np.geomspace(N / 100, N, 12).round().astype(int)
     eta, oracle = 2**-0.5, Oracle.gaussian(problem, nu / N**0.5, budget.generator("noise"))

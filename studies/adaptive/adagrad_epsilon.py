@@ -54,10 +54,10 @@ def longest_steps(budget: Budget, build=AdaGrad) -> np.ndarray:
 @claim("phenomenon", SOURCE)
 @planted("with eps = 1e-6 they are", eps=1e-6)
 def too_large_as_stated(budget: Budget, eps: float = 1e-300) -> Verdict:
-    """S20, as stated: AdaGrad without epsilon takes steps that are too large.
+    """S20, read as: Without epsilon AdaGrad takes steps longer than lr.
 
-    S20, as stated (epsilon avoids steps that are too large): Without it (eps = 1e-300) AdaGrad takes a step longer than lr
-    in some coordinate, on random gradients of sizes between 1e-12 and 1e6."""
+    The sentence says what epsilon is for, to avoid division by zero or too large steps. Read as: without it (eps =
+    1e-300) AdaGrad takes a step longer than lr in some coordinate, on random gradients of sizes between 1e-12 and 1e6."""
     return exceeds(longest_steps(budget)[EPSILONS.index(eps)], 1 + 1e-9)
 
 
@@ -67,8 +67,8 @@ def too_large_as_stated(budget: Budget, eps: float = 1e-300) -> Verdict:
 def no_step_exceeds_lr(budget: Budget, build=AdaGrad, share: float = 1.0) -> Verdict:
     """S20, refined: No step of AdaGrad is longer than lr in a coordinate, for any epsilon.
 
-    S20, refined: For any eps from 1e-300 to 1, on random gradients of sizes between 1e-12 and 1e6: the sum in the
-    denominator holds the present gradient."""
+    For any eps from 1e-300 to 1, on random gradients of sizes between 1e-12 and 1e6: the sum in the denominator holds
+    the present gradient."""
     found = longest_steps(budget, build).max(-1)
     return bound_holds(found, np.full(len(found), share)).showing({"eps": EPSILONS, "longest step": found})
 
@@ -78,7 +78,7 @@ def no_step_exceeds_lr(budget: Budget, build=AdaGrad, share: float = 1.0) -> Ver
 def division_by_zero(budget: Budget, of_torch_without: int = 1) -> Verdict:
     """S20: A coordinate whose gradients have all been 0 stays where it is with eps = 1e-6; with eps = 0 its step is 0/0.
 
-    S20: It stays exactly where it is, with eps inside the root or outside; 0/0 is nan in torch and refused here. Counted of
+    It stays exactly where it is, with eps inside the root or outside; 0/0 is nan in torch and refused here. Counted of
     the two coordinates of a gradient (0, 1): those that are nan, or unmoved, and whether a step is refused."""
     g = torch.tensor([0.0, 1.0], dtype=torch.float64, device=budget.device)
 
@@ -129,11 +129,11 @@ def first_steps(budget: Budget, place: str, law: str) -> pd.DataFrame:
 @planted("always lr", inside="always lr", outside="always lr")
 @planted("in proportion to the gradient", inside="SGD")
 def first_step_law(budget: Budget, inside: str = "inside", outside: str = "outside") -> Verdict:
-    """S20, refined: AdaGrad's first step is lr |g|/(eps + g^2)^{1/2} with eps inside the root, lr |g|/(eps + |g|) with it
-    outside.
+    """S20, refined: AdaGrad's first step is lr |g|/(eps + g^2)^{1/2} with eps inside the root, lr |g|/(eps + |g|) with
+    it outside.
 
-    S20, refined: To 1e-12, for gradients of 1e-12 to 1e6 and eps of 1e-300 to 1: with eps = 1e-6 inside, a gradient of 1e-3
-    moves its coordinate by lr/sqrt 2, and one of 1e-12 by 1e-9 lr, where eps = 1e-300 would move it by lr."""
+    To 1e-12, for gradients of 1e-12 to 1e6 and eps of 1e-300 to 1: with eps = 1e-6 inside, a gradient of 1e-3 moves its
+    coordinate by lr/sqrt 2, and one of 1e-12 by 1e-9 lr, where eps = 1e-300 would move it by lr."""
     laws = {"inside": inside, "outside": outside}
     tables = {place: first_steps(budget, place, law) for place, law in laws.items()}
     verdicts = {place: agrees(table["measured"], table["theory"], 1e-12) for place, table in tables.items()}

@@ -44,7 +44,7 @@ def regret_is_proved(budget: Budget) -> Verdict:
     """S15: For convex losses on a box AdaGrad's regret is at most (D_inf^2/(2 eta) + eta) sum_i (eps + sum_t
     g_{t,i}^2)^{1/2}.
 
-    S15: By norm it is at most (D_2^2/(2 eta) + eta) (eps + sum_t ||g_t||^2)^{1/2}; the best step D/sqrt 2 makes the factor
+    By norm it is at most (D_2^2/(2 eta) + eta) (eps + sum_t ||g_t||^2)^{1/2}; the best step D/sqrt 2 makes the factor
     sqrt 2 D, and c times that step multiplies the bound by (c + 1/c)/2, as a wrong constant step multiplies SGD's."""
     return prove(*REGRET)
 
@@ -126,7 +126,7 @@ def ratios(budget: Budget) -> pd.DataFrame:
 def regret_bounded(budget: Budget, limit: str = "bound", share: float = 1.0) -> Verdict:
     """S15: AdaGrad's regret on [-1, 1]^d with step c D/sqrt 2 is at most (c + 1/c)/2 times the bound of the best step.
 
-    S15: That is (c + 1/c)/2 sqrt 2 D_inf sum_i (eps + sum_t g_{t,i}^2)^{1/2}, by norm (c + 1/c)/2 sqrt 2 D_2 (eps + sum_t
+    That is (c + 1/c)/2 sqrt 2 D_inf sum_i (eps + sum_t g_{t,i}^2)^{1/2}, by norm (c + 1/c)/2 sqrt 2 D_2 (eps + sum_t
     ||g_t||^2)^{1/2}, for c from 0.1 to 10, after 1, 2, 5, 10, ... up to 3000 (quick: 300) rounds of Gaussian, sparse,
     growing, shrinking, periodic and absolute losses and of losses that answer the point played."""
     table = ratios(budget)

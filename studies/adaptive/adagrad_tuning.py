@@ -29,11 +29,11 @@ SOURCE = "Duchi, Hazan and Singer (2011)"
 @planted("SGD needs no tuning", method="SGD, a")
 @planted("by norm, within a factor 1.1", method="AdaGradNorm", factor=1.1)
 def no_tuning_as_stated(budget: Budget, method: str = "AdaGrad", factor: float = 2.0) -> Verdict:
-    """S16, as stated: AdaGrad needs no tuning of its step: over four decades of steps its last gap stays within a factor 2
-    of its least.
+    """S16, read as: Over four decades of steps AdaGrad's last gap stays within a factor 2 of its least, so that its step
+    needs no tuning.
 
-    S16, as stated: For c from 1/100 to 100, on the family at every noise level nu = 0, 3, 10 and 30 and on diabetes and
-    digits with minibatches of one."""
+    The sentence says that AdaGrad does not require tuning the learning rate. For c from 1/100 to 100, on the family at
+    every noise level nu = 0, 3, 10 and 30 and on diabetes and digits with minibatches of one."""
     by_problem = {f"family, nu = {nu:g}": gaps(budget, method)[:, i] for i, nu in enumerate(LEVELS)}
     by_problem |= on_data(budget, method, noisy=True)
     inside = np.abs(np.log10(FACTORS)) <= 2 + 1e-9
@@ -70,14 +70,14 @@ def one_step(budget: Budget, names: tuple[str, ...], sizes: slice = slice(None))
 @planted("one constant step of SGD, the best compromise", partial(one_step, names=("SGD, a",)))
 @planted("one a of SGD with a/sqrt(k+1)", partial(one_step, names=("SGD, a/sqrt(k+1)",)))
 def one_step_for_all(budget: Budget) -> Verdict:
-    """S16, refined: AdaGrad's one step D/sqrt 2 does well in noise, whatever the size of the gradients, the noise and the
-    number of steps.
+    """S16, refined: AdaGrad's one step D/sqrt 2 does well in noise, whatever the size of the gradients, the noise and
+    the number of steps.
 
-    S16, refined, in noise: What need not be tuned to is these three: the step leaves AdaGrad, diagonal and by norm, within a
-    factor 10 of its least last gap over all steps, for the loss multiplied by 1/1000, 1 and 1000, noise levels 3, 10 and 30,
-    after N/10 and after N steps. No single step of SGD does that for all three sizes; at one size, one step of SGD does as
-    well (the evidence has its worst factor). With exact gradients it is not so, and not judged: their worst factor is there,
-    too."""
+    In noise: what need not be tuned to is these three: the step leaves AdaGrad, diagonal and by norm, within a factor 10
+    of its least last gap over all steps, for the loss multiplied by 1/1000, 1 and 1000, noise levels 3, 10 and 30, after
+    N/10 and after N steps. No single step of SGD does that for all three sizes; at one size, one step of SGD does as
+    well (the evidence has its worst factor). With exact gradients it is not so, and not judged: their worst factor is
+    there, too."""
     at_one_size = {f"{name} at one size": one_step(budget, (name,), slice(1, 2)).evidence["power"] for name in SGD}
     return one_step(budget, ADAPTIVE).noting(**at_one_size)
 
@@ -88,8 +88,8 @@ def one_step_for_all(budget: Budget) -> Verdict:
 def price_of_an_overestimated_distance(budget: Budget, power: float = 1.0) -> Verdict:
     """S16, refined: A distance that is overestimated c times multiplies AdaGrad's last gap in noise by about c.
 
-    S16, refined, D unknown: In noise (nu = sigma sqrt N/(R L) = 30), for c from 1 to 10, the last gap on rotated quadratics
-    is multiplied by c^p, p = 1 within 25 %, diagonal and by norm. On these c that is steeper than the factor (c + 1/c)/2 of
+    D unknown: in noise (nu = sigma sqrt N/(R L) = 30), for c from 1 to 10, the last gap on rotated quadratics is
+    multiplied by c^p, p = 1 within 25 %, diagonal and by norm. On these c that is steeper than the factor (c + 1/c)/2 of
     the regret bound, whose slope is 0.73."""
     part = (FACTORS > 0.99) & (FACTORS < 10.1)  # up to nu/3, where a step c eta/h is small against 1/L
     slopes = {name: np.polyfit(np.log(FACTORS[part]), np.log(gaps(budget, name)[part, 3]), 1)[0] for name in ADAPTIVE}

@@ -53,9 +53,9 @@ def moves(solver: AdaGrad | AdaGradNorm, g: Tensor) -> np.ndarray:
 def update(budget: Budget, eps_inside: bool = True) -> Verdict:
     """S15: AdaGrad with epsilon inside the root, diagonal and by norm, is x - lr g/(eps + sum g^2)^{1/2}.
 
-    S15: To 1e-13 of the largest move against arithmetic of 50 digits, for gradients of size 1e-3, 1 and 1e3 and eps of
-    1e-10, 1e-6 and 1e-2, 200 (quick: 30) steps. torch's Adagrad is the same method with initial_accumulator_value = eps and
-    its own eps = 0; by default it adds eps to the root, which is another method."""
+    To 1e-13 of the largest move against arithmetic of 50 digits, for gradients of size 1e-3, 1 and 1e3 and eps of 1e-10,
+    1e-6 and 1e-2, 200 (quick: 30) steps. torch's Adagrad is the same method with initial_accumulator_value = eps and its
+    own eps = 0; by default it adds eps to the root, which is another method."""
     generator, lr, rows = budget.shared("adagrad_regret.update").generator("parity"), 0.3, []
     for size in (1e-3, 1.0, 1e3):
         g = size * normal(generator, budget.pick(30, 200), 5)

@@ -43,15 +43,15 @@ def differing(budget: Budget, method: str, axes: str) -> tuple[np.ndarray, int]:
     return (x != x[:, :, :1]).sum((0, 1, 3, 4)).cpu().numpy(), x.numel()
 
 
-@claim("exact", "S22; invariance to diagonal scaling, proved in the docstring")
+@claim("exact", "S22; invariance to diagonal scaling, proved in studies/adaptive/aligned_axes.py")
 @planted("with eps = 1e-6 as well", methods=(SPOILED,))
 @planted("rotated as well", methods=("RMSProp",), axes="rotated")
 def exactly_free_of_kappa_along_the_axes(budget: Budget, methods=DIAGONAL, axes: str = "along") -> Verdict:
     """S22, refined: Along the axes the iterates of RMSProp, Adam, AdaGrad and sign descent are the same for every kappa.
 
     The condition number plays no part: with eps = 0 the iterates of RMSProp, Adam, AdaGrad and sign descent from one start,
-    100 of them with each of three schedules of the step (and above the range where numbers underflow), are bit for bit the
-    same for all kappa = 4^0, ..., 4^10.
+    every tenth of 100 with each of three schedules of the step (and above the range where numbers underflow), are bit for
+    bit the same for all kappa = 4^0, ..., 4^10.
     """
     verdicts = {}
     for method in methods:
@@ -77,11 +77,11 @@ def not_free_from_a_stretched_start(budget: Budget, sign: float = 1.0) -> Verdic
 @claim("phenomenon", "S22; the epsilon inside the root")
 @planted("eps = 0 as well", method="RMSProp")
 def epsilon_ends_the_freedom(budget: Budget, method: str = SPOILED) -> Verdict:
-    """S22, refined: With eps = 1e-6 inside the root RMSProp needs ten times as many steps at kappa = 4^8 as at kappa = 1.
+    """S22, refined: With eps = 1e-6 inside the root RMSProp needs at least ten times as many steps at kappa = 4^8 as at
+    kappa = 1.
 
     It is gradient descent with step 1000 lr wherever gradients are far below 1e-3: along the axes it needs at least ten
-    times as many steps at kappa = 4^8 (quick 4^7) as at kappa = 1, in the geometric mean, its step tuned for both.
-    """
+    times as many steps at kappa = 4^8 (quick 4^7) as at kappa = 1, in the geometric mean, its step tuned for both."""
     seen = tuned_arrivals(budget, method, "along", (0, budget.pick(7, 8)))
     ratio = np.log(np.where(seen.times == CENSORED, np.nan, seen.times)[1] / seen.times[0])
     verdict = exceeds(ratio, math.log(10)).noting(ratio=float(np.exp(ratio.mean())))

@@ -135,7 +135,7 @@ def classical(budget: Budget, method: str, j: tuple[int, ...]) -> np.ndarray:
     return arrival_times(solver, f, 20 * 4 ** max(j))[..., 0].T.cpu().numpy()
 
 
-@claim("exponent", "S22; Polyak (1964); closed form in the docstring")
+@claim("exponent", "S22; Polyak (1964); closed form in studies/adaptive/anisotropy.py")
 @planted("gradient descent like heavy ball", powers={"gradient descent": 0.5})
 @planted("heavy ball like gradient descent", powers={"heavy ball": 1.0})
 def slopes_of_theory(budget: Budget, powers: Mapping[str, float] = POWERS) -> Verdict:

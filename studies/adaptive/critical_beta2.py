@@ -48,7 +48,8 @@ def the_drift_and_its_limits(budget: Budget) -> Verdict:
 @claim("exact", SOURCE)
 @planted("one n later", first={0.0: 4, 0.5: 5, 0.9: 9})
 def small_n_never_fails(budget: Budget, first: Mapping[float, int] = {0.0: 3, 0.5: 4, 0.9: 8}) -> Verdict:
-    """S25, refined: Adam converges on (n, -1, ..., -1) for every beta2 exactly if n <= 2, 3, 7 for beta1 = 0, 0.5, 0.9.
+    """S25, refined: Of n up to 24, Adam converges on (n, -1, ..., -1) for every beta2 exactly for n <= 2, 3, 7 at beta1
+    = 0, 0.5, 0.9.
 
     Every beta2 in (0, 1): n <= 2 for beta1 = 0, n <= 3 for beta1 = 0.5 and n <= 7 for beta1 = 0.9, among all n up to 24
     (quick: 12): certified by interval arithmetic in beta2."""

@@ -48,8 +48,8 @@ def last_gaps(budget: Budget, s: float) -> np.ndarray:
 def harmless_as_stated(budget: Budget, scales: tuple[float, ...] = (1.0, 1e-2, 1e-4, 1e-7), eps: float = 1e-6) -> Verdict:
     """S20, read as: AdaGrad's epsilon = 1e-6 does no harm, whatever the scale of the loss.
 
-    S20, read as: epsilon = 1e-6 only avoids what would go wrong. For a loss times 1, 1e-2, 1e-4 and 1e-7 the last gap with
-    eps = 1e-6 is at most twice that with eps = 1e-16."""
+    Epsilon = 1e-6 only avoids what would go wrong. For a loss times 1, 1e-2, 1e-4 and 1e-7 the last gap with eps = 1e-6
+    is at most twice that with eps = 1e-16."""
     found = np.stack([last_gaps(budget, s)[EPSILONS.index(eps)] for s in scales])
     return bound_holds(found, np.full(len(found), 2.0))
 
@@ -60,9 +60,8 @@ def harmless_as_stated(budget: Budget, scales: tuple[float, ...] = (1.0, 1e-2, 1
 def scale_decides_what_epsilon_does(budget: Budget, small: float = 1e-7, up_to: float = 1e-6) -> Verdict:
     """S20, refined: AdaGrad's epsilon = 1e-6 changes nothing for a loss of scale 1, and spoils one of scale 1e-7.
 
-    S20, refined: At the step D/sqrt 2 the last gap is the same within 1 % for eps from 1e-16 to 1e-6 where the sums of
-    squares are far above 1e-6 (s = 1); where they stay below (s = 1e-7), eps = 1e-6 makes it at least 5 times that of eps =
-    1e-16."""
+    At the step D/sqrt 2 the last gap is the same within 1 % for eps from 1e-16 to 1e-6 where the sums of squares are far
+    above 1e-6 (s = 1); where they stay below (s = 1e-7), eps = 1e-6 makes it at least 5 times that of eps = 1e-16."""
     large, tiny = last_gaps(budget, 1.0), last_gaps(budget, small)
     flat = large[LEAST + 1 : EPSILONS.index(up_to) + 1]
     unchanged, spoilt = mean_is(flat, np.ones(len(flat)), 0.01), exceeds(tiny[BY_DEFAULT], 5.0)

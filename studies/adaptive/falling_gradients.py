@@ -61,7 +61,7 @@ def all_recover_from_a_drop_as_stated(budget: Budget, names: tuple[str, ...] = (
     return verdict.showing(stacked({name: rows(np.stack([*p.values()]), n=[*p]) for name, p in paths.items()}))
 
 
-@claim("law", "S19; the laws of this file")
+@claim("law", "S19; laws derived in studies/adaptive/falling_gradients.py")
 @planted("AMSGrad forgets", laws={"AMSGrad": "forgets"})
 @planted("Adam keeps its maximum", laws={"Adam": "maximum"})
 @planted("AdaGrad whatever T0", laws={"AdaGrad": "maximum"})

@@ -42,12 +42,12 @@ def text(budget: Budget, marginals: str) -> Setting:
 @planted("fifty times", factor=50.0)
 @planted("the frequencies swapped", texts=TEXTS[::-1])
 def frequencies_of_words_matter(budget: Budget, factor: float = 2.0, texts=TEXTS) -> Verdict:
-    """S28, read as: On a text Adam gains twice as much with the words' own frequencies as with equal ones.
+    """S28, read as: On a text Adam gains at least twice as much with the words' own frequencies as with equal ones.
 
-    For a bigram model of rank 16 (quick: 8) of the 120 (quick: 40) most frequent words of the King James Bible, N = 200, the
-    gain of Adam is at least twice as large with the frequencies of the words as they are as with the same table scaled to
-    equal ones of first and second words; with momentum on both sides and with none, geometric means over starts.
-    """
+    For a bigram model of rank 16 (quick: 8) of the 120 (quick: 40) most frequent words of the King James Bible, N = 200,
+    the gain of Adam is at least twice as large with the frequencies of the words as they are as with the same table
+    scaled to equal ones of first and second words; with momentum on both sides and with none, geometric means over
+    starts."""
     return larger(budget, text, *texts, factor).showing(gains(budget, text, TEXTS))
 
 

@@ -83,9 +83,9 @@ def wider(budget: Budget, measure: Measure, names: tuple[str, ...], than: str) -
 def wider_range_of_gaps(budget: Budget, names: tuple[str, ...] = ADAPTIVE, than: str = "SGD, a") -> Verdict:
     """S16, read as: On any smooth convex problem AdaGrad has a decade more of steps with a good last gap than GD.
 
-    S16, read as: for the last gap on any smooth convex problem, with exact gradients. The steps whose last gap is within a
-    factor 10 of the least span at least one decade more for AdaGrad, diagonal and by norm, than for GD: on the family after
-    N = 10000 (quick: 1000) steps, on diabetes and on digits after 300. Gaps fall like e^{-rate N}: this width depends on N,
+    For the last gap on any smooth convex problem, with exact gradients. The steps whose last gap is within a factor 10
+    of the least span at least one decade more for AdaGrad, diagonal and by norm, than for GD: on the family after N =
+    10000 (quick: 1000) steps, on diabetes and on digits after 300. Gaps fall like e^{-rate N}: this width depends on N,
     and on digits the least gaps are rounding."""
     return wider(budget, exact_gaps, names, than)
 
@@ -93,12 +93,12 @@ def wider_range_of_gaps(budget: Budget, names: tuple[str, ...] = ADAPTIVE, than:
 @claim("phenomenon", "S16; Ward, Wu and Bottou (2019), arXiv:1806.01811")
 @planted("GD is wider than AdaGrad", names=("SGD, a",), than="AdaGradNorm")
 def wider_range_of_times(budget: Budget, names: tuple[str, ...] = ADAPTIVE, than: str = "SGD, a") -> Verdict:
-    """S16, refined: AdaGrad has a decade more of steps that reach a target in good time than GD, with exact gradients of a
-    quadratic.
+    """S16, refined: AdaGrad has a decade more of steps that reach a target in good time than GD, with exact gradients of
+    a quadratic.
 
-    S16, refined: The steps c that bring the gap to 1/100 of the first in at most 10 times the least number of iterations
-    span at least one decade more for AdaGrad, diagonal and by norm, than for GD, which diverges beyond 2/L: on diabetes, on
-    random least squares of condition 100, and on the family in the mean over 20 rotations (by norm the rotation does not
+    The steps c that bring the gap to 1/100 of the first in at most 10 times the least number of iterations span at least
+    one decade more for AdaGrad, diagonal and by norm, than for GD, which diverges beyond 2/L: on diabetes, on random
+    least squares of condition 100, and on the family in the mean over 20 rotations (by norm the rotation does not
     matter, to the diagonal method it does)."""
     return wider(budget, iterations, names, than)
 
@@ -107,11 +107,12 @@ def wider_range_of_times(budget: Budget, names: tuple[str, ...] = ADAPTIVE, than
 @planted("SGD is wider by half a decade", by=-0.5)
 @planted("without noise", levels=(0,))
 def no_wider_in_noise(budget: Budget, by: float = 0.5, levels: tuple[int, ...] = (2, 3)) -> Verdict:
-    """S16, refined: AdaGrad's range of good steps is no wider than that of SGD where noise limits the step by far.
+    """S16, refined: AdaGrad's range of good steps is at most half a decade wider than SGD's where noise limits the step
+    by far.
 
-    S16, refined, noise: On rotated quadratics with nu = sigma sqrt N/(R L) = 10 and 30, the steps within a factor 10 of the
-    least last gap span no more than half a decade more for AdaGrad, diagonal and by norm, than for SGD with constant steps.
-    Nothing is said of weaker noise. The regret bounds of both grow alike."""
+    Noise: on rotated quadratics with nu = sigma sqrt N/(R L) = 10 and 30, the steps within a factor 10 of the least last
+    gap span no more than half a decade more for AdaGrad, diagonal and by norm, than for SGD with constant steps. Nothing
+    is said of weaker noise. The regret bounds of both grow alike."""
     widths = {name: width(gaps(budget, name)) for name in (*ADAPTIVE, *SGD)}
     other, _ = widths["SGD, a"]
     verdict = all_of(

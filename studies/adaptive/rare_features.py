@@ -45,19 +45,19 @@ def steps_by_frequency(budget: Budget, method: str) -> np.ndarray:
     return found.mean(2).mT.cpu().numpy()
 
 
-@claim("law", "S17; Duchi, Hazan and Singer (2011); derived above")
+@claim("law", "S17; Duchi, Hazan and Singer (2011); derived in studies/adaptive/rare_features.py")
 @planted("proportional to 1/p", exponent=1.0)
 @planted("the same for every p", exponent=0.0)
 @planted("of AdaGradNorm too", method="AdaGradNorm")
 @planted("of SGD too", method="SGD, a/sqrt(t)")
 def rare_features_keep_larger_steps(budget: Budget, exponent: float = 0.5, method: str = "AdaGrad") -> Verdict:
-    """S17: AdaGrad's effective step for a feature of frequency p is lr/sqrt(p t); those of AdaGradNorm and SGD are the same
-    for every feature.
+    """S17: AdaGrad's effective step for a feature of frequency p is lr/sqrt(p t); those of AdaGradNorm and SGD are the
+    same for every feature.
 
-    S17: With gradients of size 1 where they are not 0, features of 13 frequencies p over 3 decades (quick: 2) have effective
-    steps of AdaGrad proportional to p^-0.5 (+- 0.02) after T = 40000 (quick: 6000) rounds, and equal to lr/sqrt(p t) within
-    10 % in the mean at t = T/2 and at T: a rare feature's step is larger, and falls at the same rate as any. The steps of
-    AdaGradNorm and of SGD with a/sqrt(t) are the same for every feature."""
+    With gradients of size 1 where they are not 0, features of 13 frequencies p over 3 decades (quick: 2) have effective
+    steps of AdaGrad proportional to p^-0.5 (+- 0.02) after T = 40000 (quick: 6000) rounds, and equal to lr/sqrt(p t)
+    within 10 % in the mean at t = T/2 and at T: a rare feature's step is larger, and falls at the same rate as any. The
+    steps of AdaGradNorm and of SGD with a/sqrt(t) are the same for every feature."""
     (p, T), steps = log_spaced(budget), {each: steps_by_frequency(budget, each) for each in SHOWN}
     found, theory = steps[method], 1 / np.sqrt(p * T * np.array([[0.5], [1.0]]))
     others = np.stack([steps["AdaGradNorm"], steps["SGD, a/sqrt(t)"]])

@@ -60,32 +60,31 @@ def falls_with(budget: Budget, column: str, exponent: float) -> Verdict:
 def frequency_decides_as_stated(budget: Budget, exponent: float = 0.5) -> Verdict:
     """S17, read as: AdaGrad's effective steps on a real text follow the frequency p of a word alone, as p^-0.5.
 
-    S17, read as: for real features by frequency alone. The steps after 15000 (quick: 1500) paragraphs of the text follow
-    p^-0.5 (slope +- 0.1, and no other simple law fits as well) over 600 (quick: 300) words, p the share of paragraphs with
-    the word."""
+    For real features by frequency alone. The steps after 15000 (quick: 1500) paragraphs of the text follow p^-0.5 (slope
+    +- 0.1, and no other simple law fits as well) over 600 (quick: 300) words, p the share of paragraphs with the word."""
     return falls_with(budget, "p", exponent)
 
 
-@claim("law", "S17; King James Bible, tf-idf; derived above")
+@claim("law", "S17; King James Bible, tf-idf; derived in studies/adaptive/rare_words.py")
 @planted("as 1/q", exponent=1.0)
 @planted("the same for every q", exponent=0.0)
 def falls_with_the_mean_square(budget: Budget, exponent: float = 0.5) -> Verdict:
     """S17, refined: AdaGrad's effective steps on a real text follow the mean square q of a word's weights, as q^-0.5.
 
-    S17, refined for gradients of different sizes: The steps after 15000 (quick: 1500) paragraphs of the text follow q^-0.5
+    Refined for gradients of different sizes: the steps after 15000 (quick: 1500) paragraphs of the text follow q^-0.5
     (slope +- 0.1, and no other simple law fits as well) over 600 (quick: 300) words; single words scatter around it."""
     return falls_with(budget, "q", exponent)
 
 
-@claim("law", "S17; King James Bible, tf-idf; derived above for residuals that do not depend on the word")
+@claim("law", "S17; King James Bible, tf-idf; for residuals free of the word, studies/adaptive/rare_words.py")
 @planted("the frequency alone", given="p", other="q", most=0.01)
 def mean_square_alone_decides(budget: Budget, given: str = "q", other: str = "p", most: float = 0.1) -> Verdict:
-    """S17, refined: At equal mean square of a word's weights AdaGrad's effective steps on a real text do not depend on its
-    frequency.
+    """S17, refined: At equal mean square of a word's weights AdaGrad's effective steps on a real text do not depend on
+    its frequency.
 
-    S17, refined, as derived for residuals that do not depend on the word: In the regression of log step on log q and log p,
-    q the mean square and p the frequency, the power of p is within 0.1 of 0, in a 99 % bootstrap interval over words (1000
-    samples of words)."""
+    As derived for residuals that do not depend on the word: in the regression of log step on log q and log p, q the mean
+    square and p the frequency, the power of p is within 0.1 of 0, in a 99 % bootstrap interval over words (1000 samples
+    of words)."""
     mean, columns = np.log(word_steps(budget).mean(-1)), shares(budget)
     X = np.stack([np.log(columns[given]), np.log(columns[other]), np.ones_like(mean)], -1)
     generator = budget.shared("sparse_text.mean_square_alone_decides").generator("bootstrap")

@@ -124,12 +124,12 @@ def lower(budget: Budget, first: str, second: str, by: float) -> Verdict:
 @planted("SGD has it", first="SGD", second="RMSProp")
 @planted("a hundredth of the loss", by=math.log(100))
 def advantage_over_sgd(budget: Budget, first: str = "RMSProp", second: str = "SGD", by: float = ADVANTAGE) -> Verdict:
-    """S23, read as: Tuned RMSProp ends at half the training loss of tuned SGD, or less, on a recurrent network.
+    """S23, read as: On the adding problem tuned RMSProp ends at half the training loss of tuned SGD, or less, for a
+    recurrent network.
 
     RMSProp is often used for recurrent networks, read as a statement that can be checked: after equally many steps tuned
     RMSProp has at most half the training loss of tuned SGD, without momentum or clipping, on the adding problem, in the
-    geometric mean over seeds. The evidence has the ratio to SGD with momentum, which is not judged.
-    """
+    geometric mean over seeds. The evidence has the ratio to SGD with momentum, which is not judged."""
     momentum = lower(budget, first, "SGD, momentum", by).evidence["ratio"]
     return lower(budget, first, second, by).noting(ratio_to_momentum=momentum)
 
@@ -137,31 +137,31 @@ def advantage_over_sgd(budget: Budget, first: str = "RMSProp", second: str = "SG
 @claim("phenomenon", "S23; Pascanu, Mikolov and Bengio (2013), arXiv:1211.5063")
 @planted("half of clipped SGD's loss", first="RMSProp", second=CLIPPED, by=ADVANTAGE)
 def no_factor_of_two_over_clipped_momentum(budget: Budget, first=CLIPPED, second="RMSProp", by=-ADVANTAGE) -> Verdict:
-    """S23, refined: RMSProp has more than half the training loss of SGD with momentum and clipped gradients.
+    """S23, refined: On the adding problem tuned RMSProp has more than half the training loss of tuned SGD with momentum
+    and clipped gradients.
 
     Over the older remedy no advantage of a factor 2 remains: RMSProp's training loss is more than half that of SGD with
-    momentum and clipped gradients, both tuned, in the geometric mean over seeds.
-    """
+    momentum and clipped gradients, both tuned, in the geometric mean over seeds."""
     return lower(budget, first, second, by)
 
 
 @claim("phenomenon", "S23; Kingma and Ba (2015), arXiv:1412.6980")
 @planted("half of Adam's loss", first="RMSProp", second="Adam", by=ADVANTAGE)
 def no_factor_of_two_over_adam(budget: Budget, first="Adam", second="RMSProp", by=-ADVANTAGE) -> Verdict:
-    """S23, refined: RMSProp has more than half the training loss of Adam.
+    """S23, refined: On the adding problem tuned RMSProp has more than half the training loss of tuned Adam.
 
-    There is no advantage of a factor 2 over Adam: both are tuned, in the geometric mean over seeds.
-    """
+    There is no advantage of a factor 2 over Adam: both are tuned, in the geometric mean over seeds."""
     return lower(budget, first, second, by)
 
 
 @claim("phenomenon", "S23; Pascanu, Mikolov and Bengio (2013), arXiv:1211.5063")
 @planted("the other way round", first="SGD", second=CLIPPED)
 def momentum_and_clipping_have_it_too(budget: Budget, first: str = CLIPPED, second: str = "SGD") -> Verdict:
-    """S23, contrast: SGD with momentum and clipped gradients ends at half the training loss of plain SGD, or less.
+    """S23, contrast: On the adding problem SGD with momentum and clipped gradients ends at half the training loss of
+    plain SGD, or less.
 
-    No adaptive step is needed for the advantage: both are tuned, in the geometric mean over seeds.
-    """
+    No adaptive step is needed for the advantage: both train the recurrent network with tuned steps; in the geometric
+    mean over seeds."""
     verdict = lower(budget, first, second, ADVANTAGE)
     unclipped = stacked({"SGD, momentum": trained(budget, "SGD, momentum").table()})
     return verdict.showing(pd.concat([verdict.table, unclipped], ignore_index=True))

@@ -94,28 +94,29 @@ def promised(budget: Budget) -> np.ndarray:
 def far_ahead_as_stated(budget: Budget, ahead: str = "AdaGrad", instance: int = 0) -> Verdict:
     """S18, read as: On every sparse problem AdaGrad's regret is at least 2 times smaller than SGD's.
 
-    S18, read as: for every sparse problem. With 48 (quick: 24) features of which each takes part in one round of 30 (quick:
-    15), AdaGrad's regret after 12000 (quick: 3000) rounds is at least 2 times smaller than SGD's, both tuned; geometric mean
+    For every sparse problem. With 48 (quick: 24) features of which each takes part in one round of 30 (quick: 15),
+    AdaGrad's regret after 12000 (quick: 3000) rounds is at least 2 times smaller than SGD's, both tuned; geometric mean
     over seeds."""
     gain, tuned = compared(budget, ahead)
     return unless_on_edge(exceeds(np.log(gain[instance]), np.log(2)), *tuned[instance])
 
 
-@claim("phenomenon", "S18; Cauchy and Schwarz, as derived above")
+@claim("phenomenon", "S18; Cauchy and Schwarz, as in studies/adaptive/sparse_features.py")
 @planted("at the most different frequencies too", instance=-2)
 @planted("the gain of the bounds for alpha = 2", as_promised=True)
 def none_at_equal_frequencies(budget: Budget, instance: int = 0, as_promised: bool = False) -> Verdict:
-    """S18, refined: Rare features alone make no difference: at equal frequencies AdaGradNorm and SGD have AdaGrad's regret.
+    """S18, refined: Rare features alone make no difference: at equal frequencies AdaGradNorm and SGD have AdaGrad's
+    regret.
 
-    S18, refined: On the same features, each in one round of 30 (quick: 15), the regrets of AdaGradNorm and of SGD with
-    a/sqrt(t) are those of AdaGrad within 10 % in the mean over seeds, all tuned."""
+    On the same features, each in one round of 30 (quick: 15), the regrets of AdaGradNorm and of SGD with a/sqrt(t) are
+    those of AdaGrad within 10 % in the mean over seeds, all tuned."""
     pairs = [compared(budget, "AdaGrad", (other,)) for other in ("AdaGradNorm", "SGD, a/sqrt(t)")]
     gains, ratio = np.stack([gain[instance] for gain, _ in pairs]), promised(budget)[-2] if as_promised else 1.0
     verdict = mean_is(gains, np.full(len(gains), ratio), 0.1)
     return unless_on_edge(verdict, *(one for _, tuned in pairs for one in tuned[instance]))
 
 
-@claim("phenomenon", "S18; the bounds of Duchi, Hazan and Singer (2011); their ratio as derived above")
+@claim("phenomenon", "S18; the bounds of Duchi, Hazan and Singer (2011); their ratio in studies/adaptive/sparse_features.py")
 @planted("of AdaGradNorm too", ahead="AdaGradNorm")
 @planted("at equal frequencies too", instance=0)
 @planted("with dense features too", instance=-1)
@@ -125,8 +126,8 @@ def gain_grows_with_heterogeneity(
 ) -> Verdict:  # fmt: skip
     """S18, refined: AdaGrad's gain over SGD grows as the frequencies of the features become more different.
 
-    S18, refined: At the same number of features a round, log gain has in log 1/h a slope of at least 1/2 over alpha from 0
-    to 2, and at alpha = 2 the gain is at least (1/h)^{1/2}, where the bounds promise 1/h; means over seeds."""
+    At the same number of features a round, log gain has in log 1/h a slope of at least 1/2 over alpha from 0 to 2, and
+    at alpha = 2 the gain is at least (1/h)^{1/2}, where the bounds promise 1/h; means over seeds."""
     gain, tuned = compared(budget, ahead)
     bounds = np.log(promised(budget))[:-1]
     slope = np.polyfit(bounds, np.log(gain[:-1]), 1)[0]

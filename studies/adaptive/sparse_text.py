@@ -71,9 +71,9 @@ def gain(budget: Budget, output: str, ahead: str, behind: tuple[str, ...], thres
 def far_ahead_as_stated(budget: Budget, ahead: str = "AdaGrad") -> Verdict:
     """S18, read as: On real sparse features AdaGrad's loss gap is at least 2 times smaller than SGD's.
 
-    S18, read as: for real sparse features, too. After two passes over the text (quick: 1000 paragraphs) the training loss
-    gap of AdaGrad is at least 2 times smaller than that of SGD, constant or a/sqrt(t), whichever is better, all tuned; both
-    for the average and for the last iterate; geometric means over seeds."""
+    For real sparse features, too. After two passes over the text (quick: 1000 paragraphs) the training loss gap of
+    AdaGrad is at least 2 times smaller than that of SGD, constant or a/sqrt(t), whichever is better, all tuned; both for
+    the average and for the last iterate; geometric means over seeds."""
     tables = []
     for output in OUTPUTS:
         for method in METHODS:
@@ -84,15 +84,15 @@ def far_ahead_as_stated(budget: Budget, ahead: str = "AdaGrad") -> Verdict:
     return verdict.showing(pd.concat(tables, ignore_index=True))
 
 
-@claim("phenomenon", "S18; King James Bible, tf-idf; the ratio derived above")
+@claim("phenomenon", "S18; King James Bible, tf-idf; the ratio in studies/adaptive/sparse_text.py")
 @planted("ahead of constant steps", behind="SGD, a")
 @planted("AdaGradNorm is ahead", ahead="AdaGradNorm", behind="AdaGrad")
 def the_diagonal_pays(budget: Budget, ahead: str = "AdaGrad", behind: str = "AdaGradNorm") -> Verdict:
     """S18, refined: AdaGrad's loss gap on real sparse features is smaller than AdaGradNorm's by at least the factor
     h^{-1/2}.
 
-    S18, refined, on real sparse features: Against the method that differs in nothing but one step for all words, h from the
-    mean squares of the columns, for the averages of two passes (quick: 1000 paragraphs) and both tuned; geometric mean over
+    On real sparse features: against the method that differs in nothing but one step for all words, h from the mean
+    squares of the columns, for the averages of two passes (quick: 1000 paragraphs) and both tuned; geometric mean over
     seeds."""
     words = text(budget)
     promised, x = 1 / float(heterogeneity(words.mean_squares.cpu().numpy())), words.problem.minimizer

@@ -58,10 +58,10 @@ def which_norm_wins(budget: Budget, exponents: Mapping[str, float] = WINS_BY, sw
     """S31, refined: Sign descent gains a factor d over gradient descent where gradients are dense and L_inf is not much
     larger than L_2.
 
-    S31: Steps of gradient descent over steps of sign descent, to 1e-4 of the initial gap, grow like d on the smooth max
-    (both starts) and on the quadratic with one large eigenvalue, fall like 1/d on the flat quadratic along one axis and like
-    no power of d on the flat quadratic with dense start: exponents +-0.15 for d from 16 to 4096 (quick: 32 to 1024, smooth
-    max with random start to 2048). So goes L_2/L_inf times the density of the gradient."""
+    Steps of gradient descent over steps of sign descent, to 1e-4 of the initial gap, grow like d on the smooth max (both
+    starts) and on the quadratic with one large eigenvalue, fall like 1/d on the flat quadratic along one axis and like
+    no power of d on the flat quadratic with dense start: exponents +-0.15 for d from 16 to 4096 (quick: 32 to 1024,
+    smooth max with random start to 2048). So goes L_2/L_inf times the density of the gradient."""
     verdicts, tables = {}, []
     for name, exponent in exponents.items():
         d, ratio = np.array(dimensions(budget, name)), advantage(budget, name) ** (-1 if swapped else 1)
@@ -87,13 +87,13 @@ def on_the_diagonal(share: float) -> int:
 @claim("exact", "S31; symmetry")
 @planted("the norms swapped", swap=True)
 def steps_on_the_witnesses(budget: Budget, swap: bool = False) -> Verdict:
-    """S31, refined: On the smooth max from (1, ..., 1) and on the flat quadratic along one axis both methods take exactly
-    the steps of a recursion in one variable.
+    """S31, refined: On the smooth max from (1, ..., 1) and on the flat quadratic along one axis both methods take
+    exactly the steps of a recursion in one variable.
 
-    S31: On the smooth max sign descent needs the same number of steps for every d, that of t - tau tanh(t/tau), and gradient
-    descent that of t - (2 tau/d) tanh(t/tau); on the flat quadratic along one axis they need
-    ceil(log(1e-4)/(2 log(1 - 1/(4 L)))), L = d - 3/4 and 1. All integers equal. Beside them in the table what the bounds
-    allow: on these two problems no distance grows."""
+    On the smooth max sign descent needs the same number of steps for every d, that of t - tau tanh(t/tau), and gradient
+    descent that of t - (2 tau/d) tanh(t/tau); on the flat quadratic along one axis they need ceil(log(1e-4)/(2 log(1 -
+    1/(4 L)))), L = d - 3/4 and 1. All integers equal. Beside them in the table what the bounds allow: on these two
+    problems no distance grows."""
     found = []
     for name, norm in product(WITNESSES, ("l_inf", "l_2")):
         for d in dimensions(budget, name):
@@ -117,7 +117,7 @@ def steps_on_the_witnesses(budget: Budget, swap: bool = False) -> Verdict:
 def as_stated(budget: Budget, better: str = "l_inf", worse: str = "l_2") -> Verdict:
     """S31, read as: the non-Euclidean step is the better one: sign descent never needs more steps than gradient descent.
 
-    S31: Without hypothesis, on every problem of this study, d = 64, sign descent needs no more steps to 1e-4 of the initial
+    Without hypothesis, on every problem of `norm_instances`, d = 64, sign descent needs no more steps to 1e-4 of the initial
     gap than gradient descent, start by start."""
     few, many = (np.concatenate([steps(budget, f, norm, 64) for f in WINS_BY]) for norm in (better, worse))
     censored = (few == CENSORED).sum() + (many == CENSORED).sum()

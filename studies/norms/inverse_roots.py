@@ -117,7 +117,7 @@ def error_by_newton(budget: Budget, exponent: float = 1.0, power: int = 4) -> Ve
     return limited(budget, "newton", 40, exponent, power)
 
 
-@claim("exponent", "S40; derived in the head of this file")
+@claim("exponent", "S40; derived in studies/norms/inverse_roots.py")
 @planted("like kappa^(1/4)", power=0.25)
 @planted("like the square root of kappa", power=0.5)
 @planted("like kappa^2", power=2.0)
@@ -132,7 +132,7 @@ def error_is_linear_in_the_condition(budget: Budget, power: float = 1.0) -> Verd
     return all_of({method: exponent_is(accuracies, e, power, 0.15, decades=9) for method, e in found.items()})
 
 
-@claim("law", "S40; derived in the head of this file")
+@claim("law", "S40; derived in studies/norms/inverse_roots.py")
 @planted("it breaks down at 1e-4/(d u)", edge=1e-4)
 @planted("it holds to 1e4/(d u)", edge=1e4)
 def both_break_down_at_the_reciprocal_of_rounding(budget: Budget, edge: float = 1.0) -> Verdict:

@@ -70,14 +70,15 @@ def attained(budget: Budget, dtype: str, slip: str = "") -> Verdict:
 @planted(TRANSPOSED, slip=TRANSPOSED)
 @planted(NUCLEAR_FULL, slip=NUCLEAR_FULL)
 def attained_in_float64(budget: Budget, slip: str = "") -> Verdict:
-    """S33: In float64 every LMO of the solvers attains its dual norm and has length 1, up to the rounding of the formula.
+    """S33: In float64 every LMO of the solvers attains its dual norm and has length 1, up to the rounding of the
+    formula.
 
-    S33, S32: |<g, lmo(g)> + ||g||_*|/||g||_*, | ||lmo(g)|| - 1 | and the relative error of the solvers' own dual norm are at
-    most T u, u = 2^-53, for every norm of the table, 1 x 1 to 256 x 64 and every hard input: ties, zeros, rank deficiency,
-    repeated and barely dropped singular values, scales 1e+-150, denormals (dual norm not judged on them). T = 4 (mn + q + 4)
-    for norms of entries, rows and columns (one rounding a summand, q for the power); T = 8 (m + n + q) + 2 mn for singular
-    values (a backward stable SVD, and singular values of up to 2u max(m, n) sigma_1 that count as zero). Each input is drawn
-    8 times (quick: once)."""
+    |<g, lmo(g)> + ||g||_*|/||g||_*, | ||lmo(g)|| - 1 | and the relative error of the solvers' own dual norm are at most
+    T u, u = 2^-53, for every norm of the table, 1 x 1 to 256 x 64 and every hard input: ties, zeros, rank deficiency,
+    repeated and barely dropped singular values, scales 1e+-150, denormals (dual norm not judged on them). T = 4 (mn + q
+    + 4) for norms of entries, rows and columns (one rounding a summand, q for the power); T = 8 (m + n + q) + 2 mn for
+    singular values (a backward stable SVD, and singular values of up to 2u max(m, n) sigma_1 that count as zero). Each
+    input is drawn 8 times (quick: once)."""
     return attained(budget, "float64", slip)
 
 
@@ -87,10 +88,11 @@ def attained_in_float64(budget: Budget, slip: str = "") -> Verdict:
 @planted(TRANSPOSED, slip=TRANSPOSED)
 @planted(NUCLEAR_FULL, slip=NUCLEAR_FULL)
 def attained_in_float32(budget: Budget, slip: str = "") -> Verdict:
-    """S33: In float32 every LMO of the solvers attains its dual norm and has length 1, up to the rounding of the formula.
+    """S33: In float32 every LMO of the solvers attains its dual norm and has length 1, up to the rounding of the
+    formula.
 
-    S33, S32: The same three errors as in float64 within the same T u, u = 2^-24, with scales 1e+-30 and the denormals of
-    float32 (dual norm not judged on them)."""
+    The same three errors as in float64 within the same T u, u = 2^-24, with scales 1e+-30 and the denormals of float32
+    (dual norm not judged on them)."""
     return attained(budget, "float32", slip)
 
 
@@ -102,8 +104,8 @@ def attained_in_float32(budget: Budget, slip: str = "") -> Verdict:
 def attained_in_bfloat16(budget: Budget, slip: str = "") -> Verdict:
     """S33: In bfloat16 every LMO of the solvers attains its dual norm up to twice the cost of rounding its entries.
 
-    S33, S32: Computed in float32, the same three errors as in float64 are at most (2 sqrt min(m, n) + 1) u, u = 2^-8; the
-    dual norm is not judged on denormals."""
+    Computed in float32, the same three errors as in float64 are at most (2 sqrt min(m, n) + 1) u, u = 2^-8; the dual
+    norm is not judged on denormals."""
     return attained(budget, "bfloat16", slip)
 
 

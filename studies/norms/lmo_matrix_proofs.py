@@ -26,7 +26,7 @@ RMS = induced.rms_lengths, induced.rms_to_rms, induced.l1_to_rms, induced.rms_to
 def von_neumann(budget: Budget) -> Verdict:
     """S33: <A, B> = tr(A^T B) is at most the sum of sigma_i(A) sigma_i(B), and U diag(d) V^T attains it.
 
-    S33: So every LMO of the singular values is one of matrices. Each step of the proof in symbols: the trace and Bessel's
+    So every LMO of the singular values is one of matrices. Each step of the proof in symbols: the trace and Bessel's
     inequality for two singular values, the summation by parts for two to four."""
     return prove(*VON_NEUMANN)
 
@@ -36,10 +36,10 @@ def von_neumann(budget: Budget) -> Verdict:
 def singular_values(budget: Budget) -> Verdict:
     """S33: The LMO of the spectral norm is -U V^T, of the nuclear norm -u_1 v_1^T, of the Frobenius norm -G/||G||_F.
 
-    S33: That of the spectral norm is unique iff G has full rank, of the nuclear norm iff sigma_1 > sigma_2; of Schatten-p it
+    That of the spectral norm is unique iff G has full rank, of the nuclear norm iff sigma_1 > sigma_2; of Schatten-p it
     is -U S^(q-1) V^T/||S||_q^(q-1); the duals of Frobenius, spectral, nuclear and Schatten-p are the Frobenius, nuclear,
-    spectral and Schatten-q norm (two and three singular values; uniqueness: spectral for 2 x 2 rotations U and V, nuclear
-    for three singular values, its tie for 2 x 2; at least two singular values)."""
+    spectral and Schatten-q norm (two and three singular values; uniqueness: spectral for 2 x 2 rotations U and V,
+    nuclear for three singular values, its tie for 2 x 2; at least two singular values)."""
     return prove(*SINGULAR)
 
 
@@ -48,8 +48,9 @@ def singular_values(budget: Budget) -> Verdict:
 def induced_norms(budget: Budget) -> Verdict:
     """S31: The norm of A from l_1 to l_p is its largest column in l_p, from l_p to l_inf its largest row in l_q.
 
-    S31: The LMO of l_1 to l_2 divides columns by their lengths, of l_2 to l_inf rows, of l_1 to l_inf entries; each unique
-    iff none is 0 (2 x 3 for the norms, 2 x 3, 3 x 2, 1 x 3 and 3 x 1 for the LMO, three blocks and 2 x 2 for uniqueness)."""
+    The LMO of l_1 to l_2 divides columns by their lengths, of l_2 to l_inf rows, of l_1 to l_inf entries; each unique
+    iff none is 0 (2 x 3 for the norms, 2 x 3, 3 x 2, 1 x 3 and 3 x 1 for the LMO, three blocks and 2 x 2 for
+    uniqueness)."""
     return prove(*INDUCED)
 
 
@@ -58,7 +59,7 @@ def induced_norms(budget: Budget) -> Verdict:
 def rms_scalings(budget: Budget) -> Verdict:
     """S31: For m x n matrices RMS to RMS is sqrt(n/m) times the spectral norm, with LMO -sqrt(m/n) U V^T.
 
-    S31: l_1 to RMS gives columns of length sqrt m, RMS to l_inf rows of length 1/sqrt n, and n max |A_ij| the LMO -sign(G)/n
+    L_1 to RMS gives columns of length sqrt m, RMS to l_inf rows of length 1/sqrt n, and n max |A_ij| the LMO -sign(G)/n
     (the first for every size, the others for 2 x 3, 3 x 2, 1 x 3 and 3 x 1)."""
     return prove(*RMS)
 

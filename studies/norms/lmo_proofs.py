@@ -23,11 +23,12 @@ KY_FAN = hoelder.ky_fan_certificate, hoelder.ky_fan_lmo, hoelder.ky_fan_unique, 
 @claim("proof", "S32; theory/norms.py")
 @falsified(*REDUCTION)
 def one_chamber_is_enough(budget: Budget) -> Verdict:
-    """S32: Values, dual norms and pairings carry over from the chamber g_1 > ... > g_n > 0 to every g; uniqueness does not.
+    """S32: Values, dual norms and pairings carry over from the chamber g_1 > ... > g_n > 0 to every g; uniqueness does
+    not.
 
-    S32: By signed permutations, which change none of them (n = 2, 3, 4; l_p, l_1, l_2, l_inf and Ky Fan with k = 2), and to
-    ties and zeros by continuity. No order or signs of x pair better than the sorted moduli (n = 2, 3); c ||.|| has oracle
-    lmo/c (n = 3)."""
+    By signed permutations, which change none of them (n = 2, 3, 4; l_p, l_1, l_2, l_inf and Ky Fan with k = 2), and to
+    ties and zeros by continuity. No order or signs of x pair better than the sorted moduli (n = 2, 3); c ||.|| has
+    oracle lmo/c (n = 3)."""
     return prove(*REDUCTION)
 
 
@@ -36,7 +37,7 @@ def one_chamber_is_enough(budget: Budget) -> Verdict:
 def lp(budget: Budget) -> Verdict:
     """S32: The dual of l_p is l_q, 1/p + 1/q = 1, and its one LMO is -sign(g)|g|^(q-1)/||g||_q^(q-1).
 
-    S32: For every p in (1, oo) and every n, where g != 0, by Hoelder's inequality through Young's; it is minus the gradient
+    For every p in (1, oo) and every n, where g != 0, by Hoelder's inequality through Young's; it is minus the gradient
     of the dual (n = 3)."""
     return prove(*LP)
 
@@ -46,7 +47,7 @@ def lp(budget: Budget) -> Verdict:
 def l1_l2_linf(budget: Budget) -> Verdict:
     """S32: The LMO of l_1 is -sign(g_i) e_i at the largest |g_i|, of l_2 -g/||g||_2, of l_inf -sign(g).
 
-    S32: That of l_1 is unique iff the largest modulus is attained once, that of l_inf iff g has no zero entry; the duals are
+    That of l_1 is unique iff the largest modulus is attained once, that of l_inf iff g has no zero entry; the duals are
     l_inf, l_2 and l_1 (n = 2, 3, 4)."""
     return prove(*POLYHEDRAL)
 
@@ -56,8 +57,8 @@ def l1_l2_linf(budget: Budget) -> Verdict:
 def ky_fan(budget: Budget) -> Verdict:
     """S32: The dual of the Ky Fan norm, the sum of the k largest moduli or singular values, is max(g_1, ||g||_1/k).
 
-    S32, S33: Its LMO is that of l_1 where g_1 is the maximum, and that of l_inf over k where it is not (vectors n = 2, 3, 4,
-    every k, the choice of the case at n = 3, k = 2; three singular values, k = 2)."""
+    Its LMO is that of l_1 where g_1 is the maximum, and that of l_inf over k where it is not (vectors n = 2, 3, 4, every
+    k, the choice of the case at n = 3, k = 2; three singular values, k = 2)."""
     return prove(*KY_FAN)
 
 

@@ -100,9 +100,9 @@ def questions(budget: Budget, dtype: str) -> list[Tensor]:
 def value_by_value(budget: Budget, slip: str = "") -> Verdict:
     """S33: Entry by entry the solvers' LMO is that of theory in 50 digits, for every norm of the table.
 
-    S33, S32: Up to 16 (m + n) kappa u times the largest entry in float64 and float32, kappa = sigma_1 over the smallest gap
-    of the singular values (1 where they do not enter); in the spectral norm also at matrices of half the rank, where the
-    null directions are left out. Matrices from 1 x 5 to 6 x 4, 6 of a kind (quick: one)."""
+    Up to 16 (m + n) kappa u times the largest entry in float64 and float32, kappa = sigma_1 over the smallest gap of the
+    singular values (1 where they do not enter); in the spectral norm also at matrices of half the rank, where the null
+    directions are left out. Matrices from 1 x 5 to 6 x 4, 6 of a kind (quick: one)."""
     found = []
     for dtype in ("float64",) if slip else ("float64", "float32"):
         for g in questions(budget, dtype):

@@ -25,10 +25,10 @@ METHODS = *VECTOR_METHODS, steps.shampoo_is_spectral, steps.shampoo_with_epsilon
 @claim("proof", "S30; theory/steepest_descent.py")
 @falsified(*S30)
 def gradient_descent(budget: Budget) -> Verdict:
-    """S30: Gradient descent and its normalized form are the one minimizer of the linear model, with the squared length added
-    or on a sphere.
+    """S30: A step of gradient descent, and of its normalized form, is the only minimizer of the linear model, plus the
+    squared length or on a sphere.
 
-    S30: x - a g of the linear model plus ||x - x_k||_2^2/(2a), and x - t g/||g||_2 of the linear model on the sphere of
+    X - a g of the linear model plus ||x - x_k||_2^2/(2a), and x - t g/||g||_2 of the linear model on the sphere of
     radius t (n = 3)."""
     return prove(*S30)
 
@@ -39,7 +39,7 @@ def steps_in_any_norm(budget: Budget) -> Verdict:
     """S31: In any norm a ||g||_* lmo(g) minimizes <g, d> + ||d||^2/(2a), and t lmo(g) minimizes <g, d> on the sphere of
     radius t.
 
-    S31: The first with value -(a/2)||g||_*^2; every other minimizer has the same length. The algebra of it, given <g, d> >=
+    The first with value -(a/2)||g||_*^2; every other minimizer has the same length. The algebra of it, given <g, d> >=
     -||g||_* ||d|| with equality at lmo(g), is proved; that the closed forms attain it, for vectors of three entries and
     2 x 3 matrices."""
     return prove(*ANY_NORM)
@@ -51,10 +51,10 @@ def methods_are_norms(budget: Budget) -> Verdict:
     """S31: Adam without averages is sign descent; exact Muon and Shampoo without accumulation step along the LMO of the
     spectral norm.
 
-    S31, S38: Adam with beta1 = beta2 = eps = 0 is sign descent where g has no zero entry (so is its first step for all
-    betas) and steps along the LMO of l_inf, normalized GD of l_2, greedy coordinate descent of l_1, exact Muon and Shampoo
-    without accumulation, (G G^T)^{-1/4} G (G^T G)^{-1/4} = U V^T, of the spectral norm, for G of full rank and every size,
-    roots taken on the range (pseudo-inverse); vectors: n = 3."""
+    Adam with beta1 = beta2 = eps = 0 is sign descent where g has no zero entry (so is its first step for all betas) and
+    steps along the LMO of l_inf, normalized GD of l_2, greedy coordinate descent of l_1, exact Muon and Shampoo without
+    accumulation, (G G^T)^{-1/4} G (G^T G)^{-1/4} = U V^T, of the spectral norm, for G of full rank and every size, roots
+    taken on the range (pseudo-inverse); vectors: n = 3."""
     return prove(*METHODS)
 
 

@@ -60,11 +60,12 @@ def descent(budget: Budget) -> pd.DataFrame:
 @planted("the step stays in the ball", norm=1.0)
 @planted("a feasible step keeps 95 %", feasible=0.95)
 def descent_lost(budget: Budget, share: float = LOW, norm: float = HIGH, feasible: float = LOW / HIGH) -> Verdict:
-    """S34: Muon's step, scaled back into the unit ball, keeps at least m/p(m) = 0.601 of the exact oracle's descent.
+    """S34: Once all singular values are in the band, Muon's step, scaled into the unit ball, keeps at least 0.601 of the
+    exact descent.
 
-    Once all singular values are in the band: <g, f(g)> is at least m = 0.6818 of the exact oracle's ||g||_*, and the step
-    leaves the unit ball of the spectral norm by at most the factor p(m) = 1.1344 (ten steps, Gaussian, geometric and nearly
-    low-rank gradients)."""
+    With m = 0.6818 and p(m) = 1.1344, <g, f(g)> is at least m of the exact oracle's ||g||_*, and the step leaves the
+    unit ball of the spectral norm by at most the factor p(m); m/p(m) = 0.601. Ten steps on Gaussian, geometric and
+    nearly low-rank gradients; spectra whose least value is not in the band after ten steps are left out."""
     table = descent(budget)
     mine = table[(table["method"] == "Muon, 10 steps") & (table["l"] >= float(muon_quintic.reach(10)))]
     parts = {

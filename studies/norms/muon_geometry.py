@@ -24,7 +24,7 @@ from ratewitness.studies.measuring.tuning import unless_on_edge
 from ratewitness.studies.norms.logreg_runs import EXACT, ahead, final
 
 
-@claim("phenomenon", "S36; geometry of the polar factor, docstring of this study")
+@claim("phenomenon", "S36; geometry of the polar factor, in studies/norms/muon_geometry.py")
 @planted("the other way round", tall=EXACT, wide="AdamW")
 @planted("Muon on both", tall=EXACT)
 def geometry_decides(budget: Budget, tall: str = "AdamW", wide: str = EXACT) -> Verdict:

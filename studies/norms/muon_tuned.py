@@ -21,7 +21,8 @@ from ratewitness.studies.norms.circulated_runs import found, tuned
 @planted("AdamW stays a percentage point behind", ratio=0.99)
 @planted("AdamW is a percentage point ahead", ratio=1.01)
 def tuned_they_are_equally_accurate(budget: Budget, ratio: float = 1.0) -> Verdict:
-    """S36, refined: With both steps tuned, the training accuracies of Muon and AdamW agree within half a per cent.
+    """S36, refined: On logistic regression with Gaussian rows, both tuned, the training accuracies of Muon and AdamW
+    agree within half a per cent.
 
     After 15 epochs, tuned on every draw of rows, in the mean over draws."""
     adamw, muon = (found(budget, name, "tuned")[1][-1] for name in ("AdamW", "Muon"))
@@ -32,7 +33,8 @@ def tuned_they_are_equally_accurate(budget: Budget, ratio: float = 1.0) -> Verdi
 @claim("phenomenon", "S36; equal tuning")
 @planted("twice smaller", by=2.0)
 def tuned_muon_is_ahead(budget: Budget, by: float = 1.1) -> Verdict:
-    """S36, read as: With both steps tuned, Muon's training loss gap is at least 1.1 times smaller than AdamW's.
+    """S36, read as: On logistic regression with Gaussian rows, both tuned, Muon's training loss gap is at least 1.1
+    times smaller than AdamW's.
 
     After 15 epochs, tuned on every draw of rows, in the geometric mean over draws."""
     adamw, muon = (found(budget, name, "tuned")[0][-1] for name in ("AdamW", "Muon"))

@@ -80,7 +80,8 @@ def tuning_pays(budget: Budget, name: str, factor: float) -> Verdict:
 @claim("phenomenon", "S36; equal tuning")
 @planted("a thousand times smaller", factor=1e3)
 def adamw_was_untuned(budget: Budget, factor: float = 2.0) -> Verdict:
-    """S36, refined: AdamW's 3e-4 is a poor step here: tuning it makes the training loss gap at least twice smaller.
+    """S36, refined: On logistic regression with Gaussian rows, tuning AdamW's step of 3e-4 makes the training loss gap
+    at least twice smaller.
 
     After 15 epochs, tuned on every draw of rows (and the decay of 0.01 left out), in the geometric mean over draws."""
     return tuning_pays(budget, "AdamW", factor).showing(grids(budget))
@@ -89,7 +90,8 @@ def adamw_was_untuned(budget: Budget, factor: float = 2.0) -> Verdict:
 @claim("phenomenon", "S36; equal tuning")
 @planted("a thousand times smaller", factor=1e3)
 def muon_was_untuned(budget: Budget, factor: float = 2.0) -> Verdict:
-    """S36, refined: Muon's 0.02 is a poor step here as well: tuning it makes the training loss gap at least twice smaller.
+    """S36, refined: On logistic regression with Gaussian rows, tuning Muon's step of 0.02 as well makes the training
+    loss gap at least twice smaller.
 
     After 15 epochs, tuned on every draw of rows, in the geometric mean over draws."""
     return tuning_pays(budget, "Muon", factor)

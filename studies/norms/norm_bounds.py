@@ -104,11 +104,12 @@ def steps_in_every_norm(budget: Budget, d: int = 32) -> pd.DataFrame:
 @planted("every norm its own dual", dual="itself")
 @planted("attained with zeros in the gradient as well", zeros=True)
 def every_step_descends(budget: Budget, factor=1.0, swap=False, dual="dual", zeros=False) -> Verdict:
-    """S31: Each step of steepest descent of size 1/L lowers f by at least ||g||_*^2/(2 L); sign descent attains it.
+    """S31: Each step 1/L of steepest descent lowers f by at least ||g||_*^2/(2 L); sign descent attains it on diagonal
+    quadratics.
 
-    S31: In l_inf, l_2 and l_1, with L of the norm, on every problem of `norm_instances` and d = 2, 16, 128, and on the Huber
-    witnesses (lengths 1 and 100): 400 steps of each run (quick: 60). Attained by sign descent in every step on a diagonal
-    quadratic from a point where no entry of the gradient is zero (within 1e-9 relative)."""
+    In l_inf, l_2 and l_1, with L of the norm, on every problem of `norm_instances` and d = 2, 16, 128, and on the Huber
+    witnesses (lengths 1 and 100): 400 steps of each run (quick: 60). Attained by sign descent in every step on a
+    diagonal quadratic from a point where no entry of the gradient is zero (within 1e-9 relative)."""
     found = resolved(watched(budget))
     L = (of_the_other_norm(found, "L") if swap else found)["L"]
     promised = -factor * norm_descent.decrease(dual=found[dual].to_numpy(), L=L.to_numpy())
@@ -125,7 +126,7 @@ def every_step_descends(budget: Budget, factor=1.0, swap=False, dual="dual", zer
 def bounds_hold(budget: Budget, factor: float = 1.0, swap: str = "", from_step: int = 0) -> Verdict:
     """S31: In each norm the gap stays below 2 L R^2/(k + 4), and below (1 - mu/L)^k Delta on the quadratics.
 
-    S31: In l_inf, l_2 and l_1, with L, mu and R of the norm, on the runs of `every_step_descends`. Attained at k = 0 (by
+    In l_inf, l_2 and l_1, with L, mu and R of the norm, on the runs of `every_step_descends`. Attained at k = 0 (by
     Delta = L R^2/2 on a quadratic); later the Huber witness comes within a factor (8k + 4)/(k + 4), and an instance that
     attains the bound is not known to us. The table: steps to 1e-4 of the initial gap at d = 32."""
     found = resolved(watched(budget).query("k >= @from_step"))
@@ -147,10 +148,10 @@ PROOFS = norm_descent.decrease_of_a_step, norm_descent.convex_recursion, norm_de
 def bounds_are_proved(budget: Budget) -> Verdict:
     """S31: The algebra of the decrease ||g||_*^2/(2 L) and of both bounds on the gap is proved, in any norm.
 
-    S31: With a gradient L-Lipschitz from the norm to its dual: the model of f falls by ||g||_*^2/(2 L) in the step of size
-    1/L. With f convex as well and R >= ||x_k - x*|| for all k <= N: N steps of delta - delta^2/(2 L R^2) from at most
-    L R^2/2 leave at most 2 L R^2/(N + 4). With f mu-strongly convex in the norm: ||g||_*^2 >= 2 mu delta, hence the rate
-    1 - mu/L. That these hypotheses give the model and the recursions is argued in words in theory/norm_descent.py."""
+    With a gradient L-Lipschitz from the norm to its dual: the model of f falls by ||g||_*^2/(2 L) in the step of size
+    1/L. With f convex as well and R >= ||x_k - x*|| for all k <= N: N steps of delta - delta^2/(2 L R^2) from at most L
+    R^2/2 leave at most 2 L R^2/(N + 4). With f mu-strongly convex in the norm: ||g||_*^2 >= 2 mu delta, hence the rate 1
+    - mu/L. That these hypotheses give the model and the recursions is argued in words in theory/norm_descent.py."""
     return prove(*PROOFS)
 
 

@@ -72,10 +72,10 @@ def density_decides_a_step(
     """S31, refined: On diagonal quadratics a step of sign descent gains more than one of gradient descent where
     ||g||_1^2/||g||_2^2 > 2 L_inf/L_2.
 
-    S31: From the same point the step lowers f more if ||g||_1^2/||g||_2^2 > 2 L_inf/L_2, and less if ||g||_1^2/||g||_2^2 <
-    L_inf/L_2 and no entry of g is zero. No exception among random spectra and
-    points without zeros, d = 2, 8, 64 and nine kinds of 20000 points each (quick: 2000). Both limits are needed: between
-    them either may gain more. In the table every 180th point (quick: every 18th)."""
+    From the same point the step lowers f more if ||g||_1^2/||g||_2^2 > 2 L_inf/L_2, and less if ||g||_1^2/||g||_2^2 <
+    L_inf/L_2 and no entry of g is zero. No exception among random spectra and points without zeros, d = 2, 8, 64 and
+    nine kinds of 20000 points each (quick: 2000). Both limits are needed: between them either may gain more. In the
+    table every 180th point (quick: every 18th)."""
     found = points(budget)
     finite = np.isfinite(found).all(axis=1)
     if not finite.all():

@@ -146,7 +146,7 @@ def figures(verdicts: dict[str, Verdict]) -> dict:
     caption = (
         r"First: optimal odd polynomials on $[\ell, 1]$, $\ell = 0.1$, by degree, and the Pade ones of Newton-Schulz. "
         r"Second: the greedy composition of five quintics made for $\ell = 0.001$, and its cushioned variant: the error of "
-        "the one is equally large everywhere, that of the other larger."
+        "the one has equal extremes, that of the other larger ones."
     )
     figure, (one, five) = canvas(caption, 2, height=3.2)
     x = np.linspace(0, 1, 400)

@@ -88,8 +88,8 @@ def without_cushion(budget: Budget) -> np.ndarray:
 @planted("a thousand times nearer", factor=1000.0)
 @planted("the optimal composition is the nearer one", lambda budget: exceeds(1 / without_cushion(budget), 1.0))
 def cushion_protects_from_rounding(budget: Budget, factor: float = 10.0) -> Verdict:
-    """S34, refined: In float32 the composition that is optimal in exact arithmetic ends ten times as far from U V^T as the
-    cushioned one.
+    """S34, refined: In float32 the composition optimal in exact arithmetic ends at least ten times as far from U V^T as
+    the cushioned one.
 
     At least ten times, both made for l = 1e-6, on matrices of condition 10, where both have converged: the optimal one
     presses values of the range onto the small end of the image, into rounding."""

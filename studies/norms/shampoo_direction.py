@@ -103,7 +103,7 @@ def powers_of_a_half_have_the_direction(budget: Budget, method: str = "powers -1
 
     For a covariance C_L (x) C_R the statistics are L ~ C_L and R ~ C_R up to factors, so that Shampoo divides by the
     *fourth* root of the covariance and full-matrix AdaGrad by its square root; mean cosine above 0.95 in the settings of the
-    claim as stated."""
+    claim `same_direction_as_stated`."""
     return close(budget, method, laws)
 
 
@@ -112,7 +112,7 @@ def closer(budget: Budget, law: str, method: str, other: str) -> Verdict:
     return exceeds(cosines(budget)[law, method] - cosines(budget)[law, other], CLOSER)
 
 
-@claim("phenomenon", "S39; the settings of the statement as stated")
+@claim("phenomenon", "S39; the settings of `same_direction_as_stated`")
 @planted("the other way round", on_kronecker=DIAGONAL, on_diagonal="Shampoo")
 @planted("closer on a diagonal covariance, too", lambda budget: closer(budget, "diagonal", "Shampoo", DIAGONAL))
 def closer_than_the_diagonal(budget: Budget, on_kronecker: str = "Shampoo", on_diagonal: str = DIAGONAL) -> Verdict:

@@ -119,7 +119,7 @@ def loewner_inequality(budget: Budget, power: float = 0.5, share: float | None =
     return verdict.noting(worst_margin=table["margin"].min(), **by_search).showing(table)
 
 
-@claim("constant", f"S39; derived here: {EIGENVECTOR}")
+@claim("constant", f"S39; derived in studies/norms/shampoo_kronecker.py: {EIGENVECTOR}")
 @planted("1/(r+1) is attained", missing=1)
 def loewner_inequality_is_attained(budget: Budget, missing: int = 0) -> Verdict:
     """S39: The 1/r of the inequality is sharp: gradients that are multiples of one partial isometry of rank r attain it.

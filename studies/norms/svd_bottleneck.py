@@ -85,8 +85,8 @@ def faster(
 def products_beat_the_svd(budget: Budget, fast: str = MUON, slow: str = "SVD") -> Verdict:
     """S35, read as: For every matrix, five steps of Muon's quintic take at most 1/1.3 of the time of the SVD.
 
-    Of the same Gaussian matrix, at every size n from 64 on (quick: to 256; full: to 2048 in float32), m/n = 1, 4, 16,
-    float64, float32 and bfloat16."""
+    Of the same Gaussian matrix, at every size n from 64 on and m/n = 1, 4, 16, in float64, float32 and bfloat16 (quick:
+    n to 256; full, on a CPU: square ones to 1024 and in float32 to 2048, tall ones to 512)."""
     return faster(budget, fast, slow)
 
 

@@ -57,7 +57,7 @@ def apart(found: Points, predicted: Points) -> np.ndarray:
 def normalized_step(budget: Budget, formula: Callable[[str, Points], Points] = right) -> Verdict:
     """S31: The minimizer of <g, d> over ||d|| <= a is a lmo(g), as a direct search finds it.
 
-    S31: For l_1, l_1.5, l_2, l_4 and l_inf in the plane and the nuclear, Frobenius and spectral norm on symmetric 2 x 2
+    For l_1, l_1.5, l_2, l_4 and l_inf in the plane and the nuclear, Frobenius and spectral norm on symmetric 2 x 2
     matrices, within 1e-5 of its length, for the gradient of the figures and 100 random ones (quick: 12)."""
     g = {name: gradients(budget, ball.dim) for name, ball in BALLS.items()}
     errors = [apart(searched(budget, name, False), STEP * formula(name, g[name])) for name in BALLS]
@@ -72,8 +72,7 @@ def regularized_step(budget: Budget, scale: Callable[[Ball, Points], np.ndarray]
     """S31: The minimizer of <g, d> + ||d||^2/(2a) is a ||g||_* lmo(g), as a direct search finds it, with the minimum
     -(a/2) ||g||_*^2.
 
-    S31: For the norms and gradients of `normalized_step`; the minimizer within 1e-5 of its length, the minimum within
-    1e-9."""
+    For the norms and gradients of `normalized_step`; the minimizer within 1e-5 of its length, the minimum within 1e-9."""
     errors, reached, predicted = [], [], []
     for name, ball in BALLS.items():
         g, found = gradients(budget, ball.dim), searched(budget, name, True)
@@ -91,7 +90,7 @@ def regularized_step(budget: Budget, scale: Callable[[Ball, Points], np.ndarray]
 def level_line_supports_the_ball(budget: Budget, formula: Callable[[str, Points], Points] = right) -> Verdict:
     """S31: lmo(g) is on the boundary of the ball, and the level line of <g, .> through it supports the ball.
 
-    S31: None of 65536 (matrices: 131584) points of a net over the boundary lies below it (quick: 4096 and 8320), for the
+    None of 65536 (matrices: 131584) points of a net over the boundary lies below it (quick: 4096 and 8320), for the
     norms and gradients of `normalized_step`."""
     lowest, touching, sizes = [], [], []
     for name, ball in BALLS.items():
@@ -112,11 +111,11 @@ NESTED = tuple(PLANE), tuple(MATRICES)
 @planted("nuclear and Frobenius swapped", families=(NESTED[0], ("Frobenius", "nuclear", "spectral")))
 @planted("factor of dimension 4", dimension=4)
 def balls_are_nested(budget: Budget, families: tuple[tuple[str, ...], ...] = NESTED, dimension: float = 2) -> Verdict:
-    """S31: The ball of l_p lies in that of l_q for p < q, the nuclear ball in the Frobenius ball, and that in the spectral
-    one.
+    """S31: The ball of l_p lies in that of l_q for p < q, the nuclear ball in the Frobenius ball, and that in the
+    spectral one.
 
-    S31: On a net of 65536 (matrices: 131584) boundary points (quick: 4096 and 8320). The least factor by which the inner
-    ball must grow to cover the next is 2^(1/p-1/q), with p = 1, 2, inf for the three matrix norms."""
+    On a net of 65536 (matrices: 131584) boundary points (quick: 4096 and 8320). The least factor by which the inner ball
+    must grow to cover the next is 2^(1/p-1/q), with p = 1, 2, inf for the three matrix norms."""
     ratios, factors, predicted = [], [], []
     for family, exponents in zip(families, (balls.P, (1.0, 2.0, np.inf)), strict=True):
         for inner, outer, p, q in zip(family, family[1:], exponents, exponents[1:], strict=False):
@@ -131,10 +130,10 @@ def balls_are_nested(budget: Budget, families: tuple[tuple[str, ...], ...] = NES
 @planted("cone and cylinder swapped", shapes=("spectral", "Frobenius", "nuclear"))
 @planted("cylinder and sphere swapped", shapes=("Frobenius", "nuclear", "spectral"))
 def cylinder_sphere_and_cone(budget: Budget, shapes: tuple[str, ...] = tuple(MATRICES)) -> Verdict:
-    """S31: The unit spheres of the nuclear, Frobenius and spectral norm on symmetric 2 x 2 matrices are a cylinder, a sphere
-    and a double cone.
+    """S31: The unit spheres of the nuclear, Frobenius and spectral norm on symmetric 2 x 2 matrices are a cylinder, a
+    sphere and a double cone.
 
-    S31: In the coordinates of the figure, in which tr A^T B is the dot product: the cylinder max(|t|, r) = 1/sqrt 2, the
+    In the coordinates of the figure, in which tr A^T B is the dot product: the cylinder max(|t|, r) = 1/sqrt 2, the
     sphere r^2 + t^2 = 1 and the double cone |t| + r = sqrt 2, on the net of `balls_are_nested`."""
     sizes = [MATRICES[name].value(surface(budget, MATRICES[shape])) for name, shape in zip(MATRICES, shapes, strict=True)]
     return agrees(np.concatenate(sizes), 1.0)

@@ -40,9 +40,10 @@ def exact(method: str, modes: int = 4) -> np.ndarray:
 @planted("no acceleration", laws={"heavy ball": 1.0, "nesterov": 1.0})
 @planted("gradient descent accelerated", laws={"gradient descent": 0.5})
 def without_noise_momentum_pays(budget: Budget, laws: dict[str, float] = LAWS) -> Verdict:
-    """S13, the contrast: With exact gradients the steps grow like kappa for gradient descent, like sqrt kappa with momentum.
+    """S13, the contrast: With exact gradients the steps grow like kappa for gradient descent, like sqrt kappa with
+    momentum.
 
-    S13: Steps to 1e-8 Delta grow like kappa^(1 +- 0.1) for gradient descent and like kappa^(0.5 +- 0.1) for heavy ball and
+    Steps to 1e-8 Delta grow like kappa^(1 +- 0.1) for gradient descent and like kappa^(0.5 +- 0.1) for heavy ball and
     Nesterov, on quadratics with kappa from 10 to 1000."""
     verdict = all_of({method: exponent_is(1 / KAPPAS, exact(method), power, 0.1) for method, power in laws.items()})
     return verdict.showing(stacked({m: pd.DataFrame({"kappa": KAPPAS, "steps": exact(m)}) for m in METHODS}))
@@ -56,7 +57,7 @@ def without_noise_momentum_pays(budget: Budget, laws: dict[str, float] = LAWS) -
 def lbfgs_pays_in_few_dimensions(budget: Budget, method: str = "lbfgs", modes: int = 4) -> Verdict:
     """S13, the contrast: In 4 dimensions the steps of L-BFGS hardly grow with kappa.
 
-    S13: With exact gradients and memory 10, the steps of L-BFGS to 1e-8 Delta are at no kappa up to 1000 more than 3 times
+    With exact gradients and memory 10, the steps of L-BFGS to 1e-8 Delta are at no kappa up to 1000 more than 3 times
     those at kappa = 10 (sqrt kappa would be 10 times)."""
     return bound_holds(exact(method, modes), 3.0 * exact(method, modes)[0])
 
@@ -67,8 +68,8 @@ def lbfgs_pays_in_few_dimensions(budget: Budget, method: str = "lbfgs", modes: i
 def lbfgs_in_many_dimensions(budget: Budget, power: float = 0.5) -> Verdict:
     """S13, the contrast: In 64 dimensions, many more than its memory, the steps of L-BFGS grow as those of momentum do.
 
-    S13: With exact gradients and memory 10, the steps to 1e-8 Delta grow like kappa^(0.5 +- 0.15), kappa from 10 to 1000:
-    its freedom from conditioning is one of few dimensions."""
+    With exact gradients and memory 10, the steps to 1e-8 Delta grow like kappa^(0.5 +- 0.15), kappa from 10 to 1000: its
+    freedom from conditioning is one of few dimensions."""
     steps = exact("lbfgs", 64)
     return exponent_is(1 / KAPPAS, steps, power, 0.15).showing({"kappa": KAPPAS, "steps": steps})
 

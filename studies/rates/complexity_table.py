@@ -55,7 +55,7 @@ def grows(budget: Budget, cell: str, power: float) -> Verdict:
 def gd_pl(budget: Budget, power: float = 0.0) -> Verdict:
     """S4: GD needs on its PL witness a number of steps linear in log(1/eps).
 
-    S4, on mu x^2/2, kappa = 100, with step 1/L: as many steps per decade in the finer half of the accuracies as in the
+    On mu x^2/2, kappa = 100, with step 1/L: as many steps per decade in the finer half of the accuracies as in the
     coarser, within 10 %, over 3 decades (full budget: 3.5)."""
     return grows(budget, "gd_pl", power)
 
@@ -66,7 +66,7 @@ def gd_pl(budget: Budget, power: float = 0.0) -> Verdict:
 def sgd_pl(budget: Budget, power: float = 1.0) -> Verdict:
     """S5: SGD needs 1/eps steps on its PL witness.
 
-    S5, on mu x^2/2 +- sigma x with steps 1/(mu(k+1)): exponent 1 +- 0.1 over 1.5 decades (full budget: +- 0.05 over 2)."""
+    On mu x^2/2 +- sigma x with steps 1/(mu(k+1)): exponent 1 +- 0.1 over 1.5 decades (full budget: +- 0.05 over 2)."""
     return grows(budget, "sgd_pl", power)
 
 
@@ -76,8 +76,8 @@ def sgd_pl(budget: Budget, power: float = 1.0) -> Verdict:
 def gd_convex(budget: Budget, power: float = 1.0) -> Verdict:
     """S6: GD needs 1/eps steps on its convex witness.
 
-    S6, on the Huber function chosen for eps, with step 1/L: exponent 1 +- 0.1 over at least 1.5 decades (full budget:
-    +- 0.05 over at least 2)."""
+    On the Huber function chosen for eps, with step 1/L: exponent 1 +- 0.1 over at least 1.5 decades (full budget: +-
+    0.05 over at least 2)."""
     return grows(budget, "gd_convex", power)
 
 
@@ -98,8 +98,8 @@ def sgd_convex(budget: Budget, power: float = 2.0) -> Verdict:
 def gd_nonconvex(budget: Budget, power: float = 1.0) -> Verdict:
     """S8: GD needs 1/eps steps on its nonconvex witness until ||grad f||^2 <= eps.
 
-    S8, on the sawtooth gradient chosen for eps, with step 1/L: exponent 1 +- 0.1 over at least 1.5 decades (full budget:
-    +- 0.05 over at least 2)."""
+    On the sawtooth gradient chosen for eps, with step 1/L: exponent 1 +- 0.1 over at least 1.5 decades (full budget: +-
+    0.05 over at least 2)."""
     return grows(budget, "gd_nonconvex", power)
 
 

@@ -93,10 +93,11 @@ def where_the_costs_meet(budget: Budget, sgd_cost: float = 1.0) -> Verdict:
 @planted("the same for n = 1", n=1)
 @planted("for n = 10^5", n=10**5)
 def cheap_iterations_slow_rate(budget: Budget, n: int = 100) -> Verdict:
-    """S10: With 100 components SGD is 10 times cheaper than GD at eps = Delta/10, and 5 times as dear at Delta/10^4.
+    """S10: With 100 components SGD is at least 10 times cheaper than GD at eps = Delta/10, and at least 5 times as dear
+    at Delta/10^4.
 
-    S10, on the same witness and with the same steps: the cost in component gradients of GD over SGD's is at least 10 at
-    eps = Delta/10, that of SGD over GD's at least 5 at Delta/10^4."""
+    On the same witness and with the same steps: the cost in component gradients of GD over SGD's is at least 10 at eps =
+    Delta/10, that of SGD over GD's at least 5 at Delta/10^4."""
     full, noisy = iterations(budget)
     coarse, fine = (int(np.abs(np.log(accuracies(budget) / e)).argmin()) for e in (0.1, 1e-4))
     cheap, dear = exceeds(n * full[coarse] / noisy[coarse], 10.0), exceeds(noisy[fine] / (n * full[fine]), 5.0)
@@ -127,10 +128,11 @@ def on_data(budget: Budget) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 @planted("SGD ahead by 10^4", coarse=1e4)
 @planted("GD ahead by 10^4", fine=1e4)
 def order_on_real_data(budget: Budget, coarse: float = 2.0, fine: float = 2.0) -> Verdict:
-    """S10: On breast cancer data SGD is at most half as dear as GD to a tenth of the initial gap, twice as dear to 10^-4.5.
+    """S10: On breast cancer data SGD is at most half as dear as GD to a tenth of the initial gap, at least twice as dear
+    to 10^-4.5.
 
-    S10, for l2-regularized (l2 = 0.1) logistic regression, SGD with steps 2/(mu(2 L_max/mu + k)), GD with step 1/L: at most
-    half the component gradients of GD to a tenth of the initial gap, at least twice as many to 10^-4.5 of it."""
+    S10, for l2-regularized (l2 = 0.1) logistic regression, SGD with steps 2/(mu(2 L_max/mu + k)), GD with step 1/L: at
+    most half the component gradients of GD to a tenth of the initial gap, at least twice as many to 10^-4.5 of it."""
     full, cost, censored = on_data(budget)
     ahead = exceeds(np.log10(full[0] / cost[0]), np.log10(coarse))
     behind = exceeds(np.log10(cost[-1] / full[-1]), np.log10(fine))
@@ -156,7 +158,8 @@ def figures(verdicts: dict[str, Verdict]) -> dict[str, Figure]:
     ]
     caption = (
         r"Component gradients to accuracy $\varepsilon$ on the witness, of GD for several $n$ and of SGD; the accuracy "
-        r"$\varepsilon^*$ at which the costs meet; and the costs on the breast cancer data, $n = 569$. Lines: exact counts."
+        r"$\varepsilon^*$ at which the costs meet; and the costs on the breast cancer data, $n = 569$. "
+        "Lines in the first two panels: exact counts."
     )
     return {"costs": panels(caption, looks, row)}
 

@@ -57,7 +57,7 @@ def speedup(budget: Budget) -> np.ndarray:
 def momentum_pays_before_the_noise(budget: Budget, early: float = 3.0, late: float = 1.25) -> Verdict:
     """S13, refined: Momentum does help as long as the bias dominates.
 
-    S13: From Delta = 100 sigma^2/mu at kappa = 100, each with the best of 16 constant steps, heavy ball is more than 3 times
+    From Delta = 100 sigma^2/mu at kappa = 100, each with the best of 16 constant steps, heavy ball is more than 3 times
     as fast as SGD to eps = 10 sigma^2/mu and less than 1.25 times as fast to eps = 0.001 sigma^2/mu."""
     faster, times = speedup(budget), tuned(budget)
     verdict = all_of({"eps 10": exceeds(faster[0], early), "eps 0.001": exceeds(-faster[-1], -late)})
@@ -69,8 +69,8 @@ def momentum_pays_before_the_noise(budget: Budget, early: float = 3.0, late: flo
 def as_stated(budget: Budget, accuracies: slice = slice(None)) -> Verdict:
     """S13, read as: At every accuracy the bottleneck of SGD is the variance, not the condition number.
 
-    S13, with no word about eps: at every accuracy from 10 sigma^2/mu to 0.001 sigma^2/mu the stochastic gradients that
-    tuned SGD needs do not grow with the condition number, exponent of kappa below 0.05 from kappa = 10 to 100."""
+    With no word about eps: at every accuracy from 10 sigma^2/mu to 0.001 sigma^2/mu the stochastic gradients that tuned
+    SGD needs do not grow with the condition number, exponent of kappa below 0.05 from kappa = 10 to 100."""
     times = tuned(budget)["gradient descent"]
     slopes = np.log(times[:, 1] / times[:, 0]) / np.log(KAPPAS[1] / KAPPAS[0])
     chosen = zip(ACCURACIES[accuracies], slopes[accuracies], strict=True)

@@ -60,7 +60,7 @@ def grows(budget: Budget, name: str, power: float) -> Verdict:
 def gd_on_powers(budget: Budget, law: Callable[[float], float] = lambda p: (p - 2) / p) -> Verdict:
     """S6, refined: On the fixed function |x|^p GD needs eps^{-(p-2)/p} steps.
 
-    S6: exponents 1/2, 3/4 and 9/10 for p = 4, 8, 20, each +- 0.1 over 2 decades (full budget: +- 0.05 over 3)."""
+    Exponents 1/2, 3/4 and 9/10 for p = 4, 8, 20, each +- 0.1 over 2 decades (full budget: +- 0.05 over 3)."""
     parts = {f"p={p:g}": grows(budget, f"p={p:g}", law(p)) for p in (4.0, 8.0, 20.0)}
     return all_of(parts).showing(stacked({float(name[2:]): verdict.table for name, verdict in parts.items()}, "p"))
 
@@ -70,7 +70,7 @@ def gd_on_powers(budget: Budget, law: Callable[[float], float] = lambda p: (p - 
 def gd_convex_as_stated(budget: Budget, power: float = 1.0) -> Verdict:
     """S6, read as: On the single convex function |x|^4 GD needs 1/eps steps.
 
-    S6, for one function and not for a class: exponent 1 +- 0.1 over 2 decades (full budget: +- 0.05 over 3)."""
+    For one function and not for a class: exponent 1 +- 0.1 over 2 decades (full budget: +- 0.05 over 3)."""
     return grows(budget, "p=4", power)
 
 
@@ -89,7 +89,7 @@ def gd_on_log_spectrum(budget: Budget, power: float = 1.0) -> Verdict:
 def gradient_on_log_spectrum(budget: Budget, power: float = 1.0) -> Verdict:
     """S8, on one function: On a quadratic with a log-spaced spectrum GD needs 1/eps steps until ||grad f||^2 <= eps.
 
-    S8, eigenvalues L 2^-j, j < 24, with equal energies: exponent 1 +- 0.1 over 2 decades (full budget: +- 0.05 over 3)."""
+    Eigenvalues L 2^-j, j < 24, with equal energies: exponent 1 +- 0.1 over 2 decades (full budget: +- 0.05 over 3)."""
     return grows(budget, "equal energies", power)
 
 
@@ -98,7 +98,7 @@ def gradient_on_log_spectrum(budget: Budget, power: float = 1.0) -> Verdict:
 def gd_on_softplus(budget: Budget, power: float = 1.0) -> Verdict:
     """S6, on one function without minimizer: On log(1 + e^-x) GD with step 1/L needs 1/eps steps.
 
-    S6: exponent 1 +- 0.1 over 2 decades (full budget: +- 0.05 over 3)."""
+    Exponent 1 +- 0.1 over 2 decades (full budget: +- 0.05 over 3)."""
     return grows(budget, "softplus", power)
 
 

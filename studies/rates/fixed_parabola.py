@@ -60,7 +60,7 @@ def grows(budget: Budget, eps: np.ndarray, times: np.ndarray, power: float) -> V
 def sgd_on_a_parabola(budget: Budget, power: float = 1.0) -> Verdict:
     """S7, refined: On one fixed parabola averaged SGD needs 1/eps steps, not 1/eps^2.
 
-    S7, with step R/(sigma sqrt N): exponent 1 +- 0.1 over 1.5 decades (full budget: +- 0.05 over 2.3)."""
+    With step R/(sigma sqrt N): exponent 1 +- 0.1 over 1.5 decades (full budget: +- 0.05 over 2.3)."""
     return grows(budget, *averaged(budget), power)
 
 

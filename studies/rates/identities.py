@@ -51,7 +51,7 @@ def noisy_parabola(budget: Budget) -> Verdict:
 def huber(budget: Budget) -> Verdict:
     """S6: On its Huber function GD meets the same gradient in all N steps h/L, and f(x_N) - f* = L R^2/(4Nh+2).
 
-    S6: The Huber function has threshold R/(2Nh+1), and h <= 1."""
+    The Huber function has threshold R/(2Nh+1), and h <= 1."""
     return prove(*HUBER)
 
 
@@ -60,7 +60,7 @@ def huber(budget: Budget) -> Verdict:
 def averaged_parabola(budget: Budget) -> Verdict:
     """S7: The risk of the averaged iterate on lam x^2/2 +- sigma x has a closed form and an elementary limit.
 
-    S7: The limit for steps R/(sigma sqrt N) is sigma R/sqrt N times an elementary function of c = lam R sqrt N/sigma."""
+    The limit for steps R/(sigma sqrt N) is sigma R/sqrt N times an elementary function of c = lam R sqrt N/sigma."""
     return prove(*MOMENTS)
 
 
@@ -69,7 +69,7 @@ def averaged_parabola(budget: Budget) -> Verdict:
 def sawtooth(budget: Budget) -> Verdict:
     """S8: On the sawtooth with N teeth every one of N steps h/L meets the same |f'| = g and loses (4h - h^2) g^2/(4L).
 
-    S8: So Delta = g^2 (N (4h - h^2) + 2)/(4L). h <= 1."""
+    So Delta = g^2 (N (4h - h^2) + 2)/(4L). h <= 1."""
     return prove(*SAWTOOTH)
 
 
@@ -78,7 +78,7 @@ def sawtooth(budget: Budget) -> Verdict:
 def two_mode(budget: Budget) -> Verdict:
     """S9: The mean of ||grad f||^2 over N constant steps on the two-mode quadratic has a closed form.
 
-    S9: Its least value over the step is sqrt(2 L Delta sigma^2/N) to first order."""
+    Its least value over the step is sqrt(2 L Delta sigma^2/N) to first order."""
     return prove(*TWO_MODE)
 
 
@@ -96,7 +96,7 @@ def fixed_functions(budget: Budget) -> Verdict:
 def any_method(budget: Budget) -> Verdict:
     """S12: The Bayes risk with noisy gradients is attained, and its supremum over curvatures is sigma R/(4 sqrt N).
 
-    S12: With noise of variance sigma^2 it is attained by recursive least squares; the two-point bound is sigma R/(4 sqrt N)
+    With noise of variance sigma^2 it is attained by recursive least squares; the two-point bound is sigma R/(4 sqrt N)
     as well; the zero-chains scale as 1/eps and 1/eps^2."""
     return prove(*LOWER)
 

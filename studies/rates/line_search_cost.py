@@ -142,8 +142,8 @@ def costs_where_it_gains_nothing(budget: Budget, per_step: int = 2, first: int =
     exactly 2N + 1 evaluations instead of N.
 
     With c = 1/4, from 1/L at every step, the first trial is accepted always: a gradient and a value a step, and the value at
-    the start; for N = 1, ..., 20 on every deterministic problem. -1, censored, where the iterates are not those of gradient
-    descent with the step 1/L.
+    the start; for N = 1, ..., 20 on every deterministic problem. A run whose iterates are not those of
+    gradient descent with the step 1/L counts as censored.
     """
     counted, N = [], np.arange(1, 21)
     for problem in deterministic(budget.seed).values():

@@ -127,12 +127,12 @@ def convex(budget: Budget, factor: float = 1.0, power: float = 0.5) -> Verdict:
 @planted("the constant of the upper bound", factor=4.0)
 @planted("rate N^(-1/4)", power=0.25)
 def two_points(budget: Budget, factor: float = 1.0, power: float = 0.5) -> Verdict:
-    """S12: No solver that asks one gradient a sample comes below sigma R/(4 sqrt N) in the mean over Le Cam's two functions.
+    """S12: No solver that asks one gradient a sample comes below Le Cam's bound, sigma R/(4 sqrt N) less 2.5 %, in the
+    mean over its two functions.
 
-    The same bound, less the share tau/(2R) of the rounded tip, in the mean over the two functions delta |x - v R|, v = +-1,
-    rounded for |x - v R| <= tau = R/20, with delta = sigma/(2 sqrt N), at any of the same 8 steps. Tolerance 10 % (full
-    budget: 5 %).
-    """
+    The bound is sigma R/(4 sqrt N) (1 - tau/(2R)), where tau/(2R) = 2.5 % is the share of the rounded tip, in the mean
+    over the two functions delta |x - v R|, v = +-1, rounded for |x - v R| <= tau = R/20, with delta = sigma/(2 sqrt N),
+    at any of the same 8 steps. Tolerance 10 % (full budget: 5 %)."""
     N, measured = chosen_for_each_horizon(budget, two_point=True)
     bound = theory.convex_any_method(sigma=SIGMA, R=R, N=N ** (2 * power)) * (1 - FLAT / (2 * R))  # the tip: delta FLAT/2
     verdict = judged(measured, N, bound, budget, factor)

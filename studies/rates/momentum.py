@@ -85,7 +85,7 @@ def exponent(budget: Budget, method: str, power: float) -> Verdict:
 def heavy_ball(budget: Budget, power: float = 1.0) -> Verdict:
     """S13: Heavy ball needs N(eps) ~ 1/eps stochastic gradients, as SGD does.
 
-    S13, at kappa = 2, 8 and 32: exponent 1 +- 0.1 over 1.5 decades (full budget: +- 0.05 over 2)."""
+    At kappa = 2, 8 and 32: exponent 1 +- 0.1 over 1.5 decades (full budget: +- 0.05 over 2)."""
     return exponent(budget, "heavy ball", power)
 
 
@@ -95,7 +95,7 @@ def heavy_ball(budget: Budget, power: float = 1.0) -> Verdict:
 def nesterov(budget: Budget, power: float = 1.0) -> Verdict:
     """S13: Nesterov's method needs N(eps) ~ 1/eps stochastic gradients, as SGD does.
 
-    S13, at kappa = 2, 8 and 32: exponent 1 +- 0.1 over 1.5 decades (full budget: +- 0.05 over 2)."""
+    At kappa = 2, 8 and 32: exponent 1 +- 0.1 over 1.5 decades (full budget: +- 0.05 over 2)."""
     return exponent(budget, "nesterov", power)
 
 
@@ -105,18 +105,18 @@ def nesterov(budget: Budget, power: float = 1.0) -> Verdict:
 def lbfgs(budget: Budget, power: float = 1.0) -> Verdict:
     """S13: Stochastic L-BFGS needs N(eps) ~ 1/eps samples in 4 dimensions.
 
-    S13, with memory 8, at kappa = 2, 8 and 32: exponent 1 +- 0.1 over 1.5 decades (full budget: +- 0.05 over 2)."""
+    With memory 8, at kappa = 2, 8 and 32: exponent 1 +- 0.1 over 1.5 decades (full budget: +- 0.05 over 2)."""
     return exponent(budget, "lbfgs", power)
 
 
-@claim("constant", "S13; derived here")
+@claim("constant", "S13; derived in studies/rates/momentum.py")
 @planted("momentum saves a third", ratio=2 / 3)
 @planted("momentum costs a third more", ratio=4 / 3)
 def momentum_keeps_the_constant(budget: Budget, ratio: float = 1.0) -> Verdict:
     """S13: As the steps decrease, heavy ball and Nesterov need as many stochastic gradients as SGD.
 
-    S13: SGD has the step a_k = lr_k/(1 - beta). Ratio 1 within 10 % (full budget: 5 %) at the finest accuracy, for
-    kappa = 2, 8 and 32."""
+    As SGD with the step a_k = lr_k/(1 - beta): ratio 1 within 10 % (full budget: 5 %) at the finest accuracy, for kappa = 2,
+    8 and 32."""
     sgd = constants(budget, "gradient descent")
     found = np.concatenate([constants(budget, method) / sgd for method in ("heavy ball", "nesterov")])
     verdict = mean_is(found, np.full(len(found), ratio), budget.pick(0.1, 0.05))
@@ -131,8 +131,8 @@ def momentum_keeps_the_constant(budget: Budget, ratio: float = 1.0) -> Verdict:
 def quasi_newton_changes_the_constant(budget: Budget, gain=1.0, factor=1.0, queries=2.0) -> Verdict:
     """S13: Stochastic L-BFGS needs fewer samples than SGD on a spread spectrum, but no fewer gradient queries.
 
-    S13: The spectrum is spread at kappa = 32, in 4 dimensions; the memory is 8, and each step asks twice. SGD has steps
-    2/(mu (2 kappa + k)); over SGD with steps 1/(mu (kappa + k)) the gain is smaller. At no kappa (2, 8, 32) does L-BFGS need
+    The spectrum is spread at kappa = 32, in 4 dimensions; the memory is 8, and each step asks twice. SGD has steps 2/(mu
+    (2 kappa + k)); over SGD with steps 1/(mu (kappa + k)) the gain is smaller. At no kappa (2, 8, 32) does L-BFGS need
     fewer samples than the information bound sum_j sigma_j^2/(2 lam_j eps), tolerance 10 % (full budget: 5 %)."""
     sgd, own = constants(budget, "gradient descent"), constants(budget, "lbfgs")
     saved, lost = exceeds(sgd[-1] / own[-1], gain), exceeds(queries * own[-1] / sgd[-1], 1.0)
@@ -141,13 +141,14 @@ def quasi_newton_changes_the_constant(budget: Budget, gain=1.0, factor=1.0, quer
     return verdict.noting(most_that_can_be_saved=float((C / LEAST)[-1]))
 
 
-@claim("exponent", "S13; derived here")
+@claim("exponent", "S13; derived in studies/rates/momentum.py")
 @planted("sqrt kappa", slope=0.4, sign=-1)
 @planted("kappa", slope=0.9, sign=-1)
 def variance_is_the_bottleneck(budget: Budget, slope: float = 0.05, sign: int = 1) -> Verdict:
-    """S13: The constant of the noise term does not grow with the condition number, for SGD, heavy ball, Nesterov or L-BFGS.
+    """S13: The constant of the noise term does not grow with the condition number, for SGD, heavy ball, Nesterov or
+    L-BFGS.
 
-    S13: The constant is N(eps) eps at the finest accuracy of each kappa, at fixed mu and sigma. Exponent of kappa below 0.05
+    The constant is N(eps) eps at the finest accuracy of each kappa, at fixed mu and sigma. Exponent of kappa below 0.05
     from kappa = 2 to 32 for each of the four."""
     found = {method: np.polyfit(np.log(KAPPAS), np.log(constants(budget, method)), 1)[0] for method in METHODS}
     return all_of({m: exceeds(sign * (slope - s), 0.0).noting(slope=float(s.mean())) for m, s in found.items()})

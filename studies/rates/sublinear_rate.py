@@ -50,7 +50,7 @@ def noisy_times(budget: Budget) -> tuple[np.ndarray, np.ndarray]:
 def sublinear_with_noise(budget: Budget, power: float = 1.0) -> Verdict:
     """S11, refined: On strongly convex least squares with noisy targets SGD needs 1/eps iterations.
 
-    S11, with steps 2/(mu(2 kappa_max + k)): exponent 1 +- 0.05 over 2 decades (quick: +- 0.1 over 1.5)."""
+    With steps 2/(mu(2 kappa_max + k)): exponent 1 +- 0.05 over 2 decades (quick: +- 0.1 over 1.5)."""
     eps, times = noisy_times(budget)
     verdict = exponent_is(eps, times, power, budget.pick(0.1, 0.05), budget.pick(1.5, 2.0))
     return verdict.showing(rows(times, eps=eps))
@@ -79,7 +79,7 @@ def grows(budget: Budget, name: str, noise: float, power: float) -> Verdict:
 def sublinear_as_stated(budget: Budget, power: float = 1.0) -> Verdict:
     """S11, read as: For every strongly convex sum SGD needs 1/eps iterations.
 
-    S11, on least squares that can be interpolated, too: exponent 1 +- 0.1 over 8 decades, with constant step 1/L_max."""
+    On least squares that can be interpolated, too: exponent 1 +- 0.1 over 8 decades, with constant step 1/L_max."""
     return grows(budget, CONSTANT, 0.0, power)
 
 
@@ -102,7 +102,7 @@ def contracts(budget: Budget, faster: float) -> Verdict:
 def linear_under_interpolation(budget: Budget, noise=0.0, power=0.0, faster=1.0) -> Verdict:
     """S11, refined: Where every component is minimized at x*, SGD with a constant step is linear.
 
-    S11: SGD with step 1/L_max needs a number of iterations linear in log(1/eps) over 8 decades of the geometric mean gap (as
+    SGD with step 1/L_max needs a number of iterations linear in log(1/eps) over 8 decades of the geometric mean gap (as
     many per decade late as early, within 10 %), and its exact E ||x_k - x*||^2 is below (1 - mu/L_max)^k R^2, k to 400."""
     law = grows(budget, CONSTANT, noise, power)
     return all_of({"law": law, "bound": contracts(budget, faster)}).showing(law.table)
@@ -144,7 +144,7 @@ def floors(budget: Budget) -> tuple[np.ndarray, np.ndarray]:
 def floor_vanishes_with_the_noise(budget: Budget, power: float = 2.0) -> Verdict:
     """S11, exactly when: With a constant step the mean gap of SGD stops at a floor proportional to sigma*^2.
 
-    S11: exponent 2 +- 0.1, over about two decades of sigma* and with another realization of the noise at each; the mean gap
+    Exponent 2 +- 0.1, over about two decades of sigma* and with another realization of the noise at each; the mean gap
     falls below 1e-20 for sigma* = 0. Step 1/(2 L_max)."""
     sigmas, gaps = floors(budget)
     # the realizations of the noise differ, and with them the floor at the same sigma*, by tens of per cent

@@ -108,8 +108,9 @@ LOOKS = {
 
 def figures(verdicts: dict[str, Verdict]) -> dict:
     caption = (
-        r"The zero-chain. Left: queries of exact gradients until a link is discovered, in units of the link's number; with "
-        r"gradient descent coincides its average. Right: mean queries until $T = 6$ links are discovered when a query shows "
+        r"The zero-chain. Left: queries of exact gradients until a link is discovered, in units of the link's number; "
+        r"averaged gradient descent coincides with gradient descent. Right: mean queries until $T = 6$ links are discovered "
+        r"when a query shows "
         r"the next one with probability $p$, in units of $T/p$, at the best of three steps, with 99 % intervals, set apart. "
         r"No method can be below the line."
     )
