@@ -98,7 +98,7 @@ def without_accumulation_is_the_spectral_lmo(
     return bound_holds(table["error"], table["limit"]).showing(table)
 
 
-@claim("exact", "S38; derived in studies/norms/shampoo_update.py: L_0 = (1 - beta) G G^T, in which both roots have degree -1/2")
+@claim("exact", "S38; derived in studies/norms/shampoo_update.py: L_0 = (1 - beta) G G^T, both roots of degree -1/2")
 @planted("no factor", power=0.0)
 @planted("(1 - beta)^(-1/4)", power=-0.25)
 @planted("with bias correction", corrected=True)

@@ -80,8 +80,8 @@ def best_steps(budget: Budget) -> pd.DataFrame:
 def best_constant_step(budget: Budget, shift: float = 0.0) -> Verdict:
     """S6: The best constant step for N steps is h*(N)/L, the root in (1, 2) of 1/(2Nh+1) = (1-h)^(2N).
 
-    Within 1e-8, at N = 1, 2, 5 and 10 (full budget: eight N up to 100). It gains less than a factor of 2 on h = 1, and the exponent
-    stays 1."""
+    Within 1e-8, at N = 1, 2, 5 and 10 (full budget: eight N up to 100). It gains less than a factor
+    of 2 on h = 1, and the exponent stays 1."""
     table = best_steps(budget)
     largest = table["gain_over_h_1"].to_numpy().max()  # NaN if one is
     gain = Verdict("supported" if largest < 2 else "refuted", {"largest": largest})
