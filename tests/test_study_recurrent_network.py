@@ -49,7 +49,7 @@ def test_clipping_treats_every_network_of_a_batch_by_its_own_norm_and_leaves_a_z
 
 def test_all_methods_start_at_the_same_points_and_tuning_elsewhere(tiny):
     sgd, adam = study.trained(tiny, "SGD"), study.trained(tiny, "Adam")
-    assert sgd.losses.shape == (len(sgd.steps), 3)
+    assert sgd.losses.shape == (len(sgd.steps), 16)
     np.testing.assert_array_equal(sgd.losses[0], adam.losses[0])
     assert not torch.equal(study.starts(tiny, "tuning", 3), study.starts(tiny, "test", 3))
     assert len(sgd.tuned.grid) == len(adam.tuned.grid) == 11
@@ -61,7 +61,7 @@ def test_a_run_that_diverged_supports_nothing_and_its_grid_is_misplaced(tiny, mo
     monkeypatch.setitem(study.METHODS, "SGD", (GradientDescent, 1e20))
     sgd = study.trained(tiny, "SGD")
     assert sgd.tuned.on_edge
-    assert sgd.diverged == 3
+    assert sgd.diverged == 16
     assert np.isnan(sgd.losses[-1]).all()
     assert study.lower(tiny, "Adam", "SGD", 0.0).outcome == "inconclusive"
     assert sgd.table()["on an edge"].all()
