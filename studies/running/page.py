@@ -40,6 +40,7 @@ def prose(text: str) -> str:
 
 PAGES = jinja2.Environment(keep_trailing_newline=True, autoescape=False)
 PAGES.filters["plain"] = plain
+PAGES.filters["barred"] = lambda code: code.replace("|", "\\|")  # a bar would end the cell, even between backticks
 PAGE = PAGES.from_string(
     """\
 # {{ title }}
@@ -51,7 +52,7 @@ PAGE = PAGES.from_string(
 | claim | outcome | statement | evidence |
 |---|---|---|---|
 {% for row in rows -%}
-| `{{ row.claim }}` | **{{ row.outcome }}** | {{ row.statement | plain }} | {{ row.numbers | plain }} |
+| `{{ row.claim | barred }}` | **{{ row.outcome }}** | {{ row.statement | plain }} | {{ row.numbers | plain }} |
 {% endfor %}
 {% for row in rows -%}
 **`{{ row.claim }}`** *({{ row.kind }}; {{ row.source | plain }})* {{ row.precisely | plain }}
@@ -72,7 +73,7 @@ Planted false variants, none of which may be supported:
 | variant | outcome |
 |---|---|
 {% for row in planted -%}
-| `{{ row.claim }}` | {{ row.outcome }} |
+| `{{ row.claim | barred }}` | {{ row.outcome }} |
 {% endfor %}"""
 )
 

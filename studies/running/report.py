@@ -48,8 +48,8 @@ the full statements among them, in ledger.csv. {{ counts }}
 | claim | outcome | kind | statement | evidence | budget, seed, device |
 |---|---|---|---|---|---|
 {% for row in rows -%}
-| `{{ row.claim }}` | {{ row.outcome }} | {{ row.kind }} | {{ row.statement | plain }} | {{ row.numbers | plain }} |\
- {{ row.budget }}, {{ row.seed }}, {{ row.device }} |
+| `{{ row.claim | barred }}` | {{ row.outcome }} | {{ row.kind }} | {{ row.statement | plain }} |\
+ {{ row.numbers | plain }} | {{ row.budget }}, {{ row.seed }}, {{ row.device }} |
 {% endfor %}{% endfor %}{% endfor %}"""
 )
 PLANTED = PAGES.from_string(
@@ -63,7 +63,7 @@ Each is a claim of the [ledger](ledger.md) with something changed that makes it 
 | variant | outcome | evidence |
 |---|---|---|
 {% for row in rows -%}
-| `{{ row.claim }}` | {{ row.outcome }} | {{ row.numbers | plain }} |
+| `{{ row.claim | barred }}` | {{ row.outcome }} | {{ row.numbers | plain }} |
 {% endfor %}{% endfor %}"""
 )
 
