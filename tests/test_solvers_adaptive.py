@@ -233,7 +233,9 @@ def test_a_diverged_replicate_is_nan_alone(solver):
     g[0, 1] = math.nan
     seen = path(solver, g)
     assert seen[:, 1].isnan().all()
-    torch.testing.assert_close(seen[:, [0, 2]], path(solver, g[:, [0, 2]]), rtol=1e-13, atol=1e-14)
+    # of a batch of another size, in which torch may add and fuse in other places; u kappa is 4e-12 for the inverse root of
+    # full AdaGrad, with gradients of length up to 40 and eps 0.1
+    torch.testing.assert_close(seen[:, [0, 2]], path(solver, g[:, [0, 2]]), rtol=1e-10, atol=1e-11)
 
 
 def test_a_beta_close_to_one_is_below_one():

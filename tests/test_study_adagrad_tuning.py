@@ -120,7 +120,7 @@ def test_first_steps_and_their_laws():
 
 def test_a_step_that_is_too_long_is_seen():
     found = adagrad_epsilon.longest_steps(QUICK, lambda lr, eps: AdaGradNorm(2 * lr, eps=eps))
-    assert (found <= 2).all()
+    assert (found <= 2 + 1e-12).all()  # the first step is exactly 2, a norm divided by itself, but for rounding
     assert (found > 1).all()
 
 
