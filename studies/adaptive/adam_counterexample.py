@@ -63,8 +63,8 @@ def amsgrad_on_theorem_1(budget: Budget) -> Verdict:
     """S26: AMSGrad moves down, towards the best point -1, in every period of the losses of Theorem 1 that the box does not
     clip.
 
-    By at least (C - 2) a_t/C, for C > 2, beta1 = 0 and any beta2, with steps that never increase and a maximum that never
-    decreases (raw without bias correction, or corrected)."""
+    For C > 2, beta1 = 0 and any beta2, with steps that never increase and a maximum that never decreases (raw without bias
+    correction, or corrected), it moves down by at least (C - 2) a_t/C."""
     return prove(theory.amsgrad_descends)
 
 
@@ -92,8 +92,9 @@ def in_rational_arithmetic(budget: Budget, beta2: Callable = lambda C: 1 / (1 + 
     """S25: Adam of Theorem 1, run in rational intervals, is at exactly 1 after every period, and the solver's run in floats
     agrees with it.
 
-    For C = 5/2, 3 and 10, a = 1/2 and 300 (quick: 100) periods: after every period from the start 1, and in the last 40
-    periods from 0 and -1. The float64 run of the solver stays within 1e-12 of the intervals in every round."""
+    For C = 5/2, 3 and 10, a = 1/2 and 300 (quick: 100) periods it is at exactly 1 after every period from the start 1, and
+    after each of the last 40 periods from 0 and -1. The float64 run of the solver stays within 1e-12 of the intervals in
+    every round."""
     return all_of({f"C={C}": returns_to_one(budget, C, beta2(C)) for C in (Fraction(5, 2), Fraction(3), Fraction(10))})
 
 
@@ -119,8 +120,9 @@ def regret_tends_to_its_limit(budget: Budget, slopes=SLOPES, limit: sp.Expr = li
     """S25: The average regret of Adam of Theorem 1 is at least its limit (2C - 4)/3, and exceeds it by no more than its
     bound allows.
 
-    In float64 from the start 1, a = 1/2, after 10, 100, 1000 and 30000 (quick: 3000) periods: C = 2.1, 2.5, 3, 5, 10. What
-    is judged is the share that is used of the way from the limit to the limit plus what theory allows above it."""
+    In float64 from the start 1, with a = 1/2 and C = 2.1, 2.5, 3, 5 and 10, the average regret is taken after 10, 100, 1000
+    and 30000 (quick: 3000) periods. What is judged is the share that is used of the way from the limit to the limit plus
+    what theory allows above it."""
     table = average_regrets(budget, slopes)
     C, average, T = (table[name].to_numpy(dtype=float) for name in ("C", "average regret", "periods"))
     lowest, true = (np.array([float(expression.subs(bounds.C, c)) for c in C]) for expression in (limit, limit_of_regret))

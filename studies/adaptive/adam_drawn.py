@@ -62,7 +62,7 @@ def adam_fails_on_theorem_3(budget: Budget, method: str = "Adam", end: int = 1) 
 
     On 10 x with probability 1.5/11, else -x, Adam(0.5, 0.6) with a constant step 0.005 (quick: 0.02) ends after 64000
     (quick: 16000) rounds above 0.8 in the mean over 8 starts, with an average regret above delta = 0.5, half of what the
-    point 1 costs. Eight replicates of each start; the interval is over them."""
+    point 1 costs. Each start has eight replicates, and the interval is over them."""
     return theorem_3(budget, method, end)
 
 
@@ -73,8 +73,8 @@ def amsgrad_converges_on_theorem_3(budget: Budget, method: str = "AMSGrad", end:
     """S26: AMSGrad goes to the right end on the drawn losses of Theorem 3, with an average regret below a quarter of what
     the wrong end costs.
 
-    With the same betas, steps, starts and rounds as Adam it ends below -0.8 in the mean over the starts, with an average
-    regret below delta/2 = 0.25, a quarter of what the point 1 costs."""
+    With the betas, steps, starts and rounds of `adam_fails_on_theorem_3` it ends below -0.8 in the mean over the starts,
+    with an average regret below delta/2 = 0.25, a quarter of what the point 1 costs."""
     return theorem_3(budget, method, end)
 
 

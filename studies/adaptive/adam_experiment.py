@@ -45,9 +45,9 @@ def adam_goes_to_the_wrong_end(
     """S25: Adam goes to the wrong end +1 of the experiment 1010/-10 from every start, as the drift predicts, at the
     predicted average regret.
 
-    Adam(0.9, 0.99) from each of 8 starts under each of 8 step rules: after 60000 (quick: 300) periods it is in the cycle at
-    +1, to 1 per cent of its excursions, and its average regret is the predicted one, to 1 per cent and what the start leaves
-    open; for small steps that tends to 20/101."""
+    Adam(0.9, 0.99) runs from each of 8 starts under each of 8 step rules. After 60000 (quick: 300) periods it is in the
+    cycle at +1, to 1 per cent of its excursions, and its average regret is the predicted one, to 1 per cent and what the
+    start leaves open; for small steps that tends to 20/101."""
     return as_forecast(method, budget.pick(*periods), "Adam", scale, beta2)
 
 
@@ -60,9 +60,9 @@ def amsgrad_goes_to_the_right_end(
     """S26: AMSGrad goes to the right end -1 of the experiment 1010/-10 from every start, as the drift predicts, at the
     predicted average regret.
 
-    AMSGrad(0.9, 0.99), raw maximum, from each of 8 starts under each of 8 step rules: after 60000 (quick: 300) periods it is
-    in the cycle at -1, to 1 per cent of its excursions, and its average regret is the predicted one, to 1 per cent and what
-    the start leaves open; for small steps that tends to 0."""
+    AMSGrad(0.9, 0.99), raw maximum, runs from each of 8 starts under each of 8 step rules. After 60000 (quick: 300) periods
+    it is in the cycle at -1, to 1 per cent of its excursions, and its average regret is the predicted one, to 1 per cent and
+    what the start leaves open; for small steps that tends to 0."""
     return as_forecast(method, budget.pick(*periods), like)
 
 
@@ -75,7 +75,7 @@ def bias_correction_changes_neither(
     """S25, S26: With bias correction Adam goes to +1 and AMSGrad to -1 all the same, at the regrets that the same drifts
     predict.
 
-    AMSGrad with the raw maximum; in the settings of the long runs on 1010/-10, after 3000 (quick: 300) periods, points and
+    AMSGrad has the raw maximum. In the settings of the long runs on 1010/-10, after 3000 (quick: 300) periods, points and
     average regrets are those predicted."""
     named = {name: (f"{name}, bias corrected", f"{other}, bias corrected") for name, other in like.items()}
     return all_of({name: as_forecast(one, budget.pick(*periods), other) for name, (one, other) in named.items()})

@@ -68,9 +68,9 @@ def torch_adam_fails(budget: Budget, amsgrad: bool = False) -> Verdict:
     """S25: torch.optim.Adam ends in the predicted cycle at the wrong end +1 of the losses of Theorem 1, and pays for it in
     regret.
 
-    With betas (0, 1/(1 + C^2)) and lr 0.01, clamped to [-1, 1] after every step, C = 3 and 10, from -1, 0 and 1, after 5000
-    (quick: 700) periods: in the cycle that the drift predicts to 1e-6, and its regret in a period is what the cycle costs to
-    1e-5; Adam of this package takes the same path to 1e-9."""
+    With betas (0, 1/(1 + C^2)) and lr 0.01, clamped to [-1, 1] after every step, for C = 3 and 10, from -1, 0 and 1, it is
+    after 5000 (quick: 700) periods in the cycle that the drift predicts to 1e-6, and its regret in a period is what the
+    cycle costs to 1e-5. Adam of this package takes the same path to 1e-9."""
     return ends_in_the_cycle(budget, amsgrad, expected=False)
 
 
@@ -79,9 +79,9 @@ def torch_adam_fails(budget: Budget, amsgrad: bool = False) -> Verdict:
 def torch_amsgrad_goes_to_the_right_end(budget: Budget, amsgrad: bool = True) -> Verdict:
     """S26: torch.optim.Adam with amsgrad=True ends in the predicted cycle at the right end -1 of the losses of Theorem 1.
 
-    With the same C, betas and lr, from the same starts, after as many periods: in the cycle that the drift predicts to 1e-6,
-    and its regret in a period is what the cycle costs to 1e-5, of the order of lr; AMSGrad of this package takes the same
-    path to 1e-9."""
+    With the C, betas and lr of `torch_adam_fails`, from the same starts, it is after as many periods in the cycle that the
+    drift predicts to 1e-6, and its regret in a period is what the cycle costs to 1e-5, of the order of lr. AMSGrad of this
+    package takes the same path to 1e-9."""
     return ends_in_the_cycle(budget, amsgrad, expected=True)
 
 

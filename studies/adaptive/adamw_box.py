@@ -73,8 +73,8 @@ def without_noise(budget: Budget, w: float = 1.0, methods=("betas 0 and 0", "bet
 def the_box_of_each_form(budget: Budget, power: float = 1.0) -> Verdict:
     """S29: Equal gradients take AdamW to the wall of its box, which is at 1/w in torch's form and at a/lam in the paper's.
 
-    For w = 1 and lam = 0.01, to rounding: in torch's form whatever the step a, and in the paper's ten times farther for a
-    step ten times larger (a = 0.01, 0.03, 0.1)."""
+    For w = 1 and lam = 0.01 it is so to rounding: in torch's form the wall does not depend on the step a, and in the paper's
+    it is ten times farther for a step ten times larger (a = 0.01, 0.03, 0.1)."""
     a = torch.tensor([0.01, 0.03, 0.1], dtype=torch.float64)
     forms = {"torch": AdamW(a, eps=0.0, weight_decay=1.0), "paper": AdamWPaper(a, eps=0.0, weight_decay=0.01)}
     expected = {"torch": np.ones(3), "paper": 100 * a.numpy() ** power}

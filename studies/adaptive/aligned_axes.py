@@ -67,7 +67,7 @@ def not_free_from_a_stretched_start(budget: Budget, sign: float = 1.0) -> Verdic
 
     The freedom is one of starts with comparable distances: from starts of equal energies lam_i z_i^2, whose distances span a
     factor sqrt kappa, the tuned steps until f(x_k) <= 10^-4 f(x_0) grow with a slope above 1/4 (expected 1/2), kappa from
-    4^4 to 4^8 (quick 4^6).
+    4^4 to 4^8 (quick: 4^6).
     """
     seen = tuned_arrivals(budget, "RMSProp", "along", budget.pick((4, 5, 6), (4, 5, 6, 7, 8)), stretched=True)
     verdict = exceeds(sign * (seen.slopes - 0.25), 0.0).noting(slope=float(seen.slopes.mean()))

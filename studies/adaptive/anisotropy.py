@@ -65,9 +65,9 @@ def slope_below(threshold: float, **seen: Arrivals) -> Verdict:
 def suits_as_stated(budget: Budget, method: str = "RMSProp", turned: tuple[int, ...] | None = None) -> Verdict:
     """S22, read as: In whatever axes, the steps of tuned RMSProp grow with the condition number at a slope below 1/2.
 
-    RMSProp suits anisotropic problems, whatever their axes: the steps that it needs grow with the condition number kappa
-    with a slope below 1/2, which is what heavy ball pays in any axes up to a logarithm, along the axes (kappa from 1 to
-    4^10) and randomly rotated (kappa from 4^4 to 4^8, quick 4^5).
+    The seminar says that RMSProp is suitable for non-isotropic problems, and names no axes: the steps that it needs grow
+    with the condition number kappa with a slope below 1/2, which is what heavy ball pays in any axes up to a logarithm,
+    along the axes (kappa from 1 to 4^10) and randomly rotated (kappa from 4^4 to 4^8, quick: 4^5).
     """
     along = tuned_arrivals(budget, method, "along", ALL)
     across = tuned_arrivals(budget, method, "rotated", turned or rotated(budget))
@@ -83,7 +83,7 @@ def nearly_the_exponent_of_gradient_descent_rotated(
     """S22, refined: In random axes the exponent of kappa of tuned RMSProp and AdaGrad is above 3/4; gradient descent has 1.
 
     With tuned steps, constant or falling as (k + 1)^(-1/2), they have no exponent below 3/4, where gradient descent has 1:
-    the slope of log steps in log kappa is above 3/4 for both, kappa from 4^4 to 4^8 (quick 4^5).
+    the slope of log steps in log kappa is above 3/4 for both, kappa from 4^4 to 4^8 (quick: 4^5).
     """
     seen = {method: tuned_arrivals(budget, method, "rotated", turned or rotated(budget)) for method in methods}
     judged = {method: found.since(LAW) for method, found in seen.items()}
@@ -141,9 +141,9 @@ def classical(budget: Budget, method: str, j: tuple[int, ...]) -> np.ndarray:
 def slopes_of_theory(budget: Budget, powers: Mapping[str, float] = POWERS) -> Verdict:
     """S22, contrast: In random axes gradient descent needs kappa steps and heavy ball sqrt kappa times a logarithm.
 
-    Gradient descent with the step 2/(L + mu), kappa^1, and heavy ball with theory's parameters, kappa^(1/2) times a
-    logarithm, within 0.05 and 0.1 in the exponent, kappa from 16 to 4^10; the steps of gradient descent are taken from its
-    closed form, which its runs meet exactly up to kappa = 4^5.
+    In random axes, kappa from 16 to 4^10, gradient descent with the step 2/(L + mu) needs kappa^1 steps, and heavy ball with
+    theory's parameters kappa^(1/2) times a logarithm, within 0.05 and 0.1 in the exponent. The steps of gradient descent are
+    taken from its closed form, which its runs meet exactly up to kappa = 4^5.
     """
     few, j = ALL[:6], ALL[2:]
     exact = equals_exactly(classical(budget, "gradient descent", few), closed_form(budget, few))

@@ -38,8 +38,8 @@ def experiment_ends(budget: Budget) -> pd.DataFrame:
 def as_stated_for_given_losses(budget: Budget, end: Mapping[float, int] = FAILS) -> Verdict:
     """S25, read as: On the given losses 1010/-10 Adam fails for all betas with beta1 < sqrt(beta2).
 
-    It goes to +1 for beta1 = 0, 0.5, 0.9 and beta2 = 0.99, 0.999, 0.9999, from -1, 0 and 1. The seminar says that it does
-    not converge on some simple problems; here the losses are given first, and the betas are chosen after them."""
+    The seminar says that it does not converge on some simple problems; here the losses are given first, and the betas are
+    chosen after them. For beta1 = 0, 0.5, 0.9 and beta2 = 0.99, 0.999, 0.9999, from -1, 0 and 1, it goes to +1."""
     table = experiment_ends(budget)
     return reach(table, table["beta2"].map(end))
 
@@ -54,8 +54,8 @@ def the_critical_value_of_the_experiment(
     """S25, refined for given losses: On 1010/-10 Adam fails exactly below a critical beta2, which is between 0.9995 and
     0.9997.
 
-    For beta1 = 0, 0.5 and 0.9 (certified); from -1, 0 and 1 it goes to +1 for beta2 = 0.99 and 0.999, and to -1 for
-    0.9999."""
+    The critical value is certified for beta1 = 0, 0.5 and 0.9; from -1, 0 and 1 Adam goes to +1 for beta2 = 0.99 and 0.999,
+    and to -1 for 0.9999."""
     found = {beta1: critical(beta1, 101.0, 101) for beta1 in BETA1}
     low, high = between
     inside = [int(len(roots) == 1 and low < roots[0] < high and signs == [-1, 1]) for roots, signs in found.values()]
@@ -85,7 +85,7 @@ def every_pair_has_its_losses(budget: Budget, end: int = 1) -> Verdict:
     """S25, refined with the betas given first: For each pair of betas Adam fails on some (n, -1, ..., -1), also where beta1
     >= sqrt(beta2).
 
-    For each beta1 of 0, 0.5, 0.9 and beta2 of 0.1, 0.5, 0.9, 0.99 (full: and 0.999): the change of sign of D to the first n
+    For each beta1 of 0, 0.5, 0.9 and beta2 of 0.1, 0.5, 0.9, 0.99 (full: and 0.999) the change of sign of D to the first n
     with D < 0 is certain in exact arithmetic, and with twice that n Adam goes to +1 from -1, 0 and 1. The n that Theorem 2
     guarantees, by its conditions as recalled, is larger by the ratios of the evidence."""
     table = first_failures(budget)

@@ -55,10 +55,10 @@ def moments(budget: Budget) -> Verdict:
     """S24: Averages that start at 0 are too small by the factor 1 - beta^k, which the correction repairs exactly where the
     moments do not change.
 
-    E m_k = (1 - beta1^k) E g and E v_k = (1 - beta2^k) E g^2 for every k where the means and the second moments are the same
-    for every gradient; else E v_k = (1 - beta2^k) E g_k^2 + zeta_k, and zeta_k = 0 for every k only where they are. For
-    independent gradients of equal variance that of mhat falls from that of one gradient at k = 1 to (1 - beta1)/(1 + beta1)
-    of it."""
+    Where the means and the second moments are the same for every gradient, E m_k = (1 - beta1^k) E g and E v_k = (1 -
+    beta2^k) E g^2 for every k; else E v_k = (1 - beta2^k) E g_k^2 + zeta_k, and zeta_k = 0 for every k only where they are.
+    For independent gradients of equal variance that of mhat falls from that of one gradient at k = 1 to (1 - beta1)/(1 +
+    beta1) of it."""
     return prove(*SYMBOLIC)
 
 
@@ -107,8 +107,8 @@ def second_moment(budget: Budget, sign: float) -> Verdict:
 def unbiased_as_stated(budget: Budget, sign: float = 0.0) -> Verdict:
     """S24, read as: for any gradients, E vhat_k = E g_k^2 from the first step on.
 
-    Within 2 % (quick: 5 %), at k = 1, 2, 3, 5, 10, 20 and 50, also where the second moment grows, falls or jumps. The
-    seminar says that Adam corrects the bias towards zero in the first moments of time."""
+    The equality holds within 2 % (quick: 5 %), at k = 1, 2, 3, 5, 10, 20 and 50, also where the second moment grows, falls
+    or jumps. The seminar says that Adam corrects the bias towards zero in the first moments of time."""
     return second_moment(budget, sign)
 
 
@@ -119,8 +119,8 @@ def nonstationary(budget: Budget, sign: float = 1.0) -> Verdict:
     """S24, refined: Where the second moment changes, vhat_k is too small for growing gradients and too large for falling
     ones, by zeta_k/(1 - beta2^k).
 
-    E vhat_k = E g_k^2 + zeta_k/(1 - beta2^k), zeta_k = (1 - beta2) sum_{j<=k} beta2^{k-j} (E g_j^2 - E g_k^2), within 2 %
-    (quick: 5 %), where the second moment grows, falls or jumps; unbiased at k = 1."""
+    Where the second moment grows, falls or jumps, E vhat_k = E g_k^2 + zeta_k/(1 - beta2^k), zeta_k = (1 - beta2) sum_{j<=k}
+    beta2^{k-j} (E g_j^2 - E g_k^2), within 2 % (quick: 5 %). At k = 1 it is unbiased."""
     return second_moment(budget, sign)
 
 

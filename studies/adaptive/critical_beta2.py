@@ -87,9 +87,9 @@ def runs_on_both_sides(budget: Budget, sign: int = 1) -> Verdict:
     """S25, refined: Adam goes to the end that the sign of the drift predicts on both sides of the critical beta2, with bias
     correction and without.
 
-    At the powers 1.5 and 1/1.5 of the critical beta2 of (C, -1, ..., -1), for C = n = 3, 4, 5, 7, 10, 20, 30 (quick: 3, 5,
-    10) with beta1 = 0, 0.5, 0.9 where there is one, and for n = 3, C = 2.1 to 5 with beta1 = 0 and 0.3, from -1, 0 and 1:
-    the critical value does not depend on bias correction."""
+    The runs are at the powers 1.5 and 1/1.5 of the critical beta2 of (C, -1, ..., -1), for C = n = 3, 4, 5, 7, 10, 20, 30
+    (quick: 3, 5, 10) with beta1 = 0, 0.5, 0.9 where there is one, and for n = 3, C = 2.1 to 5 with beta1 = 0 and 0.3, from
+    -1, 0 and 1. The critical value does not depend on bias correction."""
     table = both_sides(budget)
     return reach(table, sign * table["end"]).noting(up=float((table["end"] > 0).sum()), down=float((table["end"] < 0).sum()))
 

@@ -79,8 +79,8 @@ def the_same_for_sgd(budget: Budget, methods=("SGD", "Polyak's momentum"), facto
     """S29: SGD with step a and decoupled decay lam has the iterates of the l2 coefficient lam/a, also with Polyak's
     momentum.
 
-    To rounding, over 3000 (quick: 300) steps on noisy random quadratics, a = 0.01 and lam = 0.001. Polyak's momentum
-    remembers displacements, the decay among them."""
+    On noisy random quadratics with a = 0.01 and lam = 0.001 they are the same to rounding over 3000 (quick: 300) steps.
+    Polyak's momentum remembers displacements, the decay among them."""
     generator, count, a, share = budget.generator(), budget.pick(300, 3000), 0.01, 1e-3
     curvatures, c = (normal(generator, 50, 10).exp() for _ in range(2))
     noise, verdicts = normal(generator, count, 50, 10), {}
@@ -124,9 +124,9 @@ def paper_and_torch(budget: Budget, paper: Callable = lambda a, w: a * w, power:
     """S29: AdamW of the paper with decay lam and AdamW of torch with decay w have the same iterates if and only if
     lam = a w.
 
-    With schedule eta_k in the paper's form, and steps eta_k a in torch's: to rounding, for constant, 1/sqrt k and
-    trapezoidal schedules, 100 steps, if (proved: and only if) lam = a w. With the decays fixed, a smaller step a takes
-    proportionally less of x in torch's form, a w, and as much in the paper's, lam."""
+    With schedule eta_k in the paper's form and steps eta_k a in torch's they are the same to rounding, for constant, 1/sqrt
+    k and trapezoidal schedules over 100 steps, if (proved: and only if) lam = a w. With the decays fixed, a smaller step a
+    takes proportionally less of x in torch's form, a w, and as much in the paper's, lam."""
     judged = {"proof": proved(theory.paper_and_torch), "iterates": two_forms(budget, paper), "shares": shares(power)}
     return all_of(judged)
 

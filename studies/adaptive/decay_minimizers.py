@@ -91,9 +91,9 @@ def with_noise(budget: Budget, laws: Mapping[str, str] = {"Adam with l2": "penal
     """S29: With large noise Adam on g + l x settles at the minimizer of f + (l/2)||x||^2, and AdamW at that of f + (w/2)||x
     sqrt s||^2.
 
-    On f(x) = sum_i (c_i/2)(x_i - 1)^2 with noise of standard deviation c_i and scales c_i from 0.01 to 100. The penalty of
-    Adam leaves large scales alone and takes small ones to 0; that of AdamW, with s = sqrt(E g^2) at its minimizer, shrinks
-    every coordinate by the same share: within 5 %, for l = 1, w = 1/2 and step 0.002."""
+    The problem is f(x) = sum_i (c_i/2)(x_i - 1)^2 with noise of standard deviation c_i and scales c_i from 0.01 to 100. The
+    penalty of Adam leaves large scales alone and takes small ones to 0; that of AdamW, with s = sqrt(E g^2) at its
+    minimizer, shrinks every coordinate by the same share. This holds within 5 %, for l = 1, w = 1/2 and step 0.002."""
     found = averages(budget)
     verdict = all_of({name: mean_is(found[name], predicted(law), 0.05) for name, law in laws.items()})
     parts = {name: rows(found[name], scale=SCALES).assign(theory=predicted(law)) for name, law in laws.items()}

@@ -84,9 +84,9 @@ def slope(budget: Budget, method: str, expected: float) -> Verdict:
 def scaled_as_stated(budget: Budget, law: str = "1/sqrt(v)") -> Verdict:
     """S29, read as: for gradients of any mean, l2 regularization in Adam shrinks x by a l |x|/sqrt(v) a step.
 
-    Within 5 %, v the second moment of what Adam sees, for gradients of mean 0 and for gradients whose mean is their standard
-    deviation, of root mean squares 1e-5 to 100 at l = 0.001. The seminar says that in Adam the term l x is scaled by the
-    adaptive rate sqrt(vhat) + eps, which ties the decay to the sizes of the gradients."""
+    With v the second moment of what Adam sees, it does within 5 %, for gradients of mean 0 and for gradients whose mean is
+    their standard deviation, of root mean squares 1e-5 to 100 at l = 0.001. The seminar says that in Adam the term l x is
+    scaled by the adaptive rate sqrt(vhat) + eps, which ties the decay to the sizes of the gradients."""
     return follows(budget, law, "Adam, coupled")
 
 
@@ -99,9 +99,9 @@ def coupled_decay_is_scaled(
 ) -> Verdict:
     """S29, refined: l2 regularization in Adam changes the mean step as m -> m + l x changes m/sqrt(m^2 + sigma^2).
 
-    Within 5 % in the settings of `scaled_as_stated`: to first order by a l |x| sigma^2/(m^2 + sigma^2)^{3/2}, that is a l
-    |x|/sqrt(v) times the share of the variance in v, since v holds the penalty, too. Over three decades of gradients beside
-    which decay is small, shrinkage falls as their size to the power -1 +- 0.02."""
+    In the settings of `scaled_as_stated` it does within 5 %: to first order by a l |x| sigma^2/(m^2 + sigma^2)^{3/2}, that
+    is a l |x|/sqrt(v) times the share of the variance in v, since v holds the penalty, too. Over three decades of gradients
+    beside which decay is small, shrinkage falls as their size to the power -1 +- 0.02."""
     verdict = all_of({"law": follows(budget, law, method), "slope": slope(budget, method, power)})
     cells = {"share": SHARES.numpy()[:, None], "size": SIZES.numpy()}
     laws = {name: LAWS["normalized" if "coupled" in name else "1"] for name in METHODS}
@@ -116,7 +116,8 @@ def coupled_decay_is_scaled(
 def decoupled_decay_is_not(budget: Budget, methods=("AdamW", "SGD"), power: float = 0.0) -> Verdict:
     """S29: AdamW shrinks every coordinate by a w |x| a step, whatever the size of its gradients.
 
-    Within 5 %, sizes from 1e-5 to 100, and SGD with l2 regularization by a l |x|; the power of the size is 0 +- 0.02."""
+    For gradients of sizes from 1e-5 to 100 it does within 5 %, and SGD with l2 regularization shrinks each by a l |x|. The
+    power of the size is 0 +- 0.02."""
     return all_of({"law": follows(budget, "1", *methods), "slope": slope(budget, methods[0], power)})
 
 

@@ -69,8 +69,9 @@ def laws_of_recovery_from_a_drop(budget: Budget, laws: Mapping[str, str] = LAWS)
     """S19, refined: After gradients fall to 1/s, AMSGrad is as slow as AdaGrad; RMSProp and Adam need log s in place of s.
 
     After gradients fall to 1/s, s = 10, 30 and 100, AMSGrad is as slow as AdaGrad with the same effective step alpha = 0.03
-    before: both need s ln 2/alpha rounds, AdaGrad sqrt(T0/500) times that after T0 = 500 and 2000 rounds; RMSProp and Adam
-    need 2/(1 - beta2) ln(1 + s (1 - beta2) ln 2/(2 alpha)), the logarithm of s in place of s, whatever T0. All within 15 %.
+    before: both need s ln 2/alpha rounds, AdaGrad sqrt(T0/500) times that after T0 = 500 and 2000 rounds. RMSProp and Adam
+    need 2/(1 - beta2) ln(1 + s (1 - beta2) ln 2/(2 alpha)), the logarithm of s in place of s, whatever T0. All of these hold
+    within 15 %.
     """
     s, T0 = np.array(DROPS), np.array(HISTORIES, dtype=float)[:, None]
     predicted = {

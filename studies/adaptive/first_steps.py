@@ -111,8 +111,9 @@ def distance_ahead(rates: tuple[float, ...]) -> np.ndarray:
 def head_start_of_rmsprop(budget: Budget, share: float = 1.0) -> Verdict:
     """S24: RMSProp's too long first steps take it ahead by less than 2 log 2/log(1/beta2) steps in all, at equal gradients.
 
-    Its steps together exceed as many steps of length a by less than that times a, 1386 a for beta2 = 0.999: beta2 from 0.5
-    to 0.9999 (quick: 0.99), for which `power`, the largest share of the bound that is attained, nears 1."""
+    Its steps together exceed as many steps of length a by less than that times a, which is 1386 a for beta2 = 0.999. The
+    betas are from 0.5 to 0.9999 (quick: 0.99), for which `power`, the largest share of the bound that is attained, nears
+    1."""
     rates = np.array(budget.pick((0.5, 0.1, 0.01), (0.5, 0.1, 0.01, 1e-3, 1e-4)))
     runs = bound_holds(distance_ahead(tuple(rates)), share * head_start(beta2=1 - rates))
     return all_of({"proof": proved(head_start_integral), "runs": runs})

@@ -59,10 +59,10 @@ def one_hot_problem(budget: Budget) -> tuple[FiniteSum, np.ndarray, Callable[[Te
 def laws_proved(budget: Budget) -> Verdict:
     """S28: Gradient flow learns each class at the pace of its frequency, sign flow and Adam learn all classes at one pace.
 
-    Linear softmax on one-hot inputs from 0, any frequencies pi_k and any number of classes c: gradient flow reduces to m_k'
-    = c pi_k/(e^{m_k} + c - 1), hence e^{m_k} - 1 + (c-1) m_k = c pi_k t, hence l_k ~ (c-1)/(c pi_k t) with bounds at every
-    t; gradient descent with any step h is where the flow is at a time between h n and h n (1 + theta), theta = (e^x - 1 -
-    x)/x at x = h pi_k; sign flow has l_k = log(1 + (c-1) e^{-2t}) for every k, and Adam with eps = 0 does not see pi_k.
+    For linear softmax on one-hot inputs from 0, any frequencies pi_k and any number of classes c, gradient flow reduces to
+    m_k' = c pi_k/(e^{m_k} + c - 1), hence e^{m_k} - 1 + (c-1) m_k = c pi_k t, hence l_k ~ (c-1)/(c pi_k t) with bounds at
+    every t. Gradient descent with any step h is where the flow is at a time between h n and h n (1 + theta), theta = (e^x -
+    1 - x)/x at x = h pi_k. Sign flow has l_k = log(1 + (c-1) e^{-2t}) for every k, and Adam with eps = 0 does not see pi_k.
     """
     return prove(*LAWS)
 
@@ -115,9 +115,10 @@ def sign_descent_and_adam_are_free_of_the_frequency(
 ) -> Verdict:
     """S28: Sign descent, Adam and AdaGrad with eps = 0 learn all classes at one pace, whatever their frequencies.
 
-    On the same problem sign descent with step h = 0.02 has l_k = log(1 + (c-1) e^{-2 h n}) for every class and n <= 200, and
-    the exact number of steps to a half, a tenth and a hundredth of the initial loss; Adam, with and without momentum, and
-    AdaGrad, all with eps = 0, have the same loss in every class: relative differences below 1e-6.
+    On one-hot inputs with Zipf's frequencies, c = 100 (quick: 32), sign descent with step h = 0.02 has l_k = log(1 + (c-1)
+    e^{-2 h n}) for every class and n <= 200, and the exact number of steps to a half, a tenth and a hundredth of the initial
+    loss. Adam, with and without momentum, and AdaGrad, all with eps = 0, have the same loss in every class. Relative
+    differences are below 1e-6.
     """
     (problem, pi, losses), n, verdicts = one_hot_problem(budget), np.arange(1, 201), {}
     for method in methods:

@@ -71,15 +71,15 @@ def after_a_jump(budget: Budget, name: str, decays: bool = False) -> np.ndarray:
     return recovery(solver, problem, at, limit, budget.pick((6, 80), (10, 100)), budget.generator("jump"), [])
 
 
-@claim("exponent", "S19; Zeiler (2012), arXiv:1212.5701, names the flaw; the law of this file")
+@claim("exponent", "S19; Zeiler (2012), arXiv:1212.5701, names the flaw; law derived in studies/adaptive/moving_target.py")
 @planted("it recovers at once", exponent=0.0)
 @planted("linear in T0", exponent=1.0)
 @planted("half the constant", factor=0.5)
 def adagrad_recovers_ever_later(budget: Budget, exponent: float = 0.5, factor: float = 1.0) -> Verdict:
     """S19: After T0 noisy rounds AdaGrad takes a time that grows as sqrt(T0) to come half way to a minimizer that jumps.
 
-    Its step is tuned on 30 rounds and kept. Exponent 1/2 within 0.1 for T0 from 100 to 32000 (quick: 3200), and kappa
-    sqrt(T0) + kappa^2/4, kappa = ln 2/lr, within 15 % at every T0.
+    Its step is tuned on 30 rounds and kept. The exponent is 1/2 within 0.1 for T0 from 100 to 32000 (quick: 3200), and the
+    time is kappa sqrt(T0) + kappa^2/4, kappa = ln 2/lr, within 15 % at every T0.
     """
     T0, times, chosen = histories(budget), after_a_jump(budget, "AdaGrad"), tuned(budget, "AdaGrad")
     kappa = HALF / chosen.lr
@@ -112,7 +112,8 @@ def others_recover_from_a_jump(budget: Budget, names: tuple[str, ...] = IMPROVEM
 
 @claim(
     "phenomenon",
-    "S19; the law of this file; steps as in the regret bounds of Reddi, Kale and Kumar (2018), arXiv:1904.09237",
+    "S19; law derived in studies/adaptive/moving_target.py; steps as in the regret bounds of Reddi, Kale and Kumar (2018), "
+    "arXiv:1904.09237",
 )
 @planted("constant steps", decays=False)
 def decreasing_steps_undo_it(budget: Budget, decays: bool = True) -> Verdict:

@@ -61,7 +61,8 @@ def over_time(budget: Budget, what: str, exponents: Mapping[str, float], toleran
 def effective_step(budget: Budget, exponents: Mapping[str, float] = EXPONENTS) -> Verdict:
     """S21: In stationary noise AdaGrad's effective step falls as k^{-1/2}, and RMSProp's stays what it is.
 
-    Log-log slopes of |x_{k+1} - x_k|/|g_k| against k within 0.05 of -1/2 and of 0, for k from 300 to 30000 (quick: 10000).
+    The log-log slopes of |x_{k+1} - x_k|/|g_k| against k are within 0.05 of -1/2 and of 0, for k from 300 to 30000 (quick:
+    10000).
     """
     return over_time(budget, "step", exponents, 0.05)
 
@@ -71,7 +72,7 @@ def effective_step(budget: Budget, exponents: Mapping[str, float] = EXPONENTS) -
 def decrease_is_what_converges(budget: Budget, exponents: Mapping[str, float] = EXPONENTS) -> Verdict:
     """S21, refined: Where nothing moves AdaGrad's mean gap falls as k^{-1/2} with its step, and RMSProp's stays.
 
-    The decrease is no flaw there. Slopes within 0.15 of -1/2 and of 0, in the runs of `effective_step`.
+    In the runs of `effective_step` the slopes are within 0.15 of -1/2 and of 0. The decrease is no flaw there.
     """
     return over_time(budget, "gap", exponents, 0.15)
 

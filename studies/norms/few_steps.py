@@ -39,9 +39,9 @@ def within(budget: Budget, steps: int, condition: float, eps: float, methods: tu
 def few_steps_as_stated(budget: Budget, steps: int = 5, condition: float = 1e3) -> Verdict:
     """S34, read as: Five steps of Newton-Schulz, of Muon's quintic and of Polar Express bring a matrix within 1e-2 of U V^T.
 
-    "Approximate U V^T in a few steps", with "few" read as five and "approximate" as 1e-2 in the spectral norm: cubic and
-    quintic Newton-Schulz, Muon's quintic and the greedy quintic made for l (Polar Express) all get there at condition number
-    1e3."""
+    The seminar says that they give an approximation of U V^T in a few steps, read with "few" as five and the approximation
+    as 1e-2 in the spectral norm. At condition number 1e3 cubic and quintic Newton-Schulz, Muon's quintic and the greedy
+    quintic made for l (Polar Express) all get there."""
     return within(budget, steps, condition, 1e-2, FOUR)
 
 
@@ -53,7 +53,7 @@ def few_steps_as_stated(budget: Budget, steps: int = 5, condition: float = 1e3) 
 def few_steps_of_the_greedy_quintic(budget: Budget, method: str = "greedy 5", condition: float = 1e3) -> Verdict:
     """S34, refined: Eight steps of the greedy quintic made for l bring a matrix of condition 1e3 within 1e-6 of U V^T.
 
-    24 matrix products; in the spectral norm."""
+    These are 24 matrix products, and the distance is in the spectral norm."""
     return within(budget, 8, condition, 1e-6, (method,))
 
 
@@ -65,8 +65,8 @@ def greedy_needs_fewer_products(
 ) -> Verdict:
     """S34: The greedy quintic made for l has a smaller error than Newton-Schulz after as many matrix products.
 
-    Than cubic and quintic Newton-Schulz, on matrices of condition 1 to 1e8, at every stage down to rounding
-    (1e-14 kappa)."""
+    On matrices of condition 1 to 1e8 its error is smaller than that of cubic and of quintic Newton-Schulz, at every stage
+    down to rounding (1e-14 kappa)."""
     rivals = pd.concat([runs(budget, name) for name in worse])
     both = runs(budget, better).merge(rivals, on=["condition", "products"], suffixes=("", "_rival"))
     return bound_holds(both["error"], factor * both["error_rival"], ROUNDING_FLOOR * both["condition"])

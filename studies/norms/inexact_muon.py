@@ -43,8 +43,8 @@ def polar_express_is_as_good_as_exact(
 ) -> Verdict:  # fmt: skip
     """S36: Muon with five steps of Polar Express ends with the gap of Muon with the exact polar factor.
 
-    After 200 (quick: 80) steps, each tuned in every group: 99 % interval over groups of the geometric mean ratio inside 1 +-
-    0.1 (quick: 0.2) on the digits, tall and wide data."""
+    On the digits, tall and wide data, after 200 (quick: 80) steps, each tuned in every group, the 99 % interval over groups
+    of the geometric mean ratio is inside 1 +- 0.1 (quick: 0.2)."""
     return as_good_as_exact(budget, method, ratio)
 
 
@@ -54,8 +54,9 @@ def the_quintic_is_as_good_as_exact(budget: Budget, ratio: float = 1.0) -> Verdi
     """S36, read as: Muon with five steps of its quintic, which does not converge, ends with the gap of Muon with the exact
     polar factor.
 
-    That the quintic of Muon does not converge does not matter: after 200 (quick: 80) steps, each tuned in every group, 99 %
-    interval over groups of the geometric mean ratio inside 1 +- 0.1 (quick: 0.2) on the digits, tall and wide data."""
+    That the quintic of Muon does not converge does not matter: on the digits, tall and wide data, after 200 (quick: 80)
+    steps, each tuned in every group, the 99 % interval over groups of the geometric mean ratio is inside 1 +- 0.1 (quick:
+    0.2)."""
     return as_good_as_exact(budget, "Muon, quintic", ratio)
 
 
@@ -65,8 +66,8 @@ def any_five_steps_will_do(budget: Budget, ratio: float = 1.0) -> Verdict:
     """S36, read as: Any iteration will do: Muon with five cubic Newton-Schulz steps ends with the gap of Muon with the exact
     polar factor.
 
-    Cubic steps leave small singular values far below 1. After 200 (quick: 80) steps, each tuned in every group: 99 %
-    interval over groups of the geometric mean ratio inside 1 +- 0.1 (quick: 0.2) on the digits, tall and wide data."""
+    Cubic steps leave small singular values far below 1. On the digits, tall and wide data, after 200 (quick: 80) steps, each
+    tuned in every group, the 99 % interval over groups of the geometric mean ratio is inside 1 +- 0.1 (quick: 0.2)."""
     return as_good_as_exact(budget, "Muon, cubic", ratio)
 
 

@@ -101,8 +101,8 @@ def limited(budget: Budget, method: str, factor: float, exponent: float, power: 
 def error_by_eigendecomposition(budget: Budget, exponent: float = 1.0, power: int = 4) -> Verdict:
     """S40: The inverse fourth root by eigendecomposition has a relative error of at most 4 d u kappa.
 
-    In the operator norm, against 40-digit arithmetic on the same rounded matrix, d = 8, for kappa from 1 to 1e12 in float64
-    and 3e4 in float32."""
+    The error is in the operator norm, against 40-digit arithmetic on the same rounded matrix, d = 8, for kappa from 1 to
+    1e12 in float64 and to 3e4 in float32."""
     return limited(budget, "eigh", 4, exponent, power)
 
 
@@ -112,8 +112,8 @@ def error_by_eigendecomposition(budget: Budget, exponent: float = 1.0, power: in
 def error_by_newton(budget: Budget, exponent: float = 1.0, power: int = 4) -> Verdict:
     """S40: The coupled Newton iteration, which multiplies matrices only, has a relative error of at most 40 d u kappa.
 
-    Under the same conditions as by eigendecomposition: in the operator norm, against 40-digit arithmetic, d = 8, for kappa
-    from 1 to 1e12 in float64 and 3e4 in float32. The limit checked is ten times that of the eigendecomposition."""
+    As for `error_by_eigendecomposition`, the error is in the operator norm, against 40-digit arithmetic, d = 8, for kappa
+    from 1 to 1e12 in float64 and to 3e4 in float32. The limit checked is ten times that of the eigendecomposition."""
     return limited(budget, "newton", 40, exponent, power)
 
 
@@ -124,8 +124,8 @@ def error_by_newton(budget: Budget, exponent: float = 1.0, power: int = 4) -> Ve
 def error_is_linear_in_the_condition(budget: Budget, power: float = 1.0) -> Verdict:
     """S40: In float64 the error of both methods grows like kappa.
 
-    Exponent 1 +- 0.15, over ten decades from kappa = 100 on, below which the rounding of kappa = 1 shows. In float32 that
-    rounding and the breakdown leave too short a range for an exponent; there the bounds are checked."""
+    The exponent is 1 +- 0.15 over ten decades from kappa = 100 on, below which the rounding of kappa = 1 shows. In float32
+    that rounding and the breakdown leave too short a range for an exponent; there the bounds are checked."""
     used = CONDITIONS["float64"] >= 99
     accuracies = 1 / CONDITIONS["float64"][used]  # errors rise with kappa as hitting times do with 1/eps
     found = {method: errors(budget, "float64", method)[used] for method in METHODS}
@@ -138,8 +138,8 @@ def error_is_linear_in_the_condition(budget: Budget, power: float = 1.0) -> Verd
 def both_break_down_at_the_reciprocal_of_rounding(budget: Budget, edge: float = 1.0) -> Verdict:
     """S40: Both methods give every inverse fourth root at kappa = 0.01/(d u), and neither gives any at 100/(d u).
 
-    To one digit; beyond, the Newton iteration refuses the matrix, or the error is above 1/10: the limit is kappa of about
-    1e15 in float64 and 2e6 in float32, d = 8."""
+    For d = 8 the roots are right to one digit before; beyond, the Newton iteration refuses the matrix, or the error is above
+    1/10. The limit is kappa of about 1e15 in float64 and 2e6 in float32."""
     useless, found = {"before": [], "beyond": []}, []
     for (precision, unit), side in product(UNIT.items(), useless):
         kappa = edge * (FAR if side == "beyond" else 1 / FAR) / (SIDE * unit)

@@ -31,10 +31,10 @@ def geometry_decides(budget: Budget, tall: str = "AdamW", wide: str = EXACT) -> 
     """S36, refined: AdamW is ahead where uncorrelated features outnumber the classes, and Muon where rotated features are
     fewer than these.
 
-    Features of variances 1 to 1/1000, both methods tuned in every group: AdamW ends with a gap at least 1.1 times smaller
-    than exact Muon's where there are more features than classes and they are uncorrelated, and Muon with one at least 1.1
-    times smaller than AdamW's where there are fewer features than classes (16 and 32), in a rotated basis; in the geometric
-    mean over groups, after 200 (quick: 80) steps with minibatches of 128."""
+    With features of variances 1 to 1/1000 and both methods tuned in every group, AdamW ends with a gap at least 1.1 times
+    smaller than exact Muon's where there are more features than classes and they are uncorrelated, and Muon with one at
+    least 1.1 times smaller than AdamW's where there are fewer features than classes (16 and 32), in a rotated basis; in the
+    geometric mean over groups, after 200 (quick: 80) steps with minibatches of 128."""
     rival, verdicts = {"AdamW": EXACT, EXACT: "AdamW"}, {}
     for name, best in {"tall, axes": tall, "wide, rotated": wide}.items():
         verdicts[name] = ahead(final(budget, name, best), final(budget, name, rival[best]))
@@ -52,8 +52,8 @@ def blind(budget: Budget, method: str) -> Verdict:
 def muon_does_not_see_a_rotation(budget: Budget) -> Verdict:
     """S36, refined: Muon has the same gaps whether the features are given along their principal axes or rotated.
 
-    On the same minibatches, at every record of every group, up to 1e-6: with the singular value decomposition and with the
-    quintic, on more features than classes."""
+    On more features than classes and the same minibatches the gaps agree at every record of every group up to 1e-6, with the
+    singular value decomposition and with the quintic."""
     return all_of({method: blind(budget, method) for method in (EXACT, "Muon, quintic")})
 
 
@@ -62,8 +62,8 @@ def muon_does_not_see_a_rotation(budget: Budget) -> Verdict:
 def adamw_needs_the_axes(budget: Budget, method: str = "AdamW") -> Verdict:
     """S36, refined: Rotating uncorrelated features of very different variances makes AdamW's training loss gap larger.
 
-    At least 1.1 times larger after 200 (quick: 80) steps with minibatches of 128, for features of variances 1 to 1/1000,
-    more of them than classes; tuned before and after in every group, in the geometric mean over groups."""
+    For features of variances 1 to 1/1000, more of them than classes, it is at least 1.1 times larger after 200 (quick: 80)
+    steps with minibatches of 128, tuned before and after in every group, in the geometric mean over groups."""
     return ahead(final(budget, "tall, axes", method), final(budget, "tall, rotated", method))
 
 

@@ -37,9 +37,10 @@ def costs_few_products(budget: Budget, iterations: int = ITERATIONS) -> Verdict:
     """S37: Five iterations of Muon's quintic take at most 5 m/B times the operations of a gradient, m the width of a
     transformer and B the characters in a batch.
 
-    In products of matrices, on all hidden matrices of the character transformer, m = 64 and B = 64 to 4096: 15.6 % at 32
-    windows of 64. Theory: for m rows and n >= m columns an iteration takes 4 n m^2 + 2 m^3 <= 6 n m^2 operations, the
-    gradient 6 n m B. Counted in the code that runs, attention itself left out of the gradient's count."""
+    Operations are those in products of matrices, on all hidden matrices of the character transformer, m = 64 and B = 64 to
+    4096; at 32 windows of 64 they are 15.6 %. In theory, for m rows and n >= m columns, an iteration takes 4 n m^2 + 2 m^3
+    <= 6 n m^2 operations, and the gradient 6 n m B. They are counted in the code that runs, attention itself left out of the
+    gradient's count."""
     found = pd.DataFrame([counted(windows) for windows in BATCHES])
     found["characters"] = np.array(BATCHES) * NETWORK.context
     found["bound"] = iterations * NETWORK.width / found["characters"]

@@ -53,20 +53,22 @@ def more_accurate(budget: Budget, first: str, second: str, epoch: int) -> Verdic
 @claim("phenomenon", "S36; the comparison in circulation")
 @planted("AdamW is ahead", first="AdamW", second="Muon")
 def as_shown(budget: Budget, first: str = "Muon", second: str = "AdamW") -> Verdict:
-    """S36, as shown: After 15 epochs Muon with the step in circulation has a higher training accuracy than AdamW with its.
+    """S36, as shown: After 15 epochs of binary logistic regression with Gaussian rows, Muon has a higher training accuracy
+    than AdamW, with the steps in circulation.
 
-    Muon's with step 0.02 is at least one percentage point above AdamW's with step 3e-4, in the mean over draws of Gaussian
-    rows."""
+    Muon's accuracy with step 0.02 is at least one percentage point above AdamW's with step 3e-4, in the mean over draws of
+    Gaussian rows."""
     return more_accurate(budget, first, second, EPOCHS).showing(records(budget))
 
 
 @claim("phenomenon", "S36; the comparison in circulation")
 @planted("AdamW is ahead", first="AdamW", second="Muon")
 def as_shown_early(budget: Budget, first: str = "Muon", second: str = "AdamW") -> Verdict:
-    """S36, as shown, early: After one epoch Muon with the step in circulation has a higher training accuracy than AdamW.
+    """S36, as shown: After one epoch of binary logistic regression with Gaussian rows, Muon has a higher training accuracy
+    than AdamW, with the steps in circulation.
 
-    After the first epoch Muon's with step 0.02 is at least one percentage point above AdamW's with step 3e-4, in the mean
-    over draws of Gaussian rows."""
+    After the first epoch Muon's accuracy with step 0.02 is at least one percentage point above AdamW's with step 3e-4, in
+    the mean over draws of Gaussian rows."""
     return more_accurate(budget, first, second, 1)
 
 

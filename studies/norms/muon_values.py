@@ -56,7 +56,7 @@ def random_values(budget: Budget, steps: int) -> np.ndarray:
 def ends_in_a_four_cycle(budget: Budget, points: Callable[[], list[float]] = four_cycle) -> Verdict:
     """S34: At least 99 % of the singular values of random matrices end on the attracting cycle of length 4.
 
-    After 200 steps, within 1e-3 of one of its four points, 0.6819, 0.7529, 1.0469, 1.1343."""
+    After 200 steps they are within 1e-3 of one of its four points, 0.6819, 0.7529, 1.0469, 1.1343."""
     distance = np.abs(random_values(budget, 200)[..., None] - np.array(points())).min(-1)
     return exceeds((distance < 1e-3).mean(-1), 0.99)
 
@@ -95,8 +95,8 @@ def uniform_as_stated(budget: Budget, low: float = 0.5, high: float = 1.5) -> Ve
 def never_exceeds_its_maximum(budget: Budget, limit: float = LARGEST) -> Verdict:
     """S34: No singular value ever exceeds M = 1.2024 after one or more steps of Muon's quintic, whatever the matrix.
 
-    As normalized ones are at most 1 (after 1, 2, 3, 5 and 10 steps, on random matrices). Attained by the start 0.5545 after
-    one step."""
+    It cannot, as normalized ones are at most 1. This is run after 1, 2, 3, 5 and 10 steps, on random matrices, and the start
+    0.5545 attains M after one step."""
     peak = torch.tensor([float(muon_quintic.critical_points()[0][0])], dtype=torch.float64)
     attained = float(torch.linalg.svdvals(MuonQuintic(1)(torch.diag_embed(two_values(peak)))).max())
     return bound_holds([attained, *(random_values(budget, T).max() for T in (1, 2, 3, 5, 10))], limit)

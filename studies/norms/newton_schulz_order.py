@@ -34,8 +34,8 @@ SHOWN = dict(zip((0, 2, 4, 6), ("C0o", "C1s", "C2^", "C3D"), strict=True))  # po
 def pade_bound(budget: Budget, order: int = 1, exponent: int = 2, degree: int = 3) -> Verdict:
     """S34: T steps of Newton-Schulz of degree 2q + 1 from l leave at most (1-l^2)^{(q+1)^T}, for every q.
 
-    As for the Pade polynomial p of degree 2q + 1 and 0 <= x <= 1, (c/(q+1)) (1-x^2)^{q+1} <= 1 - p(x)^2 <= (1-x^2)^{q+1},
-    c = (2q+1) binom(2q, q)/4^q."""
+    For the Pade polynomial p of degree 2q + 1 and 0 <= x <= 1, (c/(q+1)) (1-x^2)^{q+1} <= 1 - p(x)^2 <= (1-x^2)^{q+1}, c =
+    (2q+1) binom(2q, q)/4^q, from which the bound follows."""
     return proved(
         lambda: all(newton_schulz.is_truncated_series(2 * q + 1) for q in (1, 2, 3, 4))
         and all(newton_schulz.defect_is_small(2 * q + 1, order=q + order) for q in (1, 2, 3, 4))
@@ -52,8 +52,8 @@ def pade_bound(budget: Budget, order: int = 1, exponent: int = 2, degree: int = 
 def newton_schulz_below_its_bound(budget: Budget, order: Callable = lambda q: q + 1, factor: float = 1.0) -> Verdict:
     """S34: Newton-Schulz of degree 2q + 1 stays below (1-l^2)^{(q+1)^T} at every step.
 
-    Degrees 3, 5, 7, 9, on matrices of condition 1 to 1e8, down to rounding (1e-14 kappa). Attained in the limit l -> 0 at
-    fixed T; where the error is small it is smaller by the constant of the lower bound."""
+    In degrees 3, 5, 7, 9 and on matrices of condition 1 to 1e8 it holds down to rounding (1e-14 kappa). The bound is
+    attained in the limit l -> 0 at fixed T; where the error is small it is smaller by the constant of the lower bound."""
     table = pd.concat([runs(budget, f"NS {d}") for d in (3, 5, 7, 9)], ignore_index=True)
     q = (table["method"].str[-1].astype(int) - 1) // 2
     bound = np.maximum(factor * newton_schulz.upper_bound(l=table["l"], q=order(q) - 1, T=table["T"]), 1e-300)

@@ -105,7 +105,7 @@ def steps_in_every_norm(budget: Budget, d: int = 32) -> pd.DataFrame:
 @planted("attained with zeros in the gradient as well", zeros=True)
 def every_step_descends(budget: Budget, factor=1.0, swap=False, dual="dual", zeros=False) -> Verdict:
     """S31: Each step 1/L of steepest descent lowers f by at least ||g||_*^2/(2 L); sign descent attains it on diagonal
-    quadratics.
+    quadratics without zero entries of g.
 
     In l_inf, l_2 and l_1, with L of the norm, on every problem of `norm_instances` and d = 2, 16, 128, and on the Huber
     witnesses (lengths 1 and 100): 400 steps of each run (quick: 60). Attained by sign descent in every step on a

@@ -64,7 +64,7 @@ def left(degree: int, low: float, steps: int, cushion: float = 0.0) -> float:
 def greedy_error_is_predicted(budget: Budget, law: Callable = left) -> Verdict:
     """S34: The worst error of the greedy composition over singular values in [l, 1] is 1 - l_{T+1}.
 
-    l_{t+1} = p_t(l_t); within 1e-6, for degrees 3 to 9 and l = 0.1 to 1e-6."""
+    With l_{t+1} = p_t(l_t) it is that within 1e-6, for degrees 3 to 9 and l = 0.1 to 1e-6."""
     table = pd.DataFrame(COMPOSITIONS, columns=["degree", "l", "T"])
     table = table.assign(predicted=[float(law(*row)) for row in COMPOSITIONS], measured=worst_of_greedy(budget))
     return agrees(table["measured"], table["predicted"], 1e-6).showing(table)

@@ -45,9 +45,9 @@ LIMITS = {1e2: (0.1, 0.9), 1e6: (0.99, 1.01)}  # of the error of five steps, by 
 def accuracy_at_convergence(budget: Budget, factor: float = 1.0, also: str = "SVD") -> Verdict:
     """S35, refined: Newton-Schulz, with as many steps as its scalar recursion asks for, is as accurate as the SVD.
 
-    Degree 3 and 5; error at most n eps, n = 64, for kappa = 1e2 in float64 and float32 and for kappa = 1e6 in float64. The
-    optimal composition of quintics, without the published cushion, is not: its large first steps lose digits for
-    kappa = 1e6."""
+    In degrees 3 and 5 the error is at most n eps, n = 64, for kappa = 1e2 in float64 and float32 and for kappa = 1e6 in
+    float64. The optimal composition of quintics, without the published cushion, is not as accurate: its large first steps
+    lose digits for kappa = 1e6."""
     found = errors(budget)
     # where kappa n eps > 1 the SVD cannot tell the smallest singular values from zero, and drops them
     judged = found[found["method"].isin((*STABLE, also)) & (found["kappa"] * SMALL * found["eps"] < 0.1)]
@@ -85,8 +85,8 @@ def in_float64(budget: Budget) -> tuple[np.ndarray, dict[str, np.ndarray]]:
 def gram_loses_twice_the_digits(budget: Budget, method: str = "Gram", power: float = 2.0) -> Verdict:
     """S35, refined: The Gram matrix loses twice the digits: the error of G (G^T G)^{-1/2} grows like kappa^2.
 
-    ||X^T X - I||_2 by an eigendecomposition, exponent of kappa between 1.75 and 2.25 in float64, for kappa from 1e3 to 1e6,
-    where it stands clear of the rounding errors that any method makes."""
+    For ||X^T X - I||_2 by an eigendecomposition the exponent of kappa is between 1.75 and 2.25 in float64, for kappa from
+    1e3 to 1e6, where it stands clear of the rounding errors that any method makes."""
     kappas, found = in_float64(budget)
     means = {name: groups.mean(1) for name, groups in found.items()}
     return exponent_is(1 / kappas, found[method], power, 0.25).showing({"kappa": kappas} | means)

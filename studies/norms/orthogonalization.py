@@ -77,8 +77,8 @@ def with_the_reciprocal_condition(budget: Budget) -> Verdict:
 def steps_are_predicted(budget: Budget, fewer: int = 0) -> Verdict:
     """S34, refined: How many steps an orthogonalization takes is decided by l = sigma_min/||G||_F alone.
 
-    Steps to 1e-2, 1e-6 and 1e-12: on matrices of condition 1 to 1e8 the counts are those of the scalar recurrence at l
-    (Newton-Schulz) and of 1 - l_{T+1} (greedy), wherever float64 can tell (eps > 1e-13 kappa)."""
+    For the steps to 1e-2, 1e-6 and 1e-12, on matrices of condition 1 to 1e8, the counts are those of the scalar recurrence
+    at l (Newton-Schulz) and of 1 - l_{T+1} (greedy), wherever float64 can tell (eps > 1e-13 kappa)."""
     table = counts(budget)
     return equals_exactly(table["measured"], table["predicted"] - fewer).showing(table)
 
@@ -121,9 +121,9 @@ def a_decade_costs_steps(
 ) -> Verdict:
     """S34, refined: Conditioning costs steps in proportion to its logarithm.
 
-    Each factor 10 in 1/l costs ln 10/ln p'(0) steps of Newton-Schulz and ln 10/ln(p'(0)/2) greedy steps, p in the latter the
-    limit, as l -> 0, of the optimal polynomials on [l, 1] (computed at l = 1e-9), for degrees 3, 5, 7 and l from 1e-3 to
-    1e-8, within 5 %."""
+    For degrees 3, 5, 7 and l from 1e-3 to 1e-8 each factor 10 in 1/l costs, within 5 %, ln 10/ln p'(0) steps of
+    Newton-Schulz and ln 10/ln(p'(0)/2) greedy steps, p in the latter the limit, as l -> 0, of the optimal polynomials on [l,
+    1] (computed at l = 1e-9)."""
     table = slopes(budget)
     return agrees(table["measured"][judged], law(table["predicted"])[judged], 0.05).showing(table)
 

@@ -26,9 +26,8 @@ from ratewitness.theory import polar_factor
 def is_the_polar_factor(budget: Budget, transposed: bool = False, factor: int = 2) -> Verdict:
     """S34: U V^T is the polar factor of the 2 x 2 matrix G = U S V^T, and no orthogonal matrix is nearer to G.
 
-    For U, V and Q any rotations or reflections: G = (U V^T) H with H = V S V^T, H^2 = G^T G, and ||G - Q||_F^2 -
-    ||G - U V^T||_F^2 = 2 sum_i s_i (1 - w_ii) with W = U^T Q V, where 1 - w_ii^2 is a square, so that no summand is
-    negative."""
+    For U, V and Q any rotations or reflections, G = (U V^T) H with H = V S V^T, H^2 = G^T G, and ||G - Q||_F^2 - ||G - U
+    V^T||_F^2 = 2 sum_i s_i (1 - w_ii) with W = U^T Q V, where 1 - w_ii^2 is a square, so that no summand is negative."""
     return proved(lambda: polar_factor.factorizes(transposed=transposed) and polar_factor.is_nearest(factor=factor))
 
 
@@ -76,8 +75,8 @@ def normalized(g: torch.Tensor) -> torch.Tensor:
 def is_the_nearest(budget: Budget) -> Verdict:
     """S34: U V^T agrees with scipy's polar factor, and no matrix with orthonormal columns is nearer to G.
 
-    On 12 x 8 matrices of condition kappa = 1 to 1e8, within 1e-14 kappa; nearer in the Frobenius norm, among random
-    matrices, matrices near U V^T and the Q of the QR decomposition with positive diagonal of R."""
+    On 12 x 8 matrices of condition kappa = 1 to 1e8 they agree within 1e-14 kappa. None is nearer in the Frobenius norm
+    among random matrices, matrices near U V^T and the Q of the QR decomposition with positive diagonal of R."""
     return all_of({"scipy": agrees_with_scipy(budget, ExactPolar()), "nearest": is_nearer(budget, ExactPolar())})
 
 

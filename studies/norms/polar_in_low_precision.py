@@ -52,8 +52,8 @@ def is_the_polar_factor(budget: Budget) -> Verdict:
 def low_precision_is_orthogonal(budget: Budget, factor: float = 8.0) -> Verdict:
     """S34: In float32 and bfloat16 the result of the published Polar Express is orthogonal within 8 spacings of floats at 1.
 
-    Once converged (16 steps), ||X X^T - I||_2 <= 8 eps at condition 10 to 10^6 in float32 and 10 to 100 in bfloat16, at each
-    of these conditions and for n x 2n matrices, n = 16, 32, 64, 128 (quick: 16, 32)."""
+    For n x 2n matrices, n = 16, 32, 64, 128 (quick: 16, 32), once converged (16 steps), it has ||X X^T - I||_2 <= 8 eps at
+    each condition from 10 to 10^6 in float32 and from 10 to 100 in bfloat16."""
     cells = list(product((torch.float32, torch.bfloat16), budget.pick((16, 32), (16, 32, 64, 128))))
     worst = [in_low_precision(budget, *cell)[0].max() for cell in cells]
     return bound_holds(worst, [factor * torch.finfo(dtype).eps for dtype, _ in cells])
@@ -65,7 +65,7 @@ def low_precision_is_orthogonal(budget: Budget, factor: float = 8.0) -> Verdict:
 def low_precision_costs_the_condition(budget: Budget, power: float = 1.0) -> Verdict:
     """S34: The distance of the float32 result to U V^T is proportional to the condition number.
 
-    From 10^3 to 10^6: exponent 1 +- 0.15. Below, some dozens of eps remain, more of them the smaller the l that the
+    The exponent is 1 +- 0.15 from 10^3 to 10^6. Below, some dozens of eps remain, more of them the smaller the l that the
     composition is made for."""
     distances = in_low_precision(budget, torch.float32, 32)[1]
     table = rows(distances, condition=SINGLE)

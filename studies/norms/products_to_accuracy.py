@@ -52,8 +52,9 @@ def products_to_full_accuracy(budget: Budget, law: Callable = lambda found: foun
     """S35, refined: A matrix takes exactly as many steps to full accuracy as its smallest singular value in the scalar
     recursion.
 
-    Every singular value of a float64 matrix within 1e-10 of 1, kappa = 1e1 to 1e6, by Newton-Schulz of degree 3, 5 and 7 and
-    the optimal composition of quintics: all integers equal. A step takes (degree + 1)/2 products; evidence: the products."""
+    For kappa = 1e1 to 1e6, by Newton-Schulz of degree 3, 5 and 7 and the optimal composition of quintics, the steps until
+    every singular value of a float64 matrix is within 1e-10 of 1 are those predicted, all integers equal. A step takes
+    (degree + 1)/2 products, and the evidence has the products."""
     found = first_accurate(budget)
     shown = found[found["kappa"].isin([1e2, 1e6]) & (found["method"] != "Newton-Schulz 7")].itertuples()
     evidence = {f"{row.method}, kappa {row.kappa:.0e}": float(row.products) for row in shown}
@@ -68,8 +69,8 @@ def flops_of_the_iterations(
 ) -> Verdict:
     """S35, refined: T steps of degree 2q + 1 on an m x n matrix, m >= n, take T (4 m n^2 + 2 (q-1) n^3) flops.
 
-    Flops in products, on its transpose as well, counted as they are executed, 2 for a multiplication with an addition: for
-    Muon's five steps on a square matrix 30 n^3."""
+    Flops in products are counted as they are executed, on the transpose as well, 2 for a multiplication with an addition.
+    For Muon's five steps on a square matrix they are 30 n^3."""
     counted, predicted = [], []
     for (m, n), T in product(((64, 64), (256, 64), (64, 256), (160, 10)), (1, 5)):
         for f, q in ((MuonQuintic(T), 2), (PolarExpress(T), 2), (NewtonSchulz(T, 3), 1), (NewtonSchulz(T, 7), 3)):

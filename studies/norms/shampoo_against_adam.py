@@ -64,9 +64,9 @@ def fewer_steps_as_stated(budget: Budget) -> Verdict:
     """S40, read as: Shampoo as in its paper needs fewer steps than Adam everywhere, whether it sums or averages its
     statistics.
 
-    Without momentum, against Adam with its defaults, beta1 = 0.9: to 1e-2 and to 1e-4 of the initial gap, on matrix
-    regression with c from 1 to 10^1.5 and on softmax regression: geometric mean of the ratio of steps over seeds above 1 in
-    every case, each method with its best step of one grid."""
+    Without momentum, against Adam with its defaults, beta1 = 0.9, to 1e-2 and to 1e-4 of the initial gap, on matrix
+    regression with c from 1 to 10^1.5 and on softmax regression, the geometric mean of the ratio of steps over seeds is
+    above 1 in every case, each method with its best step of one grid."""
     forms = {name: fewer(budget, EVERYWHERE, f"Shampoo, {name}", "Adam", 1.0) for name in ("sums", "averages")}
     return all_of(forms).showing(table_of_steps(budget))
 
@@ -94,7 +94,7 @@ def fewer_steps_with_momentum_on_both_sides(
     """S40, refined: With averages of second moments and momentum on both sides, Shampoo needs fewer steps than Adam.
 
     Like with like, momentum 0.9, to both targets on softmax regression and on matrix regression with c from 10^0.5 to
-    10^1.5: geometric mean of the ratio of steps over seeds above 1 in every case."""
+    10^1.5, the geometric mean of the ratio of steps over seeds is above 1 in every case."""
     return fewer(budget, EVERYWHERE[1:], method, "Adam", factor)
 
 
@@ -104,8 +104,8 @@ def fewer_steps_with_momentum_on_both_sides(
 def gain_grows_with_the_condition(budget: Budget, method: str = AVERAGES, other: str = NO_MOMENTUM) -> Verdict:
     """S40, refined: The factor by which Shampoo needs fewer steps than Adam at least doubles from c = 1 to c = 10^1.5.
 
-    Like with like (averages, no momentum, first target), on matrix regression, whose Hessian is a Kronecker product in
-    rotated axes."""
+    Like is compared with like (averages, no momentum, first target), on matrix regression, whose Hessian is a Kronecker
+    product in rotated axes."""
     ill, well = (saving(budget, problem, TARGETS[0], method, other) for problem in (ILL, WELL))
     return exceeds(ill - well, np.log(2))
 

@@ -60,7 +60,8 @@ def operations(budget: Budget) -> pd.DataFrame:
 def flops_of_a_step(budget: Budget, shampoo: float = 3.0, adam: float = 2.0) -> Verdict:
     """S40: A step of Shampoo on a d x d matrix costs of the order of d^3 operations, and one of Adam d^2.
 
-    Exponents 3 and 2 +- 0.1 from d = 12 to 192, and Shampoo's at least ten times as many at every d."""
+    The exponents are 3 and 2 +- 0.1 from d = 12 to 192, and Shampoo's operations are at least ten times as many at every
+    d."""
     table = operations(budget)
     verdicts = {
         name: exponent_is(1 / SIDES, table[name], exponent, 0.1, decades=1.2)
@@ -87,8 +88,8 @@ def timed(budget: Budget) -> pd.DataFrame:
 def time_of_a_step(budget: Budget, slow: str = SUMS, fast: str = "Adam", factor: float = 2.0) -> Verdict:
     """S40: A step of Shampoo takes more than twice as long as one of Adam.
 
-    On d x d matrices, d = 16, 64 and 128, in each of 3 rounds of timing (least of 10, full: 40, repeats, float64, one CPU
-    core). The evidence holds no measured time."""
+    On d x d matrices, d = 16, 64 and 128, it does in each of 3 rounds of timing (least of 10, full: 40, repeats, float64,
+    one CPU core). The evidence holds no measured time."""
     table = timed(budget)
     ratio = (table[slow] / table[fast]).to_numpy().reshape(ROUNDS, len(TIMED)).T
     outcome = in_every_round(ratio > factor).outcome

@@ -88,9 +88,9 @@ def close(budget: Budget, method: str, laws: tuple[str, ...]) -> Verdict:
 def same_direction_as_stated(budget: Budget, method: str = "Shampoo") -> Verdict:
     """S39, read as: After many gradients Shampoo sends a fresh one to nearly the direction of full-matrix AdaGrad.
 
-    That Shampoo approximates full-matrix AdaGrad by a Kronecker product, read as a statement on directions: after 4000
-    (quick: 1000) Gaussian gradients of size 8 x 8 whose covariance has condition 1e4, mean cosine above 0.95, whether the
-    covariance is a Kronecker product, diagonal or neither."""
+    That Shampoo approximates full-matrix AdaGrad by a Kronecker product is read as a statement on directions. After 4000
+    (quick: 1000) Gaussian gradients of size 8 x 8 whose covariance has condition 1e4 the mean cosine is above 0.95, whether
+    the covariance is a Kronecker product, diagonal or neither."""
     return close(budget, method, LAWS)
 
 
@@ -119,8 +119,8 @@ def closer_than_the_diagonal(budget: Budget, on_kronecker: str = "Shampoo", on_d
     """S39, refined: Shampoo is closer to full-matrix AdaGrad's direction than diagonal AdaGrad on a Kronecker covariance,
     and diagonal AdaGrad on a diagonal one.
 
-    Where the covariance is a Kronecker product in rotated axes, by at least 0.1 in the mean cosine; where it is diagonal
-    without such structure, diagonal AdaGrad is closer by at least 0.1."""
+    Where the covariance is a Kronecker product in rotated axes, Shampoo is closer by at least 0.1 in the mean cosine; where
+    it is diagonal without such structure, diagonal AdaGrad is closer by at least 0.1."""
     other = {"Shampoo": DIAGONAL, DIAGONAL: "Shampoo"}
     best = {"Kronecker": on_kronecker, "diagonal": on_diagonal}
     return all_of({law: closer(budget, law, method, other[method]) for law, method in best.items()})

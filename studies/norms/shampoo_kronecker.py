@@ -36,8 +36,8 @@ STEPS = tuple(identities(kronecker).values())
 def steps_of_the_proof(budget: Budget) -> Verdict:
     """S39: The identities on which the Loewner inequality and Shampoo's regret bound rest hold.
 
-    Cauchy-Schwarz over the r singular pairs for any r, the Schur complement and the square root of noncommuting matrices,
-    the geometric mean of L (x) I and I (x) R, one step of the online method, its potential and the best step."""
+    These are Cauchy-Schwarz over the r singular pairs for any r, the Schur complement and the square root of noncommuting
+    matrices, the geometric mean of L (x) I and I (x) R, one step of the online method, its potential and the best step."""
     return prove(*STEPS)
 
 
@@ -103,8 +103,8 @@ def hard_sequences(budget: Budget) -> list[tuple[str, int, float, Tensor]]:
 def loewner_inequality(budget: Budget, power: float = 0.5, share: float | None = None, by_rows: bool = True) -> Verdict:
     """S39: L^{1/2} (x) R^{1/2} dominates eps I + (1/r) sum g_s g_s^T in the Loewner order, and so do their square roots.
 
-    vec by rows: with the 1/r full-matrix AdaGrad's matrix is below L^{1/4} (x) R^{1/4}. On eight families of sequences of
-    rank 1 and of full rank (random, aligned, repeated, growing, one isometry, ...) and on what a random search makes as
+    With vec by rows and the 1/r, full-matrix AdaGrad's matrix is below L^{1/4} (x) R^{1/4}. On eight families of sequences
+    of rank 1 and of full rank (random, aligned, repeated, growing, one isometry, ...) and on what a random search makes as
     critical as it can, no generalized eigenvalue exceeds 1 and the margin is at least -1e-12 of the norm."""
     rows = []
     for (family, r, eps, G), root in product(hard_sequences(budget), (1.0, 0.5)):

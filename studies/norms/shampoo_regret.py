@@ -121,9 +121,9 @@ def regret_bounded(budget: Budget, methods: tuple[str, ...], share: float, colum
 def regret_of_shampoo(budget: Budget, share: float = 1.0, column: str = "ratio") -> Verdict:
     """S39: With step D/sqrt(2 r) Shampoo's regret is at most sqrt(2 r) D Tr(L_T^{1/4}) Tr(R_T^{1/4}).
 
-    After T = 1, 2, 5, 10 and 30 rounds (full: and 100) in which ||W_t - W*||_F <= D: on linear, absolute and hinge losses of
-    a 4 x 3 matrix with random, aligned and repeated data of rank 1 and 3, against the best W* of a ball or the W* of the
-    data. Runs that have left the ball are counted, not judged."""
+    After T = 1, 2, 5, 10 and 30 rounds (full: and 100) in which ||W_t - W*||_F <= D, it holds on linear, absolute and hinge
+    losses of a 4 x 3 matrix with random, aligned and repeated data of rank 1 and 3, against the best W* of a ball or the W*
+    of the data. Runs that have left the ball are counted, not judged."""
     return regret_bounded(budget, ("Shampoo",), share, column)
 
 
@@ -132,9 +132,9 @@ def regret_of_shampoo(budget: Budget, share: float = 1.0, column: str = "ratio")
 def regret_of_adagrad(budget: Budget, share: float = 1.0) -> Verdict:
     """S39: The regrets of diagonal and of full-matrix AdaGrad stay below their bounds on Shampoo's losses as well.
 
-    On the same losses and after as many rounds that of diagonal AdaGrad is at most sqrt 2 D_inf sum_i (eps + sum_t
-    g_{t,i}^2)^{1/2} and that of full-matrix AdaGrad sqrt 2 D Tr (eps I + sum_t g_t g_t^T)^{1/2}, with steps D_inf/sqrt 2 and
-    D/sqrt 2, where the run has stayed within D_inf or D of W* in l_inf or l_2."""
+    On the losses of `regret_of_shampoo` and after as many rounds that of diagonal AdaGrad is at most sqrt 2 D_inf sum_i (eps
+    + sum_t g_{t,i}^2)^{1/2} and that of full-matrix AdaGrad sqrt 2 D Tr (eps I + sum_t g_t g_t^T)^{1/2}, with steps
+    D_inf/sqrt 2 and D/sqrt 2, where the run has stayed within D_inf or D of W* in l_inf or l_2."""
     return regret_bounded(budget, ("diagonal", "full"), share)
 
 

@@ -57,8 +57,8 @@ def update_is_its_formula(
 ) -> Verdict:
     """S38: Shampoo steps by -a L^{-1/4} G R^{-1/4}, L and R being averages or plain sums of G G^T and G^T G.
 
-    L = beta^k eps I + (1 - beta) sum_j beta^(k-1-j) G_j G_j^T after k gradients and R alike (EMA), or eps I plus the plain
-    sums: the fourth step of both forms agrees within 1e-9 with the formula, recomputed by fractional powers of another
+    For L = beta^k eps I + (1 - beta) sum_j beta^(k-1-j) G_j G_j^T after k gradients and R alike (EMA), or eps I plus the
+    plain sums, the fourth step of both forms agrees within 1e-9 with the formula, recomputed by fractional powers of another
     library from the whole past."""
     errors = []
     for (m, n), beta in product(sizes, (None, 0.9)):
@@ -83,8 +83,8 @@ def without_accumulation_is_the_spectral_lmo(
 ) -> Verdict:
     """S38: Without accumulation and eps Shampoo's step is -U V^T, the minimizer of <G, X> over the operator norm's ball.
 
-    For condition numbers kappa of G from 1 to 1e6 and four sizes: within 10 d u kappa^2 of it relatively, d the larger side
-    and u = 2^-53, as G G^T squares kappa and its eigenvalues carry errors of the order of u."""
+    For condition numbers kappa of G from 1 to 1e6 and four sizes it is within 10 d u kappa^2 of that relatively, d the
+    larger side and u = 2^-53, as G G^T squares kappa and its eigenvalues carry errors of the order of u."""
     solver, rows = Shampoo(lr=1.0, eps=eps, power=power), []
     for (m, n), kappa in product(sizes, np.logspace(0, 6, 7)):
         generator, k = budget.shared("polar").generator(m, n, kappa), min(m, n)
@@ -105,8 +105,8 @@ def without_accumulation_is_the_spectral_lmo(
 def first_step_of_the_average(budget: Budget, power: float = -0.5, corrected: bool = False) -> Verdict:
     """S38: The first step of averaging Shampoo without bias correction is -a (1 - beta)^(-1/2) U V^T.
 
-    With eps = 0: 3.2 times as long as a U V^T at beta = 0.9 and 32 times at 0.999; within 1e-9, for beta from 0.5 to
-    0.999."""
+    With eps = 0 it is 3.2 times as long as a U V^T at beta = 0.9 and 32 times at 0.999. It agrees within 1e-9, for beta from
+    0.5 to 0.999."""
     errors = []
     for m, n in SIZES:
         G = normal(budget.shared("first step").generator(m, n), m, n)

@@ -97,8 +97,8 @@ def gram_beats_both_on_tall_matrices(budget: Budget) -> Verdict:
     """S35, refined: On tall matrices it is the eigendecomposition of G^T G that saves time against the SVD and Muon's five
     steps.
 
-    At most 1/1.3 of the SVD's time and of that of five steps of Muon's quintic, on Gaussian matrices, m/n = 4 and 16, n from
-    128 on, in float64 and float32."""
+    On Gaussian matrices, m/n = 4 and 16, n from 128 on (quick: to 256; full, on a CPU: to 512), in float64 and float32, it
+    takes at most 1/1.3 of the SVD's time and of that of five steps of Muon's quintic."""
     return all_of({slow: faster(budget, "Gram", slow, **TALL) for slow in ("SVD", MUON)})
 
 
@@ -107,8 +107,8 @@ def gram_beats_both_on_tall_matrices(budget: Budget) -> Verdict:
 def the_svd_wins_at_full_accuracy(budget: Budget, fast: str = "SVD", slow: str = CUBIC) -> Verdict:
     """S35, refined: At the accuracy of float64 the SVD takes at most 1/1.3 of the time of the cubic Newton-Schulz iteration.
 
-    The cubic is the slowest that is timed, with as many steps as the accuracy of float64 takes for kappa = 1e2; on square
-    Gaussian matrices, n from 128 on (quick: to 256; full: to 1024)."""
+    On square Gaussian matrices, n from 128 on (quick: to 256; full, on a CPU: to 1024), the cubic is the slowest that is
+    timed, with as many steps as the accuracy of float64 takes for kappa = 1e2."""
     return faster(budget, fast, slow, **SQUARE, least=128)
 
 
@@ -120,8 +120,8 @@ def the_best_products_win_at_full_accuracy(
 ) -> Verdict:
     """S35, read as: At the accuracy of float64, the optimal composition of quintics takes at most 1/1.3 of the SVD's time.
 
-    It takes the fewest products, with as many steps as the accuracy of float64 takes for kappa = 1e2; on square Gaussian
-    matrices, n from 128 on (quick: to 256; full: to 1024)."""
+    On square Gaussian matrices, n from 128 on (quick: to 256; full, on a CPU: to 1024), it takes the fewest products, with
+    as many steps as the accuracy of float64 takes for kappa = 1e2."""
     return faster(budget, fast, slow, **SQUARE, least=128, share=share)
 
 

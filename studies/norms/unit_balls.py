@@ -126,7 +126,7 @@ def balls_are_nested(budget: Budget, families: tuple[tuple[str, ...], ...] = NES
     return all_of({"inside": bound_holds(ratios, 1.0), "factor": agrees(factors, predicted)})
 
 
-@claim("exact", "S31; worked out here")
+@claim("exact", "S31; worked out in studies/norms/balls.py")
 @planted("cone and cylinder swapped", shapes=("spectral", "Frobenius", "nuclear"))
 @planted("cylinder and sphere swapped", shapes=("Frobenius", "nuclear", "spectral"))
 def cylinder_sphere_and_cone(budget: Budget, shapes: tuple[str, ...] = tuple(MATRICES)) -> Verdict:

@@ -68,7 +68,7 @@ def gd_pl(budget: Budget, rates=PL, bound="bound", factor=1.0, actual: float | N
     """S4: Gradient descent stays below Polyak's rate and that of the three step ranges on every PL problem, nonconvex ones
     included.
 
-    Steps h/L, h = 0.5, 1, 1.5; on the line, for h <= 1, also below the exact (1 - mu h/L)^{2N} Delta.
+    The steps are h/L, h = 0.5, 1, 1.5. On the line, for h <= 1, the gap is also below the exact (1 - mu h/L)^{2N} Delta.
     """
     found = {rate: judged(descents(budget, rate, actual), bound, factor) for rate in rates}
     return all_of(found).showing(found[rates[-1]].table)
@@ -81,7 +81,7 @@ def gd_convex(budget: Budget, factor: float = 1.0, actual: float | None = None) 
     """S6: Gradient descent with step h/L stays below (L R^2/2) max{1/(2Nh+1), (1-h)^{2N}} on every convex problem with a
     minimizer.
 
-    h = 0.5, 1, 1.5; the Huber function attains it.
+    The steps have h = 0.5, 1, 1.5, and the Huber function attains the bound.
     """
     return judged(descents(budget, "gd_convex", actual), factor=factor)
 
@@ -93,7 +93,7 @@ def gd_nonconvex(budget: Budget, factor: float = 1.0, actual: float | None = Non
     """S8: The least ||grad f||^2 of N steps h/L stays below 4 L Delta/(N min{4h-h^2, 4h-h^3} + 2) on every problem, convex
     or not.
 
-    h = 0.5, 1, 1.5; the sawtooth attains it.
+    The steps have h = 0.5, 1, 1.5, and the sawtooth attains the bound.
     """
     return judged(descents(budget, "gd_nonconvex", actual), factor=factor)
 
@@ -105,7 +105,7 @@ def sgd_pl(budget: Budget, factor: float = 1.0, steps: Callable = InverseTime.fo
     """S5: SGD with steps 2/(mu(2 kappa+k)) stays below its bound in expectation on every PL problem with noise of certified
     variance, nonconvex ones included.
 
-    E f - f* <= max{2 L sigma^2/mu^2, (2 kappa+1) Delta}/(2 kappa+k) at every recorded k.
+    At every recorded k, E f - f* <= max{2 L sigma^2/mu^2, (2 kappa+1) Delta}/(2 kappa+k).
     """
     return judged(sampled(budget, "sgd_pl", steps), factor=factor)
 
@@ -117,7 +117,7 @@ def sgd_convex(budget: Budget, factor: float = 1.0, bound: str = "bound") -> Ver
     """S7: Averaged SGD stays below L R^2/(2N) + sigma R/sqrt N in expectation on every convex problem with a minimizer and
     noise of certified variance.
 
-    Step 1/(L + sigma sqrt N/R) and the average of x_1, ..., x_N, N = 10, 100 and, full, 1000.
+    The step is 1/(L + sigma sqrt N/R), and the average is that of x_1, ..., x_N, for N = 10, 100 and, full, 1000.
     """
     return judged(sampled(budget, "sgd_convex"), bound, factor)
 
@@ -129,7 +129,7 @@ def sgd_nonconvex(budget: Budget, factor: float = 1.0, bound: str = "bound") -> 
     """S9: The mean of E ||grad f||^2 along SGD stays below 2 L Delta/N + 2 sigma sqrt(2 L Delta/N) on every problem with
     noise of certified variance.
 
-    Over N steps with the step min{1/L, sqrt(2 Delta/(L N sigma^2))}, on convex problems and others, N = 10, 100 and, full,
+    The mean is over N steps min{1/L, sqrt(2 Delta/(L N sigma^2))}, on convex problems and others, for N = 10, 100 and, full,
     1000.
     """
     return judged(sampled(budget, "sgd_nonconvex"), bound, factor)

@@ -87,7 +87,7 @@ def gd_convex(budget: Budget, power: float = 1.0) -> Verdict:
 def sgd_convex(budget: Budget, power: float = 2.0) -> Verdict:
     """S7: SGD with averaging needs 1/eps^2 steps on its convex witness.
 
-    S7, on the noisy parabola chosen for eps, with the step R/(sigma sqrt N): exponent 2 +- 0.1 over 1.5 decades (full
+    On the noisy parabola chosen for eps, with the step R/(sigma sqrt N), the exponent is 2 +- 0.1 over 1.5 decades (full
     budget: +- 0.05 over 2)."""
     return grows(budget, "sgd_convex", power)
 
@@ -109,8 +109,8 @@ def gd_nonconvex(budget: Budget, power: float = 1.0) -> Verdict:
 def sgd_nonconvex(budget: Budget, power: float = 2.0) -> Verdict:
     """S9: SGD needs 1/eps^2 steps on its nonconvex witness until the mean of ||grad f(x_k)||^2 is at most eps.
 
-    S9, on the two-mode quadratic chosen for eps, with the constant step tuned to the horizon; the mean over the run is the
-    expectation at a random iterate. Exponent 2 +- 0.1 over 1.5 decades (full budget: +- 0.05 over 2)."""
+    On the two-mode quadratic chosen for eps, with the constant step tuned to the horizon, the exponent is 2 +- 0.1 over 1.5
+    decades (full budget: +- 0.05 over 2). The mean over the run is the expectation at a random iterate."""
     return grows(budget, "sgd_nonconvex", power)
 
 

@@ -81,8 +81,9 @@ def meeting_point(full: np.ndarray, noisy: np.ndarray, n: int, budget: Budget) -
 def where_the_costs_meet(budget: Budget, sgd_cost: float = 1.0) -> Verdict:
     """S10: GD and SGD need equally many component gradients at the eps*(n) of their exact counts: SGD fewer above, GD below.
 
-    S10, on (mu x^2 + L y^2)/2, kappa = 10, with noise of variance sigma^2 from n components, for GD with step 1/L and SGD
-    with steps 2/(mu(2 kappa + k)): within 20 % (quick: 30 %), at n = 10, 100, 1000 (full budget: 3000, too)."""
+    On (mu x^2 + L y^2)/2, kappa = 10, with noise of variance sigma^2 from n components, for GD with step 1/L and SGD with
+    steps 2/(mu(2 kappa + k)), the costs meet there within 20 % (quick: 30 %), at n = 10, 100, 1000 (full budget: 3000,
+    too)."""
     (full, noisy), sizes = iterations(budget), budget.pick((10, 100, 1_000), (10, 100, 1_000, 3_000))
     found = [[meeting_point(full, noisy[:, g], n, budget) for g in range(GROUPS)] for n in sizes]
     predicted = [meeting_point(exact_gd(budget), sgd_cost * exact_sgd(budget), n, budget) for n in sizes]
@@ -131,8 +132,8 @@ def order_on_real_data(budget: Budget, coarse: float = 2.0, fine: float = 2.0) -
     """S10: On breast cancer data SGD is at most half as dear as GD to a tenth of the initial gap, at least twice as dear
     to 10^-4.5.
 
-    S10, for l2-regularized (l2 = 0.1) logistic regression, SGD with steps 2/(mu(2 L_max/mu + k)), GD with step 1/L: at
-    most half the component gradients of GD to a tenth of the initial gap, at least twice as many to 10^-4.5 of it."""
+    For l2-regularized (l2 = 0.1) logistic regression, SGD with steps 2/(mu(2 L_max/mu + k)) and GD with step 1/L, SGD takes
+    at most half the component gradients of GD to a tenth of the initial gap, and at least twice as many to 10^-4.5 of it."""
     full, cost, censored = on_data(budget)
     ahead = exceeds(np.log10(full[0] / cost[0]), np.log10(coarse))
     behind = exceeds(np.log10(cost[-1] / full[-1]), np.log10(fine))

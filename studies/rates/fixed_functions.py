@@ -79,8 +79,8 @@ def gd_convex_as_stated(budget: Budget, power: float = 1.0) -> Verdict:
 def gd_on_log_spectrum(budget: Budget, power: float = 1.0) -> Verdict:
     """S6, on one function: On a quadratic with a log-spaced spectrum GD needs 1/eps steps.
 
-    S6, eigenvalues L 2^-j, j < 24, over the decades of accuracy above the smallest eigenvalue: exponent 1 +- 0.1 over 2
-    decades (full budget: +- 0.05 over 3)."""
+    With eigenvalues L 2^-j, j < 24, over the decades of accuracy above the smallest eigenvalue, the exponent is 1 +- 0.1
+    over 2 decades (full budget: +- 0.05 over 3)."""
     return grows(budget, "equal distances", power)
 
 

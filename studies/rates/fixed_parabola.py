@@ -69,8 +69,8 @@ def sgd_on_a_parabola(budget: Budget, power: float = 1.0) -> Verdict:
 def sgd_mean_gradient_on_a_parabola(budget: Budget, power: float = 2.0) -> Verdict:
     """S9, on one function: Even on one fixed parabola the mean of ||grad f||^2 over a run of SGD needs 1/eps^2 steps.
 
-    S9, with a constant step tuned to the horizon, since the mean keeps the transient: Delta/(aN) + a L sigma^2/2. Exponent
-    2 +- 0.1 over 1.5 decades (full budget: +- 0.05 over 2)."""
+    With a constant step tuned to the horizon, since the mean keeps the transient, Delta/(aN) + a L sigma^2/2, the exponent
+    is 2 +- 0.1 over 1.5 decades (full budget: +- 0.05 over 2)."""
     return grows(budget, *mean_gradient(budget), power)
 
 

@@ -32,7 +32,7 @@ ZAMANI = "S8; Abbaszadehpeivasti, de Klerk and Zamani (2021), arXiv:2104.05468; 
 def parabola(budget: Budget) -> Verdict:
     """S4: On mu x^2/2 a GD step h/L multiplies f - f* by exactly (1 - mu h/L)^2.
 
-    S4, for every mu, L and h."""
+    This holds for every mu, L and h."""
     return prove(witnesses.parabola_descent)
 
 
@@ -41,8 +41,8 @@ def parabola(budget: Budget) -> Verdict:
 def noisy_parabola(budget: Budget) -> Verdict:
     """S5: SGD with steps 1/(mu(k+1)) has E f(x_k) - f* = sigma^2/(2 mu k) on mu x^2/2 +- sigma x.
 
-    S5, from k = 1 on; and steps 2/(mu(2 kappa + k)) keep E f(x_k) - f* below
-    max{2 L sigma^2/mu^2, (2 kappa + 1) Delta}/(2 kappa + k)."""
+    This holds from k = 1 on; and steps 2/(mu(2 kappa + k)) keep E f(x_k) - f* below max{2 L sigma^2/mu^2, (2 kappa + 1)
+    Delta}/(2 kappa + k)."""
     return prove(*NOISY)
 
 
@@ -87,7 +87,7 @@ def two_mode(budget: Budget) -> Verdict:
 def fixed_functions(budget: Budget) -> Verdict:
     """S6: The gap of GD falls as k^{-p/(p-2)} on |x|^p, and as 1/(4k) on log(1 + e^-x).
 
-    S6, on log(1 + e^-x) with step 4."""
+    On log(1 + e^-x) the step is 4."""
     return prove(*FIXED)
 
 
@@ -106,7 +106,7 @@ def any_method(budget: Budget) -> Verdict:
 def stationary_floor(budget: Budget) -> Verdict:
     """S14: Constant-step SGD on lam x^2/2 has the stationary gap a sigma^2/(2(2 - a lam)).
 
-    S14, with steps a and noise of variance sigma^2."""
+    The steps are a, and the noise is of variance sigma^2."""
     return prove(witnesses.stationary_floor)
 
 

@@ -74,8 +74,8 @@ def constant_step_below_two_over_L(
     """S3: Gradient descent with any constant step h/L, 0 < h < 2, converges: its mean squared gradient is at most
     2 L Delta/(h(2-h) N).
 
-    (1/N) sum_{k<N} ||grad f(x_k)||^2 <= 2 L Delta/(h(2-h) N) on every deterministic problem, convex or not, real data
-    included, for h = 0.1, 0.5, 1, 1.5, 1.9 and N up to 300 (full: 3000).
+    On every deterministic problem, convex or not, real data included, (1/N) sum_{k<N} ||grad f(x_k)||^2 <= 2 L Delta/(h(2-h)
+    N), for h = 0.1, 0.5, 1, 1.5, 1.9 and N up to 300 (full: 3000).
     """
     return judged(constant_steps(budget, steps, value), "problem", "h", factor=factor)
 
@@ -87,7 +87,7 @@ def two_over_L_is_the_limit(budget: Budget, rate: Callable = lambda h: (1 - h) *
     """S3: The gap on L x^2/2 after k steps h/L is exactly (1-h)^{2k} Delta, so that it vanishes below the step 2/L and
     diverges above.
 
-    k up to 20, 11 values of h from 0.1 to 3, 1.99 and 2.01 among them; equal to 1e-9.
+    For k up to 20 and 11 values of h from 0.1 to 3, 1.99 and 2.01 among them, they are equal to 1e-9.
     """
     problem = quadratic(torch.ones(1), torch.ones(1))
     h = problem.start.new_tensor([0.1, 0.5, 0.9, 1.1, 1.5, 1.9, 1.99, 2.01, 2.1, 2.5, 3.0])
@@ -139,12 +139,13 @@ def accepted_step(budget: Budget, factor: float = 1.0) -> Verdict:
     """S3: Armijo backtracking accepts no step below a_min = min{initial, 2(1-c) shrink/L}.
 
     On every deterministic problem, for c = 1/4, 1/2, 9/10, shrink = 1/2, 4/5, initial = 0.1/L, 0.5/L, 10/L or just above
-    2(1-c)/L, anew or from twice the last step: in 20 steps (full: 200), as long as the gap is far above rounding.
+    2(1-c)/L, anew or from twice the last step, it accepts none in 20 steps (full: 200), as long as the gap is far above
+    rounding.
     """
     return every_case(budget, "step", factor=factor)
 
 
-@claim("upper bound", "S3; derived in the docstring")
+@claim("upper bound", "S3; derived in studies/rates/line_search.py")
 @planted("any f, bound halved", cases=("any f",), factor=2.0)
 @planted("PL, bound halved", cases=("PL",), factor=2.0)
 @planted("convex, bound over 2.5", cases=("convex",), factor=2.5)
@@ -152,7 +153,7 @@ def line_search_converges(budget: Budget, cases=("any f", "convex", "PL"), facto
     """S3: Gradient descent with Armijo backtracking converges, with one bound for any smooth f, one for convex and one for
     PL functions.
 
-    With the line searches of `accepted_step`, on every deterministic problem: the mean of ||grad f||^2 over N steps is at
+    With the line searches of `accepted_step`, on every deterministic problem, the mean of ||grad f||^2 over N steps is at
     most Delta/(c a_min N); f(x_N) - f* is at most R^2/(2 a_min N) on convex functions with a minimizer if c >= 1/2, and at
     most (1 - 2 mu c a_min)^N Delta on PL functions, for N up to 20 (full: 200).
     """

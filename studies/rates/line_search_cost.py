@@ -77,8 +77,8 @@ def pays_where_curvature_vanishes(budget: Budget, factor: float = 5, names=FLAT)
     """S3: A line search needs at least 5 times fewer evaluations than the constant step 1/L where the curvature along the
     way falls far below L.
 
-    On |x|^4, |x|^8 and log(1 + e^-x) the one with c = 1/4, halving, from twice the last step (first 1/L), to the relative
-    accuracy 10^-4, counting evaluations of f and its gradient.
+    On |x|^4, |x|^8 and log(1 + e^-x) the search has c = 1/4, halving, from twice the last step (first 1/L). Evaluations of f
+    and its gradient are counted, to the relative accuracy 10^-4.
     """
     found = costs(budget)
     kept = found[found["problem"].isin(names) & np.isclose(found["accuracy"], 1e-4)]
@@ -107,8 +107,9 @@ def halves_the_cost_on_real_data(budget: Budget, factor: float = 2) -> Verdict:
     """S3: A line search at least halves the evaluations that the constant step 1/L needs for logistic regression on real
     data, with each of 8 settings.
 
-    Regularized logistic regression on breast cancer, digits 3/8 and digits odd/even; evaluations of f and its gradient to
-    the relative accuracy 10^-3; c = 1/10 or 1/2, shrink = 1/2 or 4/5, from 5/4 or 2 times the last step (first 1/L).
+    For regularized logistic regression on breast cancer, digits 3/8 and digits odd/even, evaluations of f and its gradient
+    are counted to the relative accuracy 10^-3. The settings are c = 1/10 or 1/2, shrink = 1/2 or 4/5, from 5/4 or 2 times
+    the last step (first 1/L).
     """
     found = on_real_data(budget)
     least = found.groupby(["growth", "c", "shrink"])["saving"].min()
@@ -122,7 +123,7 @@ def a_chosen_search_halves_the_cost_on_real_data(budget: Budget, factor: float =
     """S3: One setting of the line search of 8, chosen in hindsight, at least halves the evaluations that the constant step
     1/L needs on real data.
 
-    One of the 8 settings of `halves_the_cost_on_real_data`, the same for its three problems, to the relative accuracy
+    It is one of the 8 settings of `halves_the_cost_on_real_data`, the same for its three problems, to the relative accuracy
     10^-3: the one that saves most where it saves least.
     """
     found, settings = on_real_data(budget), ["growth", "c", "shrink"]

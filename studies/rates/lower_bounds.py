@@ -68,8 +68,8 @@ def bayes_risk(budget: Budget, factor=1.0, noise=SIGMA, names=EVERYONE) -> Verdi
     """S12: No solver comes below the Bayes risk (mu/2)/(1/R^2 + N mu^2/sigma^2) of random parabolas after N stochastic
     gradients.
 
-    E f - f* after N Gaussian stochastic gradients of mu (x - x*)^2/2 with x* ~ N(x_0, R^2), at N = 1, 10, 100, 300 (and
-    1000); tolerance 10 % (full budget: 5 %).
+    The mean gap E f - f* is that after N Gaussian stochastic gradients of mu (x - x*)^2/2 with x* ~ N(x_0, R^2), at N = 1,
+    10, 100, 300 (full budget: and 1000); the tolerance is 10 % (full budget: 5 %).
     """
     measured = {name: on_random_parabolas(budget, name, noise)[:, None] for name in names}
     bound = theory.pl_any_method(mu=MU, sigma=SIGMA, R=R, N=samples(budget))
@@ -82,8 +82,8 @@ def bayes_risk(budget: Budget, factor=1.0, noise=SIGMA, names=EVERYONE) -> Verdi
 def attained_by_least_squares(budget: Budget, factor: float = 1.0) -> Verdict:
     """S12: SGD with the steps of recursive least squares attains the Bayes risk of random parabolas at every N.
 
-    a_k = mu/(sigma^2/R^2 + (k+1) mu^2), on the instances of `bayes_risk`: the exact recursion of second moments to rounding,
-    and the sampled mean gap within 10 % (full budget: 5 %).
+    With a_k = mu/(sigma^2/R^2 + (k+1) mu^2), on the instances of `bayes_risk`, the exact recursion of second moments attains
+    it to rounding, and the sampled mean gap within 10 % (full budget: 5 %).
     """
     N = samples(budget)
     bound = factor * theory.pl_any_method(mu=MU, sigma=SIGMA, R=R, N=N)
@@ -115,8 +115,9 @@ def chosen_for_each_horizon(budget: Budget, two_point: bool) -> tuple[np.ndarray
 def convex(budget: Budget, factor: float = 1.0, power: float = 0.5) -> Verdict:
     """S12: No solver, at any of 8 constant steps, comes below sigma R/(4 sqrt N) on random parabolas chosen for N.
 
-    E f - f* on lam (x - x*)^2/2 with lam = sigma/(R sqrt N), x* ~ N(x_0, R^2), steps over two decades around R/(sigma sqrt
-    N): accuracy eps takes at least sigma^2 R^2/(16 eps^2) samples. Tolerance 10 % (full budget: 5 %).
+    On lam (x - x*)^2/2 with lam = sigma/(R sqrt N), x* ~ N(x_0, R^2), and steps over two decades around R/(sigma sqrt N), E
+    f - f* is not below it: accuracy eps takes at least sigma^2 R^2/(16 eps^2) samples. The tolerance is 10 % (full budget: 5
+    %).
     """
     N, measured = chosen_for_each_horizon(budget, two_point=False)
     return judged(measured, N, theory.convex_any_method(sigma=SIGMA, R=R, N=N ** (2 * power)), budget, factor)

@@ -65,7 +65,7 @@ def grid(budget: Budget) -> np.ndarray:
 def floor_is_exact(budget: Budget, predicted: Callable = exact_floor) -> Verdict:
     """S14: The plateau of SGD with any step a on a quadratic is sum_j a sigma_j^2/(2(2 - a lam_j)).
 
-    Within 3 % (quick: 10 %), for 8 steps up to 0.2/L on three modes.
+    For 8 steps up to 0.2/L on three modes it is that within 3 % (quick: 10 %).
     """
     steps = grid(budget)
     gaps, exact = floors(budget, tuple(steps), 1), predicted(steps)
@@ -78,7 +78,7 @@ def floor_is_exact(budget: Budget, predicted: Callable = exact_floor) -> Verdict
 def floor_is_linear_in_the_step(budget: Budget, power: float = 1.0) -> Verdict:
     """S14: The plateau of SGD is proportional to the step.
 
-    For steps up to 0.2/L: exponent 1 +- 0.05 (quick: +- 0.1).
+    For steps up to 0.2/L the exponent is 1 +- 0.05 (quick: +- 0.1).
     """
     steps = grid(budget)
     return exponent_is(steps, floors(budget, tuple(steps), 1), -power, budget.pick(0.1, 0.05), 1.5)
@@ -89,7 +89,7 @@ def floor_is_linear_in_the_step(budget: Budget, power: float = 1.0) -> Verdict:
 def floor_is_inverse_in_the_batch(budget: Budget, power: float = -1.0) -> Verdict:
     """S14: The plateau of SGD is proportional to 1/batch.
 
-    Batches drawn with replacement, from 1 to 128: exponent -1 +- 0.05 (quick: +- 0.1).
+    For batches drawn with replacement, from 1 to 128, the exponent is -1 +- 0.05 (quick: +- 0.1).
     """
     gaps, sizes = np.concatenate([floors(budget, (0.1,), b) for b in BATCHES]), np.array(BATCHES)
     verdict = exponent_is(1 / sizes, gaps, power, budget.pick(0.1, 0.05), 2.0)
@@ -123,8 +123,8 @@ def floor_is_bounded(budget: Budget, factor: float = 1.0) -> Verdict:
     """S14: The mean gap of SGD with constant step a <= 1/L on PL problems stays below (1 - mu a)^k Delta + a L
     sigma^2/(2 mu).
 
-    After k = 1, 2, ... steps on L-smooth mu-PL problems with noise of variance sigma^2. Attained by mu x^2/2 +- sigma x with
-    a = 1/L = 1/mu; for kappa > 1 no instance that attains it is known to us.
+    On L-smooth mu-PL problems with noise of variance sigma^2 it does after k = 1, 2, ... steps. The bound is attained by mu
+    x^2/2 +- sigma x with a = 1/L = 1/mu; for kappa > 1 no instance that attains it is known to us.
     """
     records, gaps = bounded_gaps(budget)
     shown = rows(gaps, **records)

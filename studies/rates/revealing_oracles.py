@@ -48,9 +48,9 @@ def as_stated(budget: Budget, names: tuple[str, ...] = EVERYONE) -> Verdict:
     """S12, read as: wherever the oracle is unbiased and of bounded variance, no method comes below the Bayes risk for the
     gradients that it has asked.
 
-    Instance by instance: on mu (x - x*)^2/2 +- sigma x, the witness on which SGD needs 1/eps steps, no solver of the
-    package, SVRG and SAGA included, comes below the Bayes risk for as many samples as it has asked component gradients, in
-    1000 steps; tolerance 10 % (full budget: 5 %).
+    This is read instance by instance. On mu (x - x*)^2/2 +- sigma x, the witness on which SGD needs 1/eps steps, no solver
+    of the package, SVRG and SAGA included, comes below the Bayes risk for as many samples as it has asked component
+    gradients, in 1000 steps, with a tolerance of 10 % (full budget: 5 %).
     """
     bounds, values = zip(*(on_two_components(budget, "as_stated", name) for name in names), strict=True)
     return lower_bound_holds(np.concatenate(values), np.concatenate(bounds), budget.pick(0.1, 0.05))
@@ -62,7 +62,7 @@ def as_stated(budget: Budget, names: tuple[str, ...] = EVERYONE) -> Verdict:
 def index_breaks_it(budget: Budget, names: tuple[str, ...] = ("svrg", "saga")) -> Verdict:
     """S12, refined: SVRG and SAGA, who may ask twice for the same component, come more than tenfold below the Bayes risk.
 
-    The noise must say nothing but itself. On the witness of `as_stated`, after 1000 steps: log10 of the Bayes risk over the
+    The noise must say nothing but itself. On the witness of `as_stated`, after 1000 steps, log10 of the Bayes risk over the
     gap at the last record is above 1.
     """
     runs = {name: on_two_components(budget, "index_breaks_it", name) for name in names}
@@ -90,8 +90,8 @@ def sample_twice_breaks_it(budget: Budget, redraw: bool = False) -> Verdict:
     """S12, refined: Two gradients on one sample of additive noise tell the two functions of Le Cam's bound apart: the gap is
     below a tenth of it.
 
-    Each sample must be asked only once. N = 100; the two queries are at 2R and at 0, where the noise cancels in the
-    difference.
+    For Le Cam's bound each sample must be asked only once. Here N = 100, and the two queries are at 2R and at 0, where the
+    noise cancels in the difference.
     """
     N = 100
     slope, x0 = SIGMA / (2 * N**0.5), torch.zeros(GROUPS, budget.replicates // GROUPS, 1, dtype=torch.float64)

@@ -59,8 +59,8 @@ def never_0_last(b: int) -> Iterable:
 def every_sampling_by_enumeration(budget: Budget) -> Verdict:
     """S1: Averaged over every possible draw, the minibatch gradient is the full gradient.
 
-    Draws of b = 1, ..., 6 from n = 6 components, with replacement (n^b draws), without (C(n, b) subsets) and as the last
-    block of a reshuffled pass (n! orders), up to 1e-10."""
+    For draws of b = 1, ..., 6 from n = 6 components, with replacement (n^b draws), without (C(n, b) subsets) and as the last
+    block of a reshuffled pass (n! orders), they are equal up to 1e-10."""
     return all_of({sampling: enumerated(budget, draws) for sampling, draws in DRAWS.items()})
 
 
@@ -87,7 +87,7 @@ def samplers_of_the_oracle(
 ) -> Verdict:
     """S1: Each of the three samplers of the oracle draws each component with frequency b/n.
 
-    n = 6 components, batches b = 1, 2, 3: 99 % intervals over 20 groups within 10 % (quick) or 3 % (full)."""
+    For n = 6 components and batches b = 1, 2, 3 the 99 % intervals over 20 groups are within 10 % (quick) or 3 % (full)."""
     streams = budget.shared("unbiased_and_cheap.samplers_of_the_oracle")
     found = np.stack([frequencies(streams, *sampler, seen_first) for sampler in samplers])
     return mean_is(found, np.broadcast_to(expected, found.shape[:-1]), budget.pick(0.1, 0.03))

@@ -115,8 +115,8 @@ def linear_under_interpolation(budget: Budget, noise=0.0, power=0.0, faster=1.0)
 def linear_with_variance_reduction(budget: Budget, methods=("saga", "svrg"), power: float = 0.0) -> Verdict:
     """S11, contrast: On the noisy least squares SAGA and SVRG need a number of iterations linear in log(1/eps).
 
-    S11, SAGA with step 1/(3 L_max), SVRG with step 1/(10 L_max) and period 2n: as many iterations per decade late as early,
-    within 10 %, over 8 decades of the geometric mean gap."""
+    SAGA with step 1/(3 L_max) and SVRG with step 1/(10 L_max) and period 2n need as many iterations per decade late as
+    early, within 10 %, over 8 decades of the geometric mean gap."""
     parts = {name: grows(budget, name, 1.0, power) for name in methods}
     return all_of(parts).showing(stacked({name: verdict.table for name, verdict in parts.items()}))
 

@@ -58,8 +58,8 @@ def sampled_gaps(budget: Budget, claim: str) -> tuple[list[int], np.ndarray]:
 def mean_gap_of_the_example(budget: Budget, batch: int = BATCH) -> Verdict:
     """S14: The mean gap of SGD with batch 2 on a line fit follows its exact moment recursion.
 
-    Least squares with two parameters and 100 points, step 1, batches drawn without replacement: at every record of 1000
-    iterations, within 5 % (quick: 15 %).
+    For least squares with two parameters and 100 points, step 1 and batches drawn without replacement, it does at every
+    record of 1000 iterations, within 5 % (quick: 15 %).
     """
     A, y, problem = line(budget)
     A, best, start = A.cpu().numpy(), problem.minimizer.cpu().numpy(), problem.start.cpu().numpy()

@@ -52,7 +52,8 @@ def problems(budget: Budget) -> dict:
 def minibatch_is_unbiased(budget: Budget) -> Verdict:
     """S1: The gradient of a uniformly drawn component or minibatch has expectation grad f.
 
-    The mean over a minibatch of any size b <= n drawn with or without replacement, for symbolic n, b and components."""
+    For symbolic n, b and components, so has the mean over a minibatch of any size b <= n drawn with or without
+    replacement."""
     return all_of({each.name: proved(each) for each in (unbiased_with_replacement, unbiased_without_replacement)})
 
 
@@ -62,7 +63,7 @@ def minibatch_is_unbiased(budget: Budget) -> Verdict:
 def on_every_problem(budget: Budget, weights: Callable = lambda n: [1 / n] * n) -> Verdict:
     """S1: The average of all n component gradients is the full gradient on every problem of the catalogue.
 
-    Real data included, at random points, up to 1e-10 of the mean norm of a component gradient."""
+    At random points, real data included, they are equal up to 1e-10 of the mean norm of a component gradient."""
     found = []
     for name, problem in problems(budget).items():
         generator, x = budget.generator("points", name), problem.starts(4)
@@ -104,7 +105,8 @@ def counted(budget: Budget) -> pd.DataFrame:
 def cost_in_component_gradients(budget: Budget, GD: str | int = "n", SGD: str | int = 1) -> Verdict:
     """S2: A step of GD costs exactly n component gradients and a step of SGD one, on every problem of the catalogue.
 
-    And b with batch b = 3: counted by the oracle, and for SGD by the number of components that the problem is asked for."""
+    A step with batch b = 3 costs b. The oracle counts, and for SGD so does the number of components that the problem is
+    asked for."""
     found, per_step = counted(budget), {"GD": GD, "SGD": SGD, "batch 3": 3, "asked": 4}
     predicted = [found["n"] if cost == "n" else np.full(len(found), cost * STEPS) for cost in per_step.values()]
     return equals_exactly(found[list(per_step)].to_numpy().T, np.stack(predicted))
@@ -158,10 +160,10 @@ def timed(budget: Budget) -> pd.DataFrame:
 def time_of_a_step(budget: Budget, GD=LINEAR, SGD=NONE, power: float = 0.0) -> Verdict:
     """S2: The time of a GD step grows in proportion to n, and that of an SGD step does not grow.
 
-    As n grows from 10^3 to 10^6 (full budget: 4 10^6), slope of log time in log n from 0.7 to 1.3 for GD and at most 0.25
-    for SGD, in each of 3 rounds of timing. Least squares with d = 20 on one CPU core; least of 15 (full: 40) repeats a
-    round, each of a millisecond or more. Refuted only if all rounds pass the same limit; inconclusive if the rounds
-    disagree."""
+    As n grows from 10^3 to 10^6 (full budget: 4 10^6), the slope of log time in log n is from 0.7 to 1.3 for GD and at most
+    0.25 for SGD, in each of 3 rounds of timing. The problem is least squares with d = 20 on one CPU core, with the least of
+    15 (full: 40) repeats a round, each of a millisecond or more. The claim is refuted only if all rounds pass the same
+    limit, and inconclusive if the rounds disagree."""
     found, holds, evidence = timed(budget), [], {}
     for method, ends in {"GD": GD, "SGD": SGD}.items():
         times = found.assign(time=found[method] * found["n"] ** power).groupby("round")

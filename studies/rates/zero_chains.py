@@ -40,8 +40,8 @@ def one_link_a_query(budget: Budget, per_query: float = 1.0, jittered: bool = Fa
     """S12: A zero-respecting solver fed with exact gradients discovers at most one link of the zero-chain a query, and its
     gradient stays large until all are found.
 
-    T = 40 (full budget: 200) links, every solver of the catalogue; ||grad F_T|| > 1 for the first T queries. All of them are
-    zero-respecting: a coordinate of x_k is nonzero only if it was so in an earlier gradient.
+    With T = 40 (full budget: 200) links, for every solver of the catalogue, ||grad F_T|| > 1 for the first T queries. All of
+    them are zero-respecting: a coordinate of x_k is nonzero only if it was so in an earlier gradient.
     """
     T, runs = budget.pick(40, 200), exact_queries(budget)
     if jittered:
@@ -61,8 +61,8 @@ def linear_in_the_links(budget: Budget, exponent: float = 1.0) -> Verdict:
     """S12: Momentum does not change the exponent of 1/eps on the zero-chain: gradient descent, heavy ball and Nesterov need
     queries in proportion to its T links.
 
-    Queries ~ T^(1 +- 0.1) over one decade (full budget: 1.5 and more), for the three methods alike and for the greedy one
-    that needs exactly T; T ~ L Delta/eps, and the dimension grows like 1/eps.
+    The queries grow as T^(1 +- 0.1) over one decade (full budget: 1.5 and more), for the three methods alike and for the
+    greedy one that needs exactly T; T ~ L Delta/eps, and the dimension grows like 1/eps.
     """
     links = np.unique(np.geomspace(4, budget.pick(40, 200), 10).round().astype(int))
     found = {m: exact_queries(budget)[m][0][links - 1] for m in ("gradient descent", "heavy ball", "nesterov", "greedy")}
@@ -76,8 +76,8 @@ def probability_multiplies(budget: Budget, factor: float = 1.0, power: float = 1
     """S12: No solver discovers the T links of a zero-chain in fewer than T/p queries in the mean, when a query shows the
     next one only with probability p.
 
-    T = 6 and p = 1/4, 1/16 (and 1/64), at three steps over a factor 16; tolerance 10 % (full budget: 5 %). A query discovers
-    at most one link: this is 1/eps links times 1/eps queries for each.
+    It is run with T = 6 and p = 1/4, 1/16 (full budget: and 1/64), at three steps over a factor 16, with a tolerance of 10 %
+    (full budget: 5 %). A query discovers at most one link: this is 1/eps links times 1/eps queries for each.
     """
     cells = [(name, n) for n in components(budget) for name in noisy_solvers(n)]
     times = [noisy_queries(budget, name, n) for name, n in cells]
@@ -94,7 +94,7 @@ def greedy_attains_it(budget: Budget, factor: float = 1.0) -> Verdict:
     """S12: The greedy method, which sets each new coordinate to 1 at once, needs T/p queries in the mean, so that T/p cannot
     be raised.
 
-    Within 10 % (full budget: 5 %), at the same T and p.
+    At the T and p of `probability_multiplies` it needs that many within 10 % (full budget: 5 %).
     """
     found = np.concatenate([noisy_queries(budget, "greedy", n) for n in components(budget)])
     return mean_is(found, np.full(len(found), factor), budget.pick(0.1, 0.05))
