@@ -6,11 +6,11 @@ An oracle draws a *sample* (nothing, component indices, or a noise vector) and a
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Literal
 
 import torch
-from ratewitness.problems.problem import FiniteSum
+from ratewitness.problems.problem import FiniteSum, Point
 from torch import Generator, Tensor
 
 Sampling = Literal["with replacement", "without replacement", "reshuffled"]
@@ -57,8 +57,10 @@ class Oracle:
         """grad f + xi with xi ~ N(0, sigma^2/d I), so E||xi||^2 = sigma^2: noise whose sample reveals nothing else.
 
         A tensor sigma broadcasts against x, as the lr of a solver does: (12, 1, 1) against (12, replicates, d). The sigma
-        of `perturbed` broadcasts against (*batch,) instead: (12, 1).
+        of `perturbed` broadcasts against (*batch,) instead: (12, 1). Raises ValueError for points that are dicts.
         """
+        if isinstance(problem.shape, Mapping):
+            raise ValueError(f"points of {problem.name} are dicts; accepted are problems over tensors, as `flattened` makes")
         scale = sigma / torch.Size(problem.shape).numel() ** 0.5
 
         def draw(batch):
@@ -68,15 +70,15 @@ class Oracle:
 
         return cls(problem, draw, lambda x, xi: problem.grad(x) + xi, 1)
 
-    def grad(self, x: Tensor, redraw: bool = True) -> Tensor:
+    def grad(self, x: Point, redraw: bool = True) -> Point:
         """The gradient at x on a fresh sample, or on the last one again: (*batch, *shape) -> (*batch, *shape)."""
         if redraw or self.sample is None:
-            self.sample = self._draw(self._batch(x))
+            self.sample = self._draw(self._problem.batch(x))
         self.calls += 1
         self.component_gradients += self._cost
         return self._query(x, self.sample)
 
-    def full_grad(self, x: Tensor) -> Tensor:
+    def full_grad(self, x: Point) -> Point:
         """The exact gradient, whatever the sampling (the anchor of SVRG); costs n component gradients."""
         self.calls += 1
         self.component_gradients += self.n
@@ -86,7 +88,7 @@ class Oracle:
         """All n component gradients (the table of SAGA): (*batch, *shape) -> (*batch, n, *shape); costs n."""
         self.calls += 1
         self.component_gradients += self.n
-        batch = self._batch(x)
+        batch = self._problem.batch(x)
         # the components come first while they are asked, so that parameters of the problem still broadcast against x
         index = torch.arange(self.n, device=x.device).reshape(-1, *[1] * (len(batch) + 1)).expand(-1, *batch, 1)
         return self._problem.sample_grad(x.expand(self.n, *x.shape), index).movedim(0, len(batch))
@@ -95,9 +97,6 @@ class Oracle:
         """f(x) up to the constant f*, for line search on the full function: (*batch, *shape) -> (*batch,)."""
         self.values += 1
         return self._problem.gap(x)
-
-    def _batch(self, x: Tensor) -> torch.Size:
-        return x.shape[: x.ndim - len(self._problem.shape)]
 
 
 def _independent(n: int, b: int, generator: Generator) -> Callable:
