@@ -91,7 +91,7 @@ class Oracle:
         """H v at x, H the Hessian on the last sample: (*batch, *shape) twice -> (*batch, *shape).
 
         With `part`, the Hessians of all parts: x and v (k or 1, *batch, *shape) -> (k, *batch, *shape), as in `part_grads`.
-        The derivative of the gradient along v, exact; counted as two gradients, which is about its cost.
+        Exact, the derivative of <gradient, v>; counted as two gradients, which is about its cost.
         """
         if part is None:
             self._sample(self._batch(x), redraw=False)
@@ -109,8 +109,7 @@ class Oracle:
 
         self.calls += 2
         self.component_gradients += 2 * self._cost
-        x, v = (tensor.contiguous() for tensor in torch.broadcast_tensors(x, v))  # jvp refuses expanded ones
-        return torch.func.jvp(grad, (x,), (v,))[1]
+        return torch.func.vjp(grad, x)[1](v.expand_as(x))[0]  # v^T H, and H is symmetric
 
     def full_grad(self, x: Tensor) -> Tensor:
         """The exact gradient, whatever the sampling (the anchor of SVRG); costs n component gradients."""
@@ -141,11 +140,13 @@ class Oracle:
         index, batch = self.sample, self._batch(x)[1:]
         if index is None:
             index = torch.arange(self.n, device=x.device).expand(*batch, self.n)
-        if index.is_floating_point() or index.shape[-1] % part or len(x) not in (1, index.shape[-1] // part):
-            size = "noise, which has no parts" if index.is_floating_point() else f"{index.shape[-1]} components"
+        if index.is_floating_point():
+            raise ValueError("a sample of noise has no parts; accepted are oracles of full gradients and minibatches")
+        b = index.shape[-1]
+        if part not in range(1, b + 1) or b % part or len(x) not in (1, b // part):
             raise ValueError(
-                f"part is {part} at {len(x)} points, for a sample of {size}; accepted are divisors of the number of "
-                "components, at one point or at one for each part"
+                f"part is {part} at {len(x)} points; accepted are divisors of the {b} components of the sample, at one "
+                "point or one for each part"
             )
         return index.unflatten(-1, (-1, part)).movedim(-2, 0)
 
