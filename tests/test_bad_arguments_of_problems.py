@@ -122,7 +122,11 @@ ROWS = [
         for b, sampling in ((0, "without replacement"), (-1, "reshuffled"), (7, "without replacement"), (7, "reshuffled"))
     ),
     *(
-        ("part_grads", partial(Oracle.full(SIX).part_grads, torch.ones(k, *SIX.shape), part), f"part is {part} at {k} points")
+        (
+            "part_grads",
+            partial(Oracle.full(SIX).part_grads, torch.ones(k, *SIX.shape), part),
+            f"part is {part} at {k} points",
+        )
         for k, part in ((1, 0), (1, 4), (2, 2), (1, 1.5))
     ),
     (

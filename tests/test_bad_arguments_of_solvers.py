@@ -222,7 +222,11 @@ ROWS = [
         ({"ndim": 0}, "ndim is 0; accepted are integers >= 1"),
     ),
     *(
-        ("SAM around SVRG", lambda form=form: two_steps_of_svrg(SAM(SVRG(0.1, 5), 0.1, **form)), "asks for full_grad; accepted")
+        (
+            "SAM around SVRG",
+            lambda form=form: two_steps_of_svrg(SAM(SVRG(0.1, 5), 0.1, **form)),
+            "asks for full_grad; accepted",
+        )
         for form in ({"second_order": True}, {"part": 1})
     ),
     ("ToTorch", lambda: step_of(SAM(GradientDescent(0.1), 0.1)), "away from the parameters; accepted is step"),

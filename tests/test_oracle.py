@@ -164,7 +164,7 @@ def test_products_with_the_hessian_of_the_sample(problem):
 
 @pytest.mark.parametrize("name", sorted(PROBLEMS))
 def test_products_with_hessians_of_every_problem(name):
-    """Against central differences of the gradient, at a point where it is smooth; the point may be one of many replicates."""
+    """Against central differences of the gradient, at points where it is smooth."""
     f = PROBLEMS[name]
     generator = seeded(2)
     x = f.starts(2, 2) if f.start.ndim == len(f.shape) else f.start
