@@ -143,11 +143,13 @@ class Oracle:
         index, batch = self.sample, self._problem.batch(x)[1:]
         if index is None:
             index = torch.arange(self.n, device=x.device).expand(*batch, self.n)
-        if index.is_floating_point() or index.shape[-1] % part or len(x) not in (1, index.shape[-1] // part):
-            size = "noise, which has no parts" if index.is_floating_point() else f"{index.shape[-1]} components"
+        if index.is_floating_point():
+            raise ValueError("a sample of noise has no parts; accepted are oracles of full gradients and minibatches")
+        b = index.shape[-1]
+        if part not in range(1, b + 1) or b % part or len(x) not in (1, b // part):
             raise ValueError(
-                f"part is {part} at {len(x)} points, for a sample of {size}; accepted are divisors of the number of "
-                "components, at one point or at one for each part"
+                f"part is {part} at {len(x)} points; accepted are divisors of the {b} components of the sample, at one "
+                "point or one for each part"
             )
         return index.unflatten(-1, (-1, part)).movedim(-2, 0)
 
