@@ -11,9 +11,9 @@ products, exp and log are rounded. Environment variables make all of them behave
 
 Each setting runs the tests, but for those that no processor decides (APART: they run the program, or sympy alone), and then
 the quick ledger into a folder of its own: below --out, where an interrupted run goes on, or below a temporary one. Every
-claim whose outcome is not the same on all machines prints one line; that, a claim that broke and a test that failed make the exit status 1. Claims of
-kind "cost", and their planted variants, are left out: what times something is compared with no other machine. Variables
-that mean nothing to a processor (ARM, say) change nothing there.
+claim whose outcome is not the same on all machines prints one line; that, a claim that broke and a test that failed make
+the exit status 1. Claims of kind "cost", and their planted variants, are left out: what times something is compared with
+no other machine. Variables that mean nothing to a processor (ARM, say) change nothing there.
 """
 
 from __future__ import annotations
