@@ -5,8 +5,8 @@ r"""SAM: its perturbation, its gradient, and the second-order term that is dropp
 
 Hypotheses: L is twice differentiable at w, H its Hessian there, and g != 0. Proved here:
 
- 1. The printed perturbation is -rho lmo_p(g) for every 1 < p < oo (`perturbation`), so that theory/hoelder.py holds for it: it
-    maximizes <g, eps> over ||eps||_p <= rho and is the only one that does. It tends to rho sign(g) as p -> oo and, where
+ 1. The printed perturbation is -rho lmo_p(g) for every 1 < p < oo (`perturbation`), so that theory/hoelder.py holds for it:
+    it maximizes <g, eps> over ||eps||_p <= rho and is the only one that does. It tends to rho sign(g) as p -> oo and, where
     one entry is largest, to rho sign(g_1) e_1 as p -> 1 (`limits`): these are the maximizers for p = oo and p = 1. Where m
     entries are tied for the largest, the limit p -> 1 shares rho among them equally, and so does not tend to the maximizer
     that takes the first of them: both reach rho ||g||_oo (`ties`).
@@ -17,10 +17,10 @@ Hypotheses: L is twice differentiable at w, H its Hessian there, and g != 0. Pro
     In general it is (rho^2/||g||) H (I - ghat ghat^T) H ghat + O(rho^3): of second order in rho, where SAM differs from the
     plain gradient by rho H ghat, of first order (`second_order_in_rho`). Without normalization it is rho H g + O(rho^2), as
     large as that difference itself (`unnormalized`).
- 4. Danskin: for a maximizer e(w) of L(w + e) over ||e|| <= rho that is differentiable in w and on the sphere, v is a multiple
-    of e, and (de/dw)^T v = 0 (`danskin`): the term belongs to the linearized maximizer. That needs e to be unique: for L =
-    lam w^2/2 the worst loss lam (|w| + rho)^2/2 has one-sided slopes -lam rho and lam rho at the minimizer, where the two
-    maximizers are -rho and rho, and no gradient (`danskin_needs_one_maximizer`).
+ 4. Danskin: for a maximizer e(w) of L(w + e) over ||e|| <= rho that is differentiable in w and on the sphere, v is a
+    multiple of e, and (de/dw)^T v = 0 (`danskin`): the term belongs to the linearized maximizer. That needs e to be unique:
+    for L = lam w^2/2 the worst loss lam (|w| + rho)^2/2 has one-sided slopes -lam rho and lam rho at the minimizer, where
+    the two maximizers are -rho and rho, and no gradient (`danskin_needs_one_maximizer`).
 
 Sources: Foret et al. (2021), arXiv:2010.01412, for the formulas; proofs here. Danskin (1967) for 4.
 """
@@ -103,8 +103,8 @@ def jacobian(projected=True, power=1) -> bool:
 
 @identity(wrong={"J in the place of J^T": {"transposed": False}, "the term dropped": {"kept": 0}})
 def whole_gradient(transposed=True, kept=1) -> bool:
-    """The gradient of w -> L(w + eps(w)) is v + J^T v: L = w1^2 w2 + 2 w1 w2^2 + w2, exactly, at w = (1, 1), where g = (4, 6),
-    and with (1, 2), where g = (12, 10); rho is symbolic."""
+    """The gradient of w -> L(w + eps(w)) is v + J^T v: L = w1^2 w2 + 2 w1 w2^2 + w2, exactly, at w = (1, 1), where g = (4,
+    6), and with (1, 2), where g = (12, 10); rho is symbolic."""
     w1, w2 = _w
 
     def L(x, y):
@@ -125,10 +125,10 @@ def whole_gradient(transposed=True, kept=1) -> bool:
 
 @identity(wrong={"only where H is invertible": {"singular": False}, "where H g is in the null space": {"power": 1}})
 def vanishes_on_eigenvectors(singular=True, power=2) -> bool:
-    """On a quadratic v = g + rho H ghat, and the term is (rho^2/||g||) H (I - ghat ghat^T) H ghat: 0 iff H^2 ghat = c H ghat,
-    c = <ghat, H ghat>. In the eigenbasis of H, with l_i the distinct eigenvalues of the i with ghat_i != 0, that is l_i^2 =
-    c l_i for each: all the l_i that are not 0 are c. Then c = <ghat, H ghat> = c s, s the share of ||ghat||^2 = 1 on them, so
-    that s = 1 or c = 0: g is an eigenvector."""
+    """On a quadratic v = g + rho H ghat, and the term is (rho^2/||g||) H (I - ghat ghat^T) H ghat: 0 iff H^2 ghat = c H
+    ghat, c = <ghat, H ghat>. In the eigenbasis of H, with l_i the distinct eigenvalues of the i with ghat_i != 0, that is
+    l_i^2 = c l_i for each: all the l_i that are not 0 are c. Then c = <ghat, H ghat> = c s, s the share of ||ghat||^2 = 1
+    on them, so that s = 1 or c = 0: g is an eigenvector."""
     c, s, l = sp.symbols("c s l", real=True)
     kept = sp.solve(l**power - c * l ** (power - 1), l)
     shares = sp.solve(sp.expand(c - c * s), s)
@@ -179,5 +179,8 @@ def danskin_needs_one_maximizer(left=-1) -> bool:
     w = sp.Symbol("w", positive=True)
     worst = [lam * (side * w + side * rho) ** 2 / 2 for side in (1, -1)]
     slopes = [sp.limit(side * sp.diff(value, w), w, 0) for side, value in zip((1, -1), worst, strict=True)]
-    better = [sp.expand(value - lam * (side * w - side * rho) ** 2 / 2).is_positive for side, value in zip((1, -1), worst, strict=True)]
+    better = [
+        sp.expand(value - lam * (side * w - side * rho) ** 2 / 2).is_positive
+        for side, value in zip((1, -1), worst, strict=True)
+    ]
     return all(better) and slopes == [lam * rho, left * lam * rho]
