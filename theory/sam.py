@@ -177,10 +177,9 @@ def danskin_needs_one_maximizer(left=-1) -> bool:
     """max over |e| <= rho of lam (w + e)^2/2 is lam (|w| + rho)^2/2; from the right and the left of 0 its slopes are lam rho
     and -lam rho."""
     w = sp.Symbol("w", positive=True)
-    worst = [lam * (side * w + side * rho) ** 2 / 2 for side in (1, -1)]
-    slopes = [sp.limit(side * sp.diff(value, w), w, 0) for side, value in zip((1, -1), worst, strict=True)]
-    better = [
-        sp.expand(value - lam * (side * w - side * rho) ** 2 / 2).is_positive
-        for side, value in zip((1, -1), worst, strict=True)
-    ]
+    slopes, better = [], []
+    for side in (1, -1):
+        worst = lam * (side * w + side * rho) ** 2 / 2
+        slopes.append(sp.limit(side * sp.diff(worst, w), w, 0))
+        better.append(bool(sp.expand(worst - lam * (side * w - side * rho) ** 2 / 2).is_positive))
     return all(better) and slopes == [lam * rho, left * lam * rho]

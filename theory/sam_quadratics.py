@@ -61,13 +61,14 @@ def _step(w, H, rho=rho):
     return w - eta * H * (w + rho * g / sp.sqrt(g.dot(g)))
 
 
-@identity(
-    wrong={"amplitude eta lam rho/2": {"length": eta * lam * rho / 2}, "amplitude eta lam rho": {"length": eta * lam * rho}}
-)
-def cycle(length=amplitude(eta, lam, rho)) -> bool:
+_AMPLITUDE, _SMALL_STEPS = amplitude(eta, lam, rho), eta * lam * rho / 2
+
+
+@identity(wrong={"that of small steps": {"length": _SMALL_STEPS}, "twice that": {"length": 2 * _SMALL_STEPS}})
+def cycle(length=_AMPLITUDE) -> bool:
     """a -> -a is the equation (1 - eta lam) a - eta lam rho = -a, with this one root.
 
-    >>> cycle(), cycle(length=eta * lam * rho / 2)
+    >>> cycle(), cycle(length=_SMALL_STEPS)
     (True, False)
     """
     after = (1 - eta * lam) * _a - eta * lam * rho

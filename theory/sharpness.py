@@ -37,6 +37,9 @@ def linear_model(losses, margins, norms, rho):
     return losses(margins - rho * norms).mean()
 
 
+_TOP = top_eigenvalue(_x)
+
+
 def _hyperbola():
     """H and D of (xy - 1)^2/2 at (x, 1/x)."""
     H = sp.hessian((_x * _y - 1) ** 2 / 2, (_x, _y)).subs(_y, 1 / _x)
@@ -44,7 +47,7 @@ def _hyperbola():
 
 
 @identity(wrong={"2 without scales": {"adaptive": False}, "1/x^2 alone": {"top": 1 / _x**2}})
-def eigenvalues(adaptive=True, top=top_eigenvalue(_x)) -> bool:
+def eigenvalues(adaptive=True, top=_TOP) -> bool:
     """Rank one each: 0 and the trace.
 
     >>> eigenvalues(), eigenvalues(adaptive=False)
