@@ -2,9 +2,9 @@ r"""Does SAM drift to flatter minima, and how fast?
 
     the minimizer moves by    -(2 eta rho^2/(2 - eta lam)^2) P grad lam    a step,    P the projection on the tangent space
 
-where the minimizers form a manifold across which the loss has one curvature lam > 0: SAM bounces across it at a distance rho +
-a = 2 rho/(2 - eta lam), at which the gradient of lam pulls along it. As eta lam -> 0 the factor is eta rho^2/2, that of gradient
-descent on L + (rho^2/2) lam; at finite steps it is (4/(2 - eta lam)^2) times as large. L = h^2/2 with
+where the minimizers form a manifold across which the loss has one curvature lam > 0: SAM bounces across it at a distance
+rho + a = 2 rho/(2 - eta lam), at which the gradient of lam pulls along it. As eta lam -> 0 the factor is eta rho^2/2, that
+of gradient descent on L + (rho^2/2) lam; at finite steps it is (4/(2 - eta lam)^2) times as large. L = h^2/2 with
 
     hyperbola  h = xy - 1,   lam = x^2 + y^2         ellipse  h = x^2 + 4 y^2 - 1,   lam = 4 x^2 + 64 y^2
     product    h = <u, v> - 1 for u, v in R^2,   lam = ||u||^2 + ||v||^2
@@ -93,7 +93,8 @@ def motions(budget: Budget, form: str) -> tuple[np.ndarray, np.ndarray, np.ndarr
 @claim("proof", SOURCE)
 @falsified(drift)
 def drift_is_proved(budget: Budget) -> Verdict:
-    """S44, refined: Along a valley of minimizers, SAM's minimizer moves by 2 eta rho^2/(2 - eta lam)^2 times -grad lam a step.
+    """S44, refined: Along a valley of minimizers, SAM's minimizer moves by 2 eta rho^2/(2 - eta lam)^2 times -grad lam a
+    step.
 
     To second order in rho, for L = lam(t) n^2/2 + c(t) n^3/6 beside n = 0 and 0 < eta lam < 2."""
     return prove(drift)
@@ -103,10 +104,11 @@ def drift_is_proved(budget: Budget) -> Verdict:
 @planted("the factor of small steps", small=True)
 @planted("a radius larger by a twentieth", times=1.05)
 def drift_follows(budget: Budget, small: bool = False, times: float = 1.0) -> Verdict:
-    """S44, refined: On three curved manifolds of minimizers SAM drifts to smaller curvature as fast as the derived factor says.
+    """S44, refined: On three curved manifolds of minimizers SAM drifts to smaller curvature as fast as the derived factor
+    says.
 
-    The hyperbola, the ellipse and the product, at 10 (full budget: 50) random minimizers of each and eta lam = 0.1, ..., 1.8,
-    rho = 1e-4: over 100 steps after 300 the motion along -P grad lam agrees with it within 1 %."""
+    The hyperbola, the ellipse and the product, at 10 (full budget: 50) random minimizers of each and eta lam = 0.1, ...,
+    1.8, rho = 1e-4: over 100 steps after 300 the motion along -P grad lam agrees with it within 1 %."""
     ratios, rows = [], []
     for form in FORMS:
         moved, eta, lam = motions(budget, form)
@@ -137,8 +139,8 @@ def long_run(budget: Budget, rho: float) -> tuple[np.ndarray, np.ndarray]:
 def ends_at_the_flattest_minimizer(budget: Budget, rho: float = 0.1) -> Verdict:
     """S44: On the minimizers xy = 1 of (xy - 1)^2/2 SAM ends at the flattest one, curvature 2; gradient descent stays.
 
-    From 10 (full budget: 40) minimizers (x, 1/x), x uniform in [1.4, 2.6], moved off by 0.01, with eta = 0.2, rho = 0.1 and 1200 steps: of the excess of
-    x^2 + y^2 over 2 more than 90 % is gone on average. The control is rho = 0."""
+    From 10 (full budget: 40) minimizers (x, 1/x), x uniform in [1.4, 2.6], moved off by 0.01, with eta = 0.2, rho = 0.1 and
+    1200 steps: of the excess of x^2 + y^2 over 2 more than 90 % is gone on average. The control is rho = 0."""
     w, at = long_run(budget, rho)
     excess = (w**2).sum(-1) - 2
     tables = []
@@ -163,9 +165,10 @@ def flow(x0: float, steps: np.ndarray, eta: float, rho: float) -> np.ndarray:
 
 def figures(verdicts: dict[str, Verdict]) -> dict[str, Figure]:
     caption = (
-        "SAM's drift. Left: iterates on the minimizers of $(xy - 1)^2/2$ from near $(2, 1/2)$, every twentieth, and the flattest point. "
-        "Middle: their curvature, and by the derived drift. Right: speed over that of small steps against $\\eta\\lambda$, medians and "
-        "ranges over random minimizers of three manifolds, with $4/(2 - \\eta\\lambda)^2$."
+        "SAM's drift. Left: iterates on the minimizers of $(xy - 1)^2/2$ from near $(2, 1/2)$, every twentieth, and "
+        "the flattest point. Middle: their curvature, and by the derived drift. Right: speed over that of small steps"
+        " against $\\eta\\lambda$, medians and ranges over random minimizers of three manifolds, with $4/(2 - "
+        "\\eta\\lambda)^2$."
     )
     runs, speeds = verdicts["ends_at_the_flattest_minimizer"].table, verdicts["drift_follows"].table
     figure, (plane, curve, speed) = canvas(caption, 3, height=2.7)

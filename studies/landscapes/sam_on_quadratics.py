@@ -2,16 +2,16 @@ r"""What does SAM with a constant step do on a quadratic?
 
     w' = w - eta H (w + rho H w/||H w||):    from w = a e_i to -a e_i and back,    a = eta lam_i rho/(2 - eta lam_i)
 
-Along every eigenvector there is such a 2-cycle. A step near it multiplies the coordinate j by m_ij = 1 - eta lam_j - (2 - eta
-lam_i)(lam_j/lam_i)^2, which is inside (-1, 1) for every j only if lam_i is the largest eigenvalue. So SAM neither converges to
-the minimizer nor prefers flat directions here: a quadratic has one curvature, and SAM ends by bouncing across its sharpest
-direction. Flatness needs a curvature that varies: `sam_drift`.
+Along every eigenvector there is such a 2-cycle. A step near it multiplies the coordinate j by m_ij = 1 - eta lam_j - (2 -
+eta lam_i)(lam_j/lam_i)^2, which is inside (-1, 1) for every j only if lam_i is the largest eigenvalue. So SAM neither
+converges to the minimizer nor prefers flat directions here: a quadratic has one curvature, and SAM ends by bouncing across
+its sharpest direction. Flatness needs a curvature that varies: `sam_drift`.
 
-Spectra lam_1 = 1 > lam_2 > ... > lam_5, drawn uniformly with lam_2 <= 0.95 and lam_5 >= 0.2, in the eigenbasis; rho = 0.1; steps
-with eta lam_1 = 0.2, 0.5, 1.5, 1.8; starts 10 rho times normal vectors.
+Spectra lam_1 = 1 > lam_2 > ... > lam_5, drawn uniformly with lam_2 <= 0.95 and lam_5 >= 0.2, in the eigenbasis; rho = 0.1;
+steps with eta lam_1 = 0.2, 0.5, 1.5, 1.8; starts 10 rho times normal vectors.
 
-Sources: P. L. Bartlett, P. M. Long and O. Bousquet (2023), Journal of Machine Learning Research 24; theory/sam_quadratics.py.
-"""
+Sources: P. L. Bartlett, P. M. Long and O. Bousquet (2023), Journal of Machine Learning Research 24;
+theory/sam_quadratics.py."""
 
 from __future__ import annotations
 
@@ -29,15 +29,7 @@ from ratewitness.studies.judges import agrees, all_of, bound_holds, mean_is
 from ratewitness.studies.measuring.drawing import canvas, legend_below
 from ratewitness.studies.measuring.proofs import falsified, prove
 from ratewitness.studies.measuring.streams import normal
-from ratewitness.theory.sam_quadratics import (
-    amplitude,
-    cycle,
-    kick,
-    multiplier,
-    multipliers,
-    objective,
-    only_the_top_is,
-)
+from ratewitness.theory.sam_quadratics import amplitude, cycle, kick, multiplier, multipliers, objective, only_the_top_is
 
 SOURCE = "S44; Bartlett, Long and Bousquet (2023)"
 SYMBOLIC = (cycle, multipliers, only_the_top_is, kick, objective)
@@ -47,7 +39,9 @@ ETAS = np.array([0.2, 0.5, 1.5, 1.8])
 
 def spectra(budget: Budget) -> torch.Tensor:
     """(K, 1, D), falling."""
-    u = torch.rand(budget.pick(4, 20), D - 1, generator=budget.generator("spectra"), dtype=torch.float64, device=budget.device)
+    u = torch.rand(
+        budget.pick(4, 20), D - 1, generator=budget.generator("spectra"), dtype=torch.float64, device=budget.device
+    )
     rest = (0.2 + 0.75 * u).sort(-1, descending=True).values
     return torch.cat([torch.ones_like(rest[:, :1]), rest], -1).unsqueeze(1)
 
@@ -69,9 +63,9 @@ def amplitudes(lam: torch.Tensor) -> torch.Tensor:
 def cycles_are_proved(budget: Budget) -> Verdict:
     """S44, refined: On a quadratic SAM has one 2-cycle for each eigenvalue; only that of the largest is stable.
 
-    For steps with 0 < eta lam < 2 its amplitude is eta lam rho/(2 - eta lam), and the multipliers near it are as in the module's
-    docstring. From no start with a gradient other than 0 does SAM converge to the minimizer. On a quadratic SAM is gradient
-    descent on L + rho ||grad L||, and elsewhere to first order in rho."""
+    For steps with 0 < eta lam < 2 its amplitude is eta lam rho/(2 - eta lam), and the multipliers near it are as in the
+    module's docstring. From no start with a gradient other than 0 does SAM converge to the minimizer. On a quadratic SAM is
+    gradient descent on L + rho ||grad L||, and elsewhere to first order in rho."""
     return prove(*SYMBOLIC)
 
 
@@ -124,9 +118,9 @@ def approach(budget: Budget, lam: torch.Tensor) -> np.ndarray:
 def multipliers_are_measured(budget: Budget, law: str = "sam") -> Verdict:
     """S44, refined: Near a cycle two steps of SAM multiply the coordinate j by m_ij^2, and the last approach has that rate.
 
-    For every pair of eigenvalues, 4 steps and 4 (full budget: 20) spectra within 1e-4 (1 + m_ij^2), for distances of 1e-6 of the
-    amplitude; and from 1 % beside it the distance to the top cycle falls from 1e-5 to 1e-11 at max(|1 - eta lam_1|, max_j
-    |m_1j|) a step, in logarithms within 5 %, on average over 10 (50) starts."""
+    For every pair of eigenvalues, 4 steps and 4 (full budget: 20) spectra within 1e-4 (1 + m_ij^2), for distances of 1e-6
+    of the amplitude; and from 1 % beside it the distance to the top cycle falls from 1e-5 to 1e-11 at max(|1 - eta lam_1|,
+    max_j |m_1j|) a step, in logarithms within 5 %, on average over 10 (50) starts."""
     spectrum = spectra(budget)
     lam = spectrum[:, 0].cpu().numpy()
     eta, i, j = ETAS[:, None, None, None], lam[:, :, None], lam[:, None, :]
@@ -146,9 +140,9 @@ def multipliers_are_measured(budget: Budget, law: str = "sam") -> Verdict:
 def never_near_the_minimizer_twice(budget: Budget, factor: float = 1.0) -> Verdict:
     """S44, refined: SAM with a constant step does not converge to the minimizer of a quadratic.
 
-    Of two successive iterates one is at least eta rho lam_min/(1 + max_j |1 - eta lam_j|) from it, in every step of 4 times 4
-    (full budget: 20) times 10 (50) runs of 700 steps in five dimensions, and of one run in one dimension, with eta lam = 0.5,
-    where it is the amplitude and attained."""
+    Of two successive iterates one is at least eta rho lam_min/(1 + max_j |1 - eta lam_j|) from it, in every step of 4 times
+    4 (full budget: 20) times 10 (50) runs of 700 steps in five dimensions, and of one run in one dimension, with eta lam =
+    0.5, where it is the amplitude and attained."""
     lam = torch.cat([spectra(budget), torch.zeros_like(spectra(budget)[:1])])
     lam[-1, 0, 0] = 1.0
     x0 = 10 * RHO * normal(budget.generator("starts"), len(ETAS), len(lam), budget.pick(10, 50), D)
@@ -163,7 +157,8 @@ def never_near_the_minimizer_twice(budget: Budget, factor: float = 1.0) -> Verdi
 
 
 def picture() -> pd.DataFrame:
-    """A run in the plane, eigenvalues 1 and 0.5, eta = 0.9, from beside the cycle of the smaller one; and gradient descent."""
+    """A run in the plane, eigenvalues 1 and 0.5, eta = 0.9, from beside the cycle of the smaller one; and gradient
+    descent."""
     spectrum, x0 = torch.tensor([1.0, 0.5]), torch.tensor([1e-3, 0.05], dtype=torch.float64)
     parts = {}
     for name, rho in (("SAM", RHO), ("gradient descent", 0.0)):
@@ -176,9 +171,10 @@ def picture() -> pd.DataFrame:
 
 def figures(verdicts: dict[str, Verdict]) -> dict[str, Figure]:
     caption = (
-        "SAM with a constant step on a quadratic with eigenvalues 1 and 0.5 ($\\eta = 0.9$, $\\rho = 0.1$), started beside the 2-cycle of "
-        "the smaller one. Left: the iterates, which leave that cycle (squares) for the one across the sharpest direction "
-        "(circles). Right: the loss, which stays at that cycle's, where gradient descent goes to 0."
+        "SAM with a constant step on a quadratic with eigenvalues 1 and 0.5 ($\\eta = 0.9$, $\\rho = 0.1$), started "
+        "beside the 2-cycle of the smaller one. Left: the iterates, which leave that cycle (squares) for the one "
+        "across the sharpest direction (circles). Right: the loss, which stays at that cycle's, where gradient "
+        "descent goes to 0."
     )
     table = verdicts["never_near_the_minimizer_twice"].table
     sam, plain = (table[table["method"] == name] for name in ("SAM", "gradient descent"))

@@ -1,10 +1,10 @@
 r"""Is SAM's closed-form perturbation right for every p?
 
-    eps = rho sign(g) |g|^(q-1) / (||g||_q^q)^(1/p),    1/p + 1/q = 1,    against    max_{||e||_p <= rho} <g, e> = rho ||g||_q
+    eps = rho sign(g) |g|^(q-1) / (||g||_q^q)^(1/p),    1/p + 1/q = 1,   against   max_{||e||_p <= rho} <g, e> = rho ||g||_q
 
 The formula is -rho times the LMO of l_p, and what solvers/sam.py computes is compared with it, and with points of the sphere
-that do not know it: random ones, and ones near eps. Gradients are normal vectors of 2 to 300 entries times scales from 1e-3 to
-1e3. At p = 1 and p = oo, where the formula is 0/0, it stands for its limits.
+that do not know it: random ones, and ones near eps. Gradients are normal vectors of 2 to 300 entries times scales from 1e-3
+to 1e3. At p = 1 and p = oo, where the formula is 0/0, it stands for its limits.
 
 Sources: P. Foret et al. (2021), arXiv:2010.01412; theory/sam.py, theory/hoelder.py.
 """
@@ -63,9 +63,9 @@ def computed(g: Tensor, p: float) -> Tensor:
 def printed_formula_is_an_lmo(budget: Budget) -> Verdict:
     """S42: For every p, SAM's perturbation is minus rho times the linear minimization oracle of the l_p ball.
 
-    For g != 0 and 1 < p < oo it maximizes <g, e> over ||e||_p <= rho and is the only point that does. As p tends to oo it tends
-    to rho sign(g); as p tends to 1, to rho on the one largest entry of g, and where m entries are tied to rho/m on each: all
-    of these maximize the same at p = oo and p = 1."""
+    For g != 0 and 1 < p < oo it maximizes <g, e> over ||e||_p <= rho and is the only point that does. As p tends to oo it
+    tends to rho sign(g); as p tends to 1, to rho on the one largest entry of g, and where m entries are tied to rho/m on
+    each: all of these maximize the same at p = oo and p = 1."""
     return prove(*SYMBOLIC)
 
 
@@ -75,8 +75,8 @@ def printed_formula_is_an_lmo(budget: Budget) -> Verdict:
 def solver_computes_it(budget: Budget, exchanged: bool = False, times: float = 1.0) -> Verdict:
     """S42: The perturbation that the solver takes is the printed one, for p from 1 to infinity.
 
-    For p = 1, 1.1, 1.5, 2, 3, 10 and oo, in 2, 30 and 300 dimensions, for 20 (full budget: 200) gradients of scales from 1e-3
-    to 1e3 each, every entry agrees within 1e-9 of rho in float64."""
+    For p = 1, 1.1, 1.5, 2, 3, 10 and oo, in 2, 30 and 300 dimensions, for 20 (full budget: 200) gradients of scales from
+    1e-3 to 1e3 each, every entry agrees within 1e-9 of rho in float64."""
     rows, errors = [], []
     for p in POWERS:
         other = p / (p - 1) if exchanged and p not in (1, math.inf) else p * times
@@ -117,8 +117,9 @@ def no_point_gains_more(budget: Budget, factor: float = 1.0, exchanged: bool = F
 
 def figures(verdicts: dict[str, Verdict]) -> dict[str, Figure]:
     caption = (
-        "SAM's perturbation over $\\rho$, entry by entry, from $p = \\infty$ (left) to $p = 1$: the printed formula (lines) and the "
-        "solver (markers). At $p = 1$ tied entries share $\\rho$ in the limit; the solver gives it to the first."
+        "SAM's perturbation over $\\rho$, entry by entry, from $p = \\infty$ (left) to $p = 1$: the printed formula "
+        "(lines) and the solver (markers). At $p = 1$ tied entries share $\\rho$ in the limit; the solver gives it to"
+        " the first."
     )
     table = verdicts["solver_computes_it"].table
     figure, axes = canvas(caption, 2, height=2.8, shared="y")
