@@ -159,10 +159,9 @@ def never_near_the_minimizer_twice(budget: Budget, factor: float = 1.0) -> Verdi
 def picture() -> pd.DataFrame:
     """A run in the plane, eigenvalues 1 and 0.5, eta = 0.9, from beside the cycle of the smaller one; and gradient
     descent."""
-    spectrum, x0 = torch.tensor([1.0, 0.5]), torch.tensor([1e-3, 0.05], dtype=torch.float64)
-    parts = {}
+    x0, parts = torch.tensor([1e-4, amplitude(0.9, 0.5, RHO)], dtype=torch.float64), {}
     for name, rho in (("SAM", RHO), ("gradient descent", 0.0)):
-        oracle = Oracle.full(quadratic(spectrum, torch.zeros(2)))
+        oracle = Oracle.full(quadratic(torch.tensor([1.0, 0.5]), torch.zeros(2)))
         w = run(SAM(GradientDescent(0.9), rho), oracle, x0, 60, lambda w: w, range(61)).values.numpy()
         loss = (w**2 * [1.0, 0.5]).sum(-1) / 2
         parts[name] = pd.DataFrame({"method": name, "step": range(61), "w1": w[:, 0], "w2": w[:, 1], "loss": loss})
