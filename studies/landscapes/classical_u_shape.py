@@ -35,8 +35,9 @@ def falling_coefficients_give_one_minimum(budget: Budget) -> Verdict:
 
     For least squares on the first p of D standard normal features, D >= n-1, with any noise sigma^2 > 0: feature p+1 lowers
     the risk if and only if b_{p+1}^2 > v_p/(n-p-1), v_p the variance left over, and for b_1^2 >= b_2^2 >= ... this never
-    happens after it failed once; the risk is infinite at p = n-1. With equal b_j^2 the risk has no descent. Right of the
-    threshold, with nothing left over and d/n -> g, it has one minimum, at g = r/(r - sigma) for r = ||b|| > sigma."""
+    happens after it failed once (if it fails at once, the minimum is at p = 0); the risk is infinite at p = n-1. With equal
+    b_j^2 the risk has no descent. Right of the threshold, with nothing left over and d/n -> g, it has one minimum, at g =
+    r/(r - sigma) for r = ||b|| > sigma."""
     return prove(*SYMBOLIC)
 
 
@@ -48,14 +49,14 @@ def minima(curve: np.ndarray) -> int:
 
 @claim("exact", "S49; theory/double_descent.py")
 @planted("in a random order", order="random")
-@planted("one neighbour swapped", order="swapped")
+@planted("the first and the third exchanged", order="swapped")
 def one_minimum_on_random_instances(budget: Budget, order: str = "falling") -> Verdict:
     """S49: Over a thousand random problems with features in falling order the exact risk has one minimum left of the
     threshold.
 
     Each has n from 10 to 60 samples, n to 3 n features with exponentially distributed b_j^2 to the power 3, in falling
     order, and noise from 0.001 to 1 of the signal; minima are counted on p = 0, ..., n-2. In random order many have several,
-    and exchanging the largest coefficient with its second neighbour is enough for some."""
+    and exchanging the largest coefficient with the third is enough for some."""
     generator, counts = budget.generator(), []
     for _ in range(1000):
         n = int(torch.randint(10, 61, (), generator=generator, device=generator.device))

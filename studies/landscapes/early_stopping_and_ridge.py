@@ -47,7 +47,7 @@ def bound_on_random_designs(budget: Budget, factor: float = WORST_RATIO, late: f
     """S49, refined: On random designs gradient flow at t = 1/lam keeps within the factor 1.685909 of ridge, and noise alone
     attains it.
 
-    Computed from singular values: 200 designs with up to 60 curvatures, log-normal over decades, random b, signal over noise
+    Computed from singular values: 200 designs with up to 60 curvatures over six decades, random b, signal over noise
     0 (half of them with a single curvature) to 100, at 161 penalties over eight decades; the largest ratio of risks of each
     is compared."""
     generator, worst = budget.generator(), []

@@ -83,7 +83,7 @@ def risks(budget: Budget, method: str) -> np.ndarray:
 def risk_along_the_samples(budget: Budget, noise: float = NOISE, signal: float = 1.0) -> Verdict:
     """S49: Simulated risks along the number of samples equal the closed form on both sides of the threshold.
 
-    In 1000 dimensions, at 11 (quick: 3) numbers of samples from 100 to 2000 at distance at least 50 from 1000, within 12 %,
+    In 1000 dimensions, at 12 (quick: 3) numbers of samples from 100 to 2000 at distance at least 50 from 1000, within 12 %,
     in 99 % intervals from the exact standard deviation over 40 (quick: 6) runs; in a run samples are added to the same
     samples."""
     sizes, found = np.array(SAMPLES[budget.name]), risks(budget, "minimum norm")

@@ -28,8 +28,8 @@ FEW, DIMENSIONS, GROUPS = 40, (10, 20, 35, 39, 40, 41, 45, 60, 120), 20
 @claim("proof", "S49; theory/ridge_risk.py")
 @falsified(orthogonal)
 def least_variance(budget: Budget) -> Verdict:
-    """S49, refined: Of all designs of one size those with orthogonal columns, or rows, have the least variance, and no peak
-    above that of the noise.
+    """S49, refined: Of all designs of one size those with orthogonal columns, or rows, have the least variance, at most that
+    of the noise.
 
     Over designs X with n rows in d dimensions and ||X||_F^2 = n d, the variance sigma^2 tr(X'X)^+ of the fit of least norm
     is at least sigma^2 min(n, d)/max(n, d) where X has full rank, with equality for orthogonal columns or rows: the tangent
