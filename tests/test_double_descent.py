@@ -123,8 +123,13 @@ def test_random_features_approach_the_gaussian_kernel_and_are_nested():
 
 ROWS = [
     ("excess_risk", lambda: excess_risk([10, 0], 5, 1.0, 1.0), "n is 0; accepted are finite numbers >= 1"),
-    ("deviation", lambda: deviation(10, 5, 1.0, -1.0), "noise is -1; accepted are finite numbers >= 0"),
+    ("deviation", lambda: deviation(10, 5, 1.0, 0.0), "noise is 0; accepted are finite numbers > 0"),
+    ("squared_norm", lambda: squared_norm(10, 5, -1.0, 1.0), "signal is -1; accepted are finite numbers >= 0"),
     ("equivalent", lambda: equivalent([1.0, 1.0], [1.0, 0.0], 2, 1.0), "n is 2; accepted are integers from 1 to 1"),
+    ("best_number_of_samples", lambda: best_number_of_samples(2, 1.0, 1.0), "d is 2; accepted are integers >= 3"),
+    ("ridge_risk", lambda: ridge_risk([1.0], 3, 0.0, 1.0, 1.0), "accepted are penalties > 0"),
+    ("best_limit", lambda: best_limit(0.0, 1.0, 1.0), "gamma is 0; accepted are numbers > 0"),
+    ("flow_over_ridge", lambda: flow_over_ridge(0.0), "st is 0; accepted are numbers > 0"),
     ("risk_at", lambda: risk_at(1, [1.0], [2.0], 0.1, 0.5), "accepted are 0 < step s < 1"),
     ("fourier_features", lambda: fourier_features(0, 5, 1.0, generator()), "p is 0; accepted are integers >= 1"),
     ("fourier_features", lambda: fourier_features(3, 5, math.inf, generator()), "scale is inf; accepted are finite"),

@@ -106,17 +106,24 @@ def best_number_of_samples(d: int, signal: float, noise: float) -> int:
     >>> best_number_of_samples(1000, 1.0, 0.01)
     899
     """
+    if d < 3:
+        raise ValueError(f"d is {d}; accepted are integers >= 3")
     few = np.arange(1, d - 1)
     return int(few[excess_risk(few, d, signal, noise).argmin()])
 
 
 def _numbers(*values: ArrayLike) -> list[np.ndarray]:
     found = np.broadcast_arrays(*(np.asarray(value, dtype=float) for value in values))
-    for name, value in zip(("n", "d", "signal", "noise"), found, strict=True):
-        least = 1 if name in ("n", "d") else 0
-        wrong = ~(np.isfinite(value) & (value >= least))
+    n, d, signal, noise = found
+    for name, value, allowed, accepted in (
+        ("n", n, n >= 1, "numbers >= 1"),
+        ("d", d, d >= 1, "numbers >= 1"),
+        ("signal", signal, signal >= 0, "numbers >= 0"),
+        ("noise", noise, noise > 0, "numbers > 0"),
+    ):
+        wrong = ~(allowed & np.isfinite(value))
         if wrong.any():
-            raise ValueError(f"{name} is {value[wrong][0]:g}; accepted are finite numbers >= {least}")
+            raise ValueError(f"{name} is {value[wrong][0]:g}; accepted are finite {accepted}")
     return found
 
 

@@ -70,6 +70,8 @@ def flow_over_ridge(st: ArrayLike) -> np.ndarray:
     [1.685909]
     """
     st = np.asarray(st, dtype=float)
+    if not (st > 0).all():
+        raise ValueError(f"st is {st.min():g}; accepted are numbers > 0")
     return (-np.expm1(-st) * (1 + st) / st) ** 2
 
 

@@ -49,6 +49,10 @@ def ridge_risk(squares: ArrayLike, d: int, penalty: ArrayLike, signal: float, no
     [0.2099, 0.2]
     """
     squares, penalty = np.asarray(squares, dtype=float), np.asarray(penalty, dtype=float)
+    if not ((penalty > 0).all() and (squares >= 0).all() and squares.shape[-1] <= d):
+        raise ValueError(
+            f"{squares.shape[-1]} squares, d {d} and penalties do not fit; accepted are penalties > 0, squares >= 0"
+        )
     s = squares.reshape(*squares.shape[:-1], *[1] * penalty.ndim, squares.shape[-1])
     bias, variance = penalty[..., None] ** 2 * signal / d, noise * s
     return ((bias + variance) / (s + penalty[..., None]) ** 2).sum(-1) + signal * (1 - squares.shape[-1] / d)
@@ -61,6 +65,8 @@ def best_limit(gamma: ArrayLike, signal: float, noise: float) -> np.ndarray:
     [0.1754, 0.3904, 0.6404, 0.8456]
     """
     gamma = np.asarray(gamma, dtype=float)
+    if not (gamma > 0).all():
+        raise ValueError(f"gamma is {gamma.min():g}; accepted are numbers > 0")
     scaled = noise * gamma / signal  # lam*/n
     shift = 1 - gamma + scaled
     return noise * (np.sqrt(shift**2 + 4 * gamma * scaled) - shift) / (2 * scaled)
