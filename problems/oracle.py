@@ -6,11 +6,11 @@ An oracle draws a *sample* (nothing, component indices, or a noise vector) and a
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Literal
 
 import torch
-from ratewitness.problems.problem import FiniteSum
+from ratewitness.problems.problem import FiniteSum, Point
 from torch import Generator, Tensor
 
 Sampling = Literal["with replacement", "without replacement", "reshuffled"]
@@ -57,8 +57,10 @@ class Oracle:
         """grad f + xi with xi ~ N(0, sigma^2/d I), so E||xi||^2 = sigma^2: noise whose sample reveals nothing else.
 
         A tensor sigma broadcasts against x, as the lr of a solver does: (12, 1, 1) against (12, replicates, d). The sigma
-        of `perturbed` broadcasts against (*batch,) instead: (12, 1).
+        of `perturbed` broadcasts against (*batch,) instead: (12, 1). Raises ValueError for points that are dicts.
         """
+        if isinstance(problem.shape, Mapping):
+            raise ValueError(f"points of {problem.name} are dicts; accepted are problems over tensors, as `flattened` makes")
         scale = sigma / torch.Size(problem.shape).numel() ** 0.5
 
         def draw(batch):
@@ -68,15 +70,51 @@ class Oracle:
 
         return cls(problem, draw, lambda x, xi: problem.grad(x) + xi, 1)
 
-    def grad(self, x: Tensor, redraw: bool = True) -> Tensor:
+    def grad(self, x: Point, redraw: bool = True) -> Point:
         """The gradient at x on a fresh sample, or on the last one again: (*batch, *shape) -> (*batch, *shape)."""
-        if redraw or self.sample is None:
-            self.sample = self._draw(self._batch(x))
+        self._sample(self._problem.batch(x), redraw)
         self.calls += 1
         self.component_gradients += self._cost
         return self._query(x, self.sample)
 
-    def full_grad(self, x: Tensor) -> Tensor:
+    def part_grads(self, x: Tensor, part: int, redraw: bool = True) -> Tensor:
+        """The gradients of all parts of the sample, `part` components each, in order, each at a point of its own.
+
+        x (k, *batch, *shape) -> (k, *batch, *shape) for k parts, or (1, *batch, *shape) for one point that they share. Costs
+        what `grad` does, which is the mean of them. Raises ValueError for parts that do not make up the sample.
+        """
+        self._sample(self._problem.batch(x)[1:], redraw)
+        index = self._parts(x, part)
+        self.calls += 1
+        self.component_gradients += self._cost
+        return self._problem.sample_grad(x.expand(len(index), *x.shape[1:]), index)
+
+    def hessian_vector(self, x: Tensor, v: Tensor, part: int | None = None) -> Tensor:
+        """H v at x, H the Hessian on the last sample: (*batch, *shape) twice -> (*batch, *shape).
+
+        With `part`, the Hessians of all parts: x and v (k or 1, *batch, *shape) -> (k, *batch, *shape), as in `part_grads`.
+        Exact, by differentiating the gradient; counted as two gradients, which is about its cost.
+        """
+        if part is None:
+            self._sample(self._problem.batch(x), redraw=False)
+
+            def grad(y):
+                return self._query(y, self.sample)
+
+        else:
+            self._sample(self._problem.batch(x)[1:], redraw=False)
+            index = self._parts(x, part)
+            x = x.expand(len(index), *x.shape[1:])
+
+            def grad(y):
+                return self._problem.sample_grad(y, index)
+
+        self.calls += 2
+        self.component_gradients += 2 * self._cost
+        x, v = torch.broadcast_tensors(x, v)
+        return torch.func.vjp(grad, x)[1](v)[0]  # H is symmetric
+
+    def full_grad(self, x: Point) -> Point:
         """The exact gradient, whatever the sampling (the anchor of SVRG); costs n component gradients."""
         self.calls += 1
         self.component_gradients += self.n
@@ -86,7 +124,7 @@ class Oracle:
         """All n component gradients (the table of SAGA): (*batch, *shape) -> (*batch, n, *shape); costs n."""
         self.calls += 1
         self.component_gradients += self.n
-        batch = self._batch(x)
+        batch = self._problem.batch(x)
         # the components come first while they are asked, so that parameters of the problem still broadcast against x
         index = torch.arange(self.n, device=x.device).reshape(-1, *[1] * (len(batch) + 1)).expand(-1, *batch, 1)
         return self._problem.sample_grad(x.expand(self.n, *x.shape), index).movedim(0, len(batch))
@@ -96,8 +134,24 @@ class Oracle:
         self.values += 1
         return self._problem.gap(x)
 
-    def _batch(self, x: Tensor) -> torch.Size:
-        return x.shape[: x.ndim - len(self._problem.shape)]
+    def _sample(self, batch: torch.Size, redraw: bool) -> None:
+        if redraw or self.sample is None:
+            self.sample = self._draw(batch)
+
+    def _parts(self, x: Tensor, part: int) -> Tensor:
+        """The components of the sample in parts (k, *batch, part), for x (k or 1, *batch, *shape)."""
+        index, batch = self.sample, self._problem.batch(x)[1:]
+        if index is None:
+            index = torch.arange(self.n, device=x.device).expand(*batch, self.n)
+        if index.is_floating_point():
+            raise ValueError("a sample of noise has no parts; accepted are oracles of full gradients and minibatches")
+        b = index.shape[-1]
+        if part not in range(1, b + 1) or b % part or len(x) not in (1, b // part):
+            raise ValueError(
+                f"part is {part} at {len(x)} points; accepted are divisors of the {b} components of the sample, at one "
+                "point or one for each part"
+            )
+        return index.unflatten(-1, (-1, part)).movedim(-2, 0)
 
 
 def _independent(n: int, b: int, generator: Generator) -> Callable:

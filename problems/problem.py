@@ -8,6 +8,9 @@ object is a whole family of instances, one per sweep index; its constants are th
 parameter, and with it `start`, keeps an axis of length 1 for every replicate axis: (12, 1, 1) is a sweep of 12 against
 x of shape (12, replicates, d), and constants, R and Delta of shape (12, 1) then broadcast against gap(x).
 
+A point may also be a dict of tensors with the same leading batch axes, as the weights of a network are; then `shape` maps
+each name to its shape, and `flattened` gives the same problem over one vector, which every solver takes.
+
 The constants are one-sided numbers that the problem *certifies*, each with its reason: a bound is judged against these
 and never against an estimate. `problems/certify/certify.py` tries to break them.
 """
@@ -22,6 +25,8 @@ import torch
 from torch import Tensor
 
 Number = float | Tensor
+Point = Tensor | Mapping[str, Tensor]
+Shape = tuple[int, ...] | Mapping[str, tuple[int, ...]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,7 +58,7 @@ class FiniteSum:
 
     name: str
     n: int
-    shape: tuple[int, ...]
+    shape: Shape
     gap: Callable[[Tensor], Tensor]  # x -> f(x) - f*, without cancellation     (*batch, *shape) -> (*batch,)
     grad: Callable[[Tensor], Tensor]  # x -> grad f(x)                           (*batch, *shape) -> (*batch, *shape)
     sample_grad: Callable[[Tensor, Tensor], Tensor]  # x, index (*batch, b) -> mean of grad f_i over the b drawn i
@@ -65,7 +70,13 @@ class FiniteSum:
 
     def __post_init__(self):
         for what, point in (("start", self.start), ("minimizer", self.minimizer)):
-            if point is not None and tuple(point.shape[-len(self.shape) :]) != tuple(self.shape):
+            if isinstance(self.shape, Mapping):
+                found = None if point is None else {name: tuple(part.shape) for name, part in point.items()}
+                if found not in (None, {name: tuple(shape) for name, shape in self.shape.items()}):
+                    raise ValueError(
+                        f"{what} of {self.name} has shapes {found}; accepted are {dict(self.shape)}, without a sweep"
+                    )
+            elif point is not None and tuple(point.shape[-len(self.shape) :]) != tuple(self.shape):
                 raise ValueError(
                     f"{what} of {self.name} has shape {tuple(point.shape)}; accepted are (*sweep, "
                     f"{', '.join(map(str, self.shape))}): a parameter of a sweep of 12 has shape (12, 1), not (12,)"
@@ -78,16 +89,25 @@ class FiniteSum:
             raise ValueError(f"{self.name} has no minimizer, hence no distance R to it")
         return norm(self.start - self.minimizer, self.shape)
 
+    def batch(self, x: Point) -> torch.Size:
+        """The batch axes of a point, which are those that its shape does not have."""
+        if isinstance(self.shape, Mapping):
+            name, shape = next(iter(self.shape.items()))
+            return x[name].shape[: x[name].ndim - len(shape)]
+        return x.shape[: x.ndim - len(self.shape)]
+
     @property
     def initial_gap(self) -> Tensor:
         """Delta = f(start) - f*, of shape (*sweep,)."""
         return self.gap(self.start)
 
-    def starts(self, *replicates: int) -> Tensor:
+    def starts(self, *replicates: int) -> Point:
         """The start for each replicate: (*replicates, *shape) for one instance, else (*sweep, *replicates, *shape).
 
         Raises ValueError for a family of instances whose parameters keep no axes of length 1 for the replicates.
         """
+        if isinstance(self.shape, Mapping):
+            return {name: part.expand(*replicates, *part.shape).clone() for name, part in self.start.items()}
         at = self.start.ndim - len(self.shape)
         sweep, kept = self.start.shape[:at], max(at - len(replicates), 0)
         if any(length != 1 for length in sweep[kept:]):
@@ -144,20 +164,34 @@ def deterministic(
 
 
 def flattened(problem: FiniteSum) -> FiniteSum:
-    """The same problem over vectors (d,), d the number of entries of a point."""
+    """The same problem over vectors (d,), d the number of entries of a point; the parts of a dict in its order."""
     shape = problem.shape
-    if len(shape) == 1:
+    if isinstance(shape, Mapping):
+        sizes = [math.prod(each) for each in shape.values()]
+        d = sum(sizes)
+
+        def point(x):
+            parts = zip(shape.items(), x.split(sizes, -1), strict=True)
+            return {name: part.unflatten(-1, each) if each else part.squeeze(-1) for (name, each), part in parts}
+
+        def vector(x):
+            batch = problem.batch(x)
+            return torch.cat([x[name].reshape(*batch, -1) for name in shape], -1)
+
+    elif len(shape) == 1:
         return problem
+    else:
+        d = math.prod(shape)
 
-    def point(x):
-        return x.unflatten(-1, shape)
+        def point(x):
+            return x.unflatten(-1, shape)
 
-    def vector(x):
-        return x.flatten(-len(shape))
+        def vector(x):
+            return x.flatten(-len(shape))
 
     return replace(
         problem,
-        shape=(math.prod(shape),),
+        shape=(d,),
         gap=lambda x: problem.gap(point(x)),
         grad=lambda x: vector(problem.grad(point(x))),
         sample_grad=lambda x, index: vector(problem.sample_grad(point(x), index)),

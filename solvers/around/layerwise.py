@@ -1,10 +1,11 @@
-r"""One solver for each part of a flat x, over one shared gradient.
+r"""One solver for each part of x, over one shared gradient.
 
     x = (w_1, ..., w_k),        w_j <- step_j(w_j, gradient of f in w_j)        for all j at once
 
-A network's weights in one vector: Muon for the hidden matrices, AdamW for the rest. Each part is a slice of the last axis
+A network's weights: Muon for the hidden matrices, AdamW for the rest. In one vector, each part is a slice of the last axis
 of x with a shape, and a solver that sees its own part as (*batch, *shape); a shape may stack matrices, (layers, m, n),
-which a solver for matrices reads as a batch. Hyperparameters that are tensors broadcast against (*batch, *shape).
+which a solver for matrices reads as a batch. Where x is a dict of tensors (*batch, *shape), the solvers are a dict with the
+same names. Hyperparameters that are tensors broadcast against (*batch, *shape).
 
 The gradient is asked once a step, at x. A part's solver may ask for it once, at the point it was given: one that needs a
 gradient elsewhere or on a second sample (Nesterov's method, L-BFGS), function values or the whole finite sum has none.
@@ -13,10 +14,11 @@ gradient elsewhere or on a second sample (Nesterov's method, L-BFGS), function v
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
+from ratewitness.solvers.around.inner import solvers
 from ratewitness.solvers.ranges import is_integer
 from ratewitness.solvers.solver import Solver, State
 from torch import Tensor
@@ -46,14 +48,25 @@ class Part:
 
 @dataclass(frozen=True, eq=False)
 class Layerwise:
-    """Each part by its own solver; together the parts make up x, in any order.
+    """Each part by its own solver; together the parts make up x, in any order. A dict maps the names of x to solvers.
 
-    `init` raises ValueError where they overlap or leave a gap, or where a shape does not fit its slice.
+    `init` raises ValueError where they overlap or leave a gap, where a shape does not fit its slice, and for other names.
     """
 
-    parts: Sequence[Part]
+    parts: Sequence[Part] | Mapping[str, Solver]
 
-    def init(self, x: Tensor) -> tuple[State, ...]:
+    def __post_init__(self):
+        if isinstance(self.parts, Mapping):
+            solvers(**self.parts)
+
+    def init(self, x: Tensor | Mapping[str, Tensor]) -> tuple[State, ...] | dict[str, State]:
+        named = isinstance(x, Mapping)
+        if named != isinstance(self.parts, Mapping) or (named and x.keys() != self.parts.keys()):
+            names = f"a dict of {', '.join(x)}" if named else "a tensor"
+            accepted = f"dicts of {', '.join(self.parts)}" if isinstance(self.parts, Mapping) else "tensors"
+            raise ValueError(f"x is {names}; accepted are {accepted}")
+        if named:
+            return {name: solver.init(x[name]) for name, solver in self.parts.items()}
         end = 0
         for part in sorted(self.parts, key=lambda part: part.where.start):
             if part.where.start != end or part.where.stop - end != math.prod(part.shape) or part.where.step is not None:
@@ -66,8 +79,14 @@ class Layerwise:
             raise ValueError(f"the parts end at {end}; accepted are parts that make up x, to {x.shape[-1]}")
         return tuple(part.solver.init(part.of(x)) for part in self.parts)
 
-    def step(self, x: Tensor, state: tuple[State, ...], oracle) -> tuple[Tensor, tuple[State, ...]]:
-        g, new, states = oracle.grad(x), torch.empty_like(x), []
+    def step(self, x, state, oracle):
+        g = oracle.grad(x)
+        if isinstance(x, Mapping):
+            moved = {
+                name: each.step(x[name], state[name], SharedGradient(x[name], g[name])) for name, each in self.parts.items()
+            }
+            return {name: moved[name][0] for name in x}, {name: own for name, (_, own) in moved.items()}
+        new, states = torch.empty_like(x), []
         for part, own in zip(self.parts, state, strict=True):
             w = part.of(x)
             moved, own = part.solver.step(w, own, SharedGradient(w, part.of(g)))
