@@ -49,7 +49,7 @@ def risk_of_all_features(budget: Budget, noise: float = NOISE, shift: int = 0) -
     threshold.
 
     The risk of a prediction is compared at 22 widths from 1 to 120, all at distance at least 5 from n = 40, within 5 %: in
-    99 % intervals from the exact standard deviation, with 20 000 (quick: 6000) fits a width. Left of the threshold this
+    99 % intervals from the exact standard deviation, with 20 000 (quick: 4000) fits a width. Left of the threshold this
     risk only rises, from the first feature on; right of it, it falls to a minimum at twice the threshold (SNR 4) and rises
     towards that of the prediction 0."""
     if shift:
@@ -78,7 +78,7 @@ def training_risk_is_zero(budget: Budget, threshold: int = N, n: int = N) -> Ver
     """S49, as stated: On Gaussian features predictors to the right of the threshold have zero training risk; left of it the
     mean is sigma^2 (1 - p/n).
 
-    The mean squared residual of 20 000 (quick: 6000) minimum-norm fits a width is at most 1e-20 for p from 45 to 120, with n
+    The mean squared residual of 20 000 (quick: 4000) minimum-norm fits a width is at most 1e-20 for p from 45 to 120, with n
     = 40, and sigma^2 (1 - p/n) within 5 % for p from 1 to 35, in 99 % intervals. It holds for the fit
     of least norm, as for every fit that minimizes the training risk; a penalty gives it up (`removing_the_peak`)."""
     found, right = fits(budget)["training"], threshold <= WIDTHS

@@ -54,7 +54,7 @@ class Runs(NamedTuple):
 @measured("random_features")
 def runs(budget: Budget) -> Runs:
     """Every width, label noise and method, over fresh seeds."""
-    widths, seeds = WIDTHS[budget.name], budget.pick(5, 12)
+    widths, seeds = WIDTHS[budget.name], budget.pick(4, 12)
     found = [[] for _ in range(4)]
     for seed in range(seeds):
         clean, noisy = (split_digits(TRAIN, budget.generator("split", seed), share, torch.float64) for share in NOISES)

@@ -23,7 +23,7 @@ from torch import Tensor
 N, TOTAL, SIGNAL, NOISE = 40, 120, 1.0, 0.25
 WIDTHS = np.array([1, 2, 3, 5, 8, 11, 14, 17, 20, 25, 30, 33, 35, 45, 47, 50, 55, 60, 70, 80, 100, 120])
 GROUPS = 20
-FITS = {"quick": 6000, "full": 20_000}  # a width
+FITS = {"quick": 4000, "full": 20_000}  # a width
 _POWERS = 0.85 ** np.arange(TOTAL)
 SQUARES = {  # b_j^2
     "all": np.eye(TOTAL)[0],

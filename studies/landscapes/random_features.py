@@ -36,7 +36,7 @@ def a_peak_at_the_threshold(budget: Budget, method: str = "minimum norm", peak: 
 
     At p = n = 300 the risk is at least 3 times, and the test error at least 15 points above, what they are at p = 200 and at
     p = 400, with clean labels and with 20 % of them wrong; 99 % intervals of the logarithm, or of the difference, over 12
-    (quick: 5) seeds. The condition number is at most 1e14 wherever something is judged, its largest value is noted. Null
+    (quick: 4) seeds. The condition number is at most 1e14 wherever something is judged, its largest value is noted. Null
     control: ridge tuned on the training labels."""
     found, parts = runs(budget), {}
     for noise, name in LABELS.items():
@@ -56,7 +56,7 @@ def risk_falls_beyond(budget: Budget, method: str = "minimum norm", first: int =
     features on.
 
     From p = 300 to 8000 (quick: 2000) each of the nested widths on the grid has a lower risk than the one before, in 99 %
-    intervals of the logarithm over 12 (quick: 5) seeds, and the last is below half of that at p = 400; clean and noisy
+    intervals of the logarithm over 12 (quick: 4) seeds, and the last is below half of that at p = 400; clean and noisy
     labels. That no later width rises again is not said."""
     found, parts = runs(budget), {}
     for noise, name in LABELS.items():
@@ -100,7 +100,7 @@ def second_descent_is_lower(budget: Budget, noises=NOISES) -> Verdict:
     however noisy the labels.
 
     At 8000 (quick: 2000) features, with clean labels and with 20 % wrong ones, without any penalty: 99 % intervals of the
-    logarithms of the ratios over 12 (quick: 5) seeds above 0. The picture suggests it, and the sentence does not say it."""
+    logarithms of the ratios over 12 (quick: 4) seeds above 0. The picture suggests it, and the sentence does not say it."""
     parts = {
         f"{what}, {LABELS[noise]}": exceeds(gain(budget, what, noise), 0.0) for noise in noises for what in QUANTITIES[:2]
     }

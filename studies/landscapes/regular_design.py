@@ -46,10 +46,10 @@ def orthogonal_design_has_no_pole(budget: Budget, noise: float = NOISE, random: 
 
     With 40 samples, ||b|| = 1 and noise of variance 1/4, on uniformly distributed designs with orthogonal columns (d <= n)
     or rows (d >= n), entries of mean square 1, in d = 10 to 120 dimensions, 40 among them: ||b||^2 (1 - n/d)_+ + sigma^2
-    min(n, d)/max(n, d) within 5 %, over 20 groups of 200 (quick: 100) fits each."""
+    min(n, d)/max(n, d) within 5 %, over 20 groups of 200 (quick: 30) fits each."""
     d, found = np.array(DIMENSIONS), np.empty((len(DIMENSIONS), GROUPS))
     for i, dimension in enumerate(DIMENSIONS):
-        generator, size = budget.generator(dimension), GROUPS * budget.pick(100, 200)
+        generator, size = budget.generator(dimension), GROUPS * budget.pick(30, 200)
         tall = normal(generator, size, max(FEW, dimension), min(FEW, dimension))
         Q = torch.linalg.qr(tall).Q * max(FEW, dimension) ** 0.5
         X, b = Q if dimension <= FEW else Q.mT, torch.eye(dimension, 1, dtype=Q.dtype, device=Q.device)

@@ -103,7 +103,7 @@ def tuned_ridge_removes_it(budget: Budget, method: str = "tuned ridge") -> Verdi
     """S49, refined: On random features of the digits ridge tuned on the training labels has no peak: past the threshold its
     risk goes on to fall.
 
-    Over 12 (quick: 5) seeds, with clean labels and with 20 % wrong ones, the risk at p = n = 300 is at most 1.1 times the
+    Over 12 (quick: 4) seeds, with clean labels and with 20 % wrong ones, the risk at p = n = 300 is at most 1.1 times the
     geometric mean of those at p = 200 and 400, and falls from the least width, 10 (quick: 20), to p = 300 and from there to
     8000 (quick: 2000), each by at least 2 %: 99 % intervals of the logarithms. The penalty minimizes the leave-one-out error
     for each seed and width. Null control: no penalty."""

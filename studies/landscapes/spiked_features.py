@@ -30,7 +30,7 @@ SQUARES = np.where(np.arange(D) < STRONG, 1 / STRONG, 0.0)
 @measured
 def parts(budget: Budget) -> np.ndarray:
     """Bias and variance given the design, over designs: (2, sizes, designs)."""
-    designs, found = budget.pick(10, 60), []
+    designs, found = budget.pick(6, 60), []
     root = torch.tensor(np.sqrt(SPECTRUM), device=budget.device)
     B = torch.eye(D, STRONG, dtype=root.dtype, device=budget.device)
     for design in range(designs):
@@ -53,7 +53,7 @@ def equivalent_of_the_risk(budget: Budget, folklore: bool = False, weaker: float
     5 %.
 
     Minimum-norm least squares with 60, 100, 200 and 400 samples in 2000 dimensions: the variance is within 2 % of the
-    equivalent, and the bias within 8 %, in 99 % intervals over 60 (quick: 10) designs, to which samples are added. The
+    equivalent, and the bias within 8 %, in 99 % intervals over 60 (quick: 6) designs, to which samples are added. The
     folklore formula s/n + n/(d - s) for the variance is the control."""
     spectrum = SPECTRUM * np.where(np.arange(D) < STRONG, weaker, 1.0)
     bias, variance = np.array([equivalent(spectrum, SQUARES, n, NOISE) for n in SAMPLES]).T

@@ -62,7 +62,7 @@ def falls_rises_and_falls_along_each(budget: Budget, controls=(), places=AXES) -
     again.
 
     Between four places each, p = 1, 14, 35, 120, n = 5, 46, 54, 120, and steps 0, 1, 8, 1386, the logarithm of the mean risk
-    falls, rises and falls by at least 0.02 (epochs) or 0.1, in 99 % intervals over 20 groups of 1000 (quick: 300) fits, 500
+    falls, rises and falls by at least 0.02 (epochs) or 0.1, in 99 % intervals over 20 groups of 1000 (quick: 200) fits, 500
     (quick: 50) fits, and 40 (quick: 6) runs. The places are those of the exact minima and of points near the peaks."""
     parts = {}
     for axis, chosen in places.items():
