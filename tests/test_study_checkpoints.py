@@ -73,7 +73,7 @@ def test_another_run_and_a_damaged_file_are_refused(tmp_path):
     with pytest.raises(ValueError, match="is a checkpoint of 'it'; accepted is one of 'another'"):
         ran(Adam(0.1), file, named="another")
     file.write_bytes(file.read_bytes()[:100])
-    with pytest.raises(ValueError, match="is no whole checkpoint .*; accepted is to remove it"):
+    with pytest.raises(ValueError, match=r"is no whole checkpoint .*; accepted is to remove it"):
         ran(Adam(0.1), file)
 
 

@@ -32,13 +32,13 @@ def folder() -> tempfile.TemporaryDirectory:
 
 @measured
 def text(budget: Budget) -> tuple[np.ndarray, ...]:
-    """Random tokens of five shards, of 1 to 30001 (quick: 3001) tokens."""
+    """Random tokens of five shards, of 1 to 6001 (quick: 1001) tokens."""
     generator = budget.generator("text")
 
     def drawn(count: int) -> np.ndarray:
         return torch.randint(VOCABULARY, (count,), generator=generator, device=generator.device).cpu().numpy()
 
-    return tuple(map(drawn, (1, 700, 5, budget.pick(3001, 30001), 64)))
+    return tuple(map(drawn, (1, 700, 5, budget.pick(1001, 6001), 64)))
 
 
 class Mortal(Streamed):

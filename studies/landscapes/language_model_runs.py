@@ -59,9 +59,9 @@ class Setting:
 
 
 def small(budget: Budget) -> Setting:
-    """111104 weights, 1024 characters a step (quick: 256)."""
-    steps, tuning, seeds, batch, held_out = budget.pick((20, 10, 3, 4, 8), (200, 66, 5, 16, 128))
-    network, reference = Transformer(vocabulary=68), (("AdamW", 0.004), ("Muon", 0.02))
+    """111104 weights, 1024 characters a step."""
+    steps, tuning, seeds, batch, held_out = budget.pick((20, 10, 1, 16, 8), (200, 100, 4, 16, 128))
+    network, reference = Transformer(vocabulary=68), (("AdamW", 0.002), ("Muon", 0.01))
     return Setting(network, seeds, batch, batch, steps, tuning, seeds, 10, held_out, 0.008, reference)
 
 

@@ -97,11 +97,11 @@ def ends_lower_at_equal_operations(budget: Budget, rule: str = "Muon", other: st
     equal operations.
 
     The model has 111104 weights and reads 16 windows of 64 characters a step. It ends lower by at least 0.02 nats a
-    character after 200 steps of both methods (quick: 20), and after 200 of AdamW against as many of Muon as take no more
-    operations in products of matrices, 164, with a schedule of that length, in 99 % intervals over 5 (quick: 3) paired
-    starts and batches. Each start has its own step of either method, from 5 a factor 2 apart around 0.004 (AdamW) and 0.02
-    (Muon), after 66 (quick: 10) steps; at most a fifth of them are ends of the grid. AdamW has step 0.008 elsewhere in both.
-    This says nothing about GPT-2 124M."""
+    character after 200 steps of both methods, and after 200 of AdamW against as many of Muon as take no more operations in
+    products of matrices, 164, with a schedule of that length, in 99 % intervals over 4 paired starts and batches (quick: 20
+    steps from one start, without an interval, which decides nothing). Each start has its own step of either method, from 5 a
+    factor 2 apart around 0.002 (AdamW) and 0.01 (Muon), after 100 steps; at most a fifth of them are ends of the grid. AdamW
+    has step 0.008 elsewhere in both. This says nothing about GPT-2 124M."""
     setting, effects = small(budget), {}
     for equal in ("steps", "operations"):
         effects[equal] = exceeds(ends(budget, other, equal) - ends(budget, rule, equal), LOWER)

@@ -164,7 +164,8 @@ def _need_readable(data: Path, claims: list) -> None:
     from ratewitness.studies.running.sources import reads_data
 
     if not data.exists():
-        raise typer.BadParameter(f"{data}: no such file or folder; accepted are both, as it is with a study", param_hint="--data")
+        reason = f"{data}: no such file or folder; accepted are a table, and a folder of shards"
+        raise typer.BadParameter(reason, param_hint="--data")
     folder = data.is_dir()
 
     def reads(module: str, names: list[str]) -> bool:
