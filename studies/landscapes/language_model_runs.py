@@ -82,7 +82,7 @@ def own_shards(shuffled: torch.Generator | None = None) -> Iterator[Path]:
     shuffled: the characters in random order, which leaves nothing to learn but their frequencies.
     """
     text = king_james()
-    parts = {"train": text.train, "val": text.validation}
+    parts = {"train": text.train.cpu(), "val": text.validation.cpu()}  # made on the default device
     if shuffled:
         parts = {
             name: p[torch.randperm(len(p), generator=shuffled, device=shuffled.device).cpu()] for name, p in parts.items()

@@ -51,7 +51,7 @@ def streams_what_was_written(budget: Budget, overlap: int = 1, order: int = 1, s
             again = Stream(shards, T)
             again.restore(stream.state)
             found = np.concatenate(found + [again.next(3).numpy() for _ in range((n + 3) // 3 - n // 6)])
-            index = torch.randint(n, (200,), generator=torch.Generator().manual_seed(T))
+            index = torch.randint(n, (200,), generator=torch.Generator("cpu").manual_seed(T), device="cpu")
             drawn = shards.windows(index, T).numpy()
             verdicts[f"context {T}, in order"] = equals_exactly(found, expected[: len(found)])
             verdicts[f"context {T}, by number"] = equals_exactly(drawn, expected[index.numpy()])
