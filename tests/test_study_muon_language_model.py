@@ -25,6 +25,7 @@ def shards(tmp_path, monkeypatch):
 
 
 def test_without_a_gpu_or_shards_nothing_is_decided(shards, capsys):
+    muon_language_model.say.cache_clear()
     for budget, count in ((QUICK, 0), (shards, 4), (replace(FULL, device="cuda"), 0)):
         verdict = CLAIM.check(budget)
         assert verdict.outcome == "inconclusive"

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -45,6 +46,12 @@ def within_the_grid(verdict: Verdict, budget: Budget, setting: Setting) -> Verdi
     return replace(verdict, outcome="inconclusive") if edges.any() and verdict.outcome == "supported" else verdict
 
 
+@cache
+def say(line: str) -> None:
+    """Once, for a claim and all its variants."""
+    print(line, file=sys.stderr, flush=True)
+
+
 @claim("phenomenon", SPEEDRUN)
 @planted("the methods swapped", rule="AdamW", other="Muon")
 @planted("a quarter of the steps", share=0.25)
@@ -61,7 +68,7 @@ def gpt2_needs_fewer_steps(budget: Budget, rule: str = "Muon", other: str = "Ada
     if setting is None:
         shards = len(Shards.in_folder(budget.data).paths) if budget.data and Path(budget.data).is_dir() else 0
         missing = f"{shards} shards, device {budget.device}; accepted is --data DIR --device cuda"
-        print(f"GPT-2 124M is not trained: {missing}", file=sys.stderr, flush=True)
+        say(f"GPT-2 124M is not trained: {missing}")
         return Verdict("inconclusive", {"ran": 0.0, "shards": float(shards), "gpu": float(budget.device != "cpu")})
     runs = {name: fresh(budget, setting, name, setting.steps) for name in {rule, other}}
     hit = runs[rule].values[:, 0].double().cpu().numpy() <= finals(runs[other])
@@ -117,13 +124,14 @@ def pictured(table: pd.DataFrame, what: str) -> Figure:
     along = table[table["at"] > 0]
     axes = {"ylabel": "loss (nats a token)", "by": "curve", "log": ""}
     shown = (
-        Panel(along, "at", "steps", title="equal steps", **axes),
-        Panel(along, "operations", r"$10^{12}$ operations", title="equal operations", **axes),
-        Panel(along, "seconds", "seconds on this machine", title="time", **axes),
+        Panel(along, "at", "steps", **axes),
+        Panel(along, "operations", r"$10^{12}$ operations", **axes),
+        Panel(along, "seconds", "seconds on this machine", **axes),
     )
     caption = (
         f"{what}: loss on held-out windows against steps, operations in products of matrices (Muon's orthogonalization "
-        "counted) and seconds of training on the machine that ran it, each start at its own tuned step, with 99 % intervals."
+        "counted) and seconds of training on the machine that ran it (of its processor, or of a GPU), each start at its own "
+        "tuned step, with 99 % intervals."
     )
     return panels(caption, LOOKS, shown)
 

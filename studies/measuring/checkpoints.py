@@ -23,8 +23,8 @@ SPEAKS = 20.0  # seconds between two lines of progress
 
 @dataclass(frozen=True, eq=False)
 class Trained:
-    """The measure at `steps`, and the seconds of training until then; the last iterate with the state of its solver, or
-    None where a run that had ended is read again."""
+    """The measure at `steps`, and the seconds of training until then, of the processor or, on a GPU, of the clock; the last
+    iterate with the state of its solver, or None where a run that had ended is read again."""
 
     x: Tensor | None
     state: State | None
@@ -53,7 +53,8 @@ def trained(
     x, state, k, taken, values, seconds = x0, solver.init(x0), 0, 0.0, [], []
     if file and file.exists():
         k, x, state, taken, values, seconds = _read(file, named, x0, state, oracle)
-    begin, first, spoke = _now(x0) - taken, k, time.monotonic()
+    begin, first, started = _now(x0) - taken, k, time.monotonic()
+    spoke = started
     with torch.no_grad():
         while len(values) < len(at):
             if k == at[len(values)]:
@@ -76,26 +77,27 @@ def trained(
             k += 1
             if time.monotonic() - spoke > SPEAKS:
                 spoke = time.monotonic()
-                _speak(named, k, at[-1], values, _now(x) - begin)
+                _speak(named, k, at[-1], values, (spoke - started) / (k - first))
     if file:
         _write(file, {"named": named, "values": values, "seconds": seconds})
     return Trained(x, state, [*at], torch.stack(values), seconds)
 
 
-def _speak(named: str, k: int, steps: int, values: list[Tensor], taken: float) -> None:
+def _speak(named: str, k: int, steps: int, values: list[Tensor], pace: float) -> None:
     loss = f"loss {float(values[-1].mean()):.4f}, " if values else ""
-    left = taken / k * (steps - k)
+    left = pace * (steps - k)
     left = f"{left:.0f} s" if left < 100 else f"{left / 60:.0f} min"
     print(
-        f"{named}: step {k} of {steps}, {loss}{1e3 * taken / k:.0f} ms a step, about {left} left",
+        f"{named}: step {k} of {steps}, {loss}{1e3 * pace:.0f} ms a step, about {left} left",
         file=sys.stderr,
         flush=True,
     )
 
 
 def _now(x: Tensor) -> float:
-    if x.is_cuda:
-        torch.cuda.synchronize()
+    if not x.is_cuda:
+        return time.thread_time()  # what other processes take of the core does not count
+    torch.cuda.synchronize()
     return time.perf_counter()
 
 
