@@ -72,11 +72,47 @@ class Oracle:
 
     def grad(self, x: Point, redraw: bool = True) -> Point:
         """The gradient at x on a fresh sample, or on the last one again: (*batch, *shape) -> (*batch, *shape)."""
-        if redraw or self.sample is None:
-            self.sample = self._draw(self._problem.batch(x))
+        self._sample(self._problem.batch(x), redraw)
         self.calls += 1
         self.component_gradients += self._cost
         return self._query(x, self.sample)
+
+    def part_grads(self, x: Tensor, part: int, redraw: bool = True) -> Tensor:
+        """The gradients of all parts of the sample, `part` components each, in order, each at a point of its own.
+
+        x (k, *batch, *shape) -> (k, *batch, *shape) for k parts, or (1, *batch, *shape) for one point that they share. Costs
+        what `grad` does, which is the mean of them. Raises ValueError for parts that do not make up the sample.
+        """
+        self._sample(self._problem.batch(x)[1:], redraw)
+        index = self._parts(x, part)
+        self.calls += 1
+        self.component_gradients += self._cost
+        return self._problem.sample_grad(x.expand(len(index), *x.shape[1:]), index)
+
+    def hessian_vector(self, x: Tensor, v: Tensor, part: int | None = None) -> Tensor:
+        """H v at x, H the Hessian on the last sample: (*batch, *shape) twice -> (*batch, *shape).
+
+        With `part`, the Hessians of all parts: x and v (k or 1, *batch, *shape) -> (k, *batch, *shape), as in `part_grads`.
+        Exact, by differentiating the gradient; counted as two gradients, which is about its cost.
+        """
+        if part is None:
+            self._sample(self._problem.batch(x), redraw=False)
+
+            def grad(y):
+                return self._query(y, self.sample)
+
+        else:
+            self._sample(self._problem.batch(x)[1:], redraw=False)
+            index = self._parts(x, part)
+            x = x.expand(len(index), *x.shape[1:])
+
+            def grad(y):
+                return self._problem.sample_grad(y, index)
+
+        self.calls += 2
+        self.component_gradients += 2 * self._cost
+        x, v = torch.broadcast_tensors(x, v)
+        return torch.func.vjp(grad, x)[1](v)[0]  # H is symmetric
 
     def full_grad(self, x: Point) -> Point:
         """The exact gradient, whatever the sampling (the anchor of SVRG); costs n component gradients."""
@@ -97,6 +133,25 @@ class Oracle:
         """f(x) up to the constant f*, for line search on the full function: (*batch, *shape) -> (*batch,)."""
         self.values += 1
         return self._problem.gap(x)
+
+    def _sample(self, batch: torch.Size, redraw: bool) -> None:
+        if redraw or self.sample is None:
+            self.sample = self._draw(batch)
+
+    def _parts(self, x: Tensor, part: int) -> Tensor:
+        """The components of the sample in parts (k, *batch, part), for x (k or 1, *batch, *shape)."""
+        index, batch = self.sample, self._problem.batch(x)[1:]
+        if index is None:
+            index = torch.arange(self.n, device=x.device).expand(*batch, self.n)
+        if index.is_floating_point():
+            raise ValueError("a sample of noise has no parts; accepted are oracles of full gradients and minibatches")
+        b = index.shape[-1]
+        if part not in range(1, b + 1) or b % part or len(x) not in (1, b // part):
+            raise ValueError(
+                f"part is {part} at {len(x)} points; accepted are divisors of the {b} components of the sample, at one "
+                "point or one for each part"
+            )
+        return index.unflatten(-1, (-1, part)).movedim(-2, 0)
 
 
 def _independent(n: int, b: int, generator: Generator) -> Callable:

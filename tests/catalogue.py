@@ -6,6 +6,7 @@ The steps given here are for a quadratic with 0.1 <= curvature <= 1 from points 
 """
 
 import dataclasses
+import math
 import pkgutil
 from collections.abc import Callable
 from importlib import import_module
@@ -21,7 +22,9 @@ from ratewitness.solvers.around.averaging import PolyakRuppert, RandomIterate
 from ratewitness.solvers.around.box import Box
 from ratewitness.solvers.around.coupled_decay import CoupledDecay
 from ratewitness.solvers.around.from_torch import FromTorch
+from ratewitness.solvers.around.grokfast import Grokfast
 from ratewitness.solvers.around.layerwise import Layerwise, Part
+from ratewitness.solvers.around.orthograd import OrthoGrad
 from ratewitness.solvers.catalogue import catalogue
 from ratewitness.solvers.gradient_descent import GradientDescent
 from ratewitness.solvers.heavy_ball import HeavyBall
@@ -38,6 +41,7 @@ from ratewitness.solvers.norms.soap import SOAP
 from ratewitness.solvers.norms.steepest_descent import SteepestDescent
 from ratewitness.solvers.rmsprop import RMSProp
 from ratewitness.solvers.saga import SAGA
+from ratewitness.solvers.sam import SAM
 from ratewitness.solvers.schedules import InversePower
 from ratewitness.solvers.sign_descent import SignSGD
 from ratewitness.solvers.solver import Solver
@@ -124,8 +128,28 @@ CATALOGUE = {
     "torch's adam": Entry(lambda ndim: FromTorch(torch.optim.Adam, 0.3, ndim=ndim)),
     "in a box": Entry(lambda ndim: Box(Nesterov(0.5), -3.0, 3.0), elsewhere=True),
     "coupled decay": Entry(lambda ndim: CoupledDecay(Adam(0.3), 0.1), adaptive=True),
+    "grokfast": Entry(lambda ndim: Grokfast(GradientDescent(0.2), 0.8), rotates=True),
+    "grokfast, adamw": Entry(lambda ndim: Grokfast(AdamW(0.3), 0.8)),
+    "orthograd": Entry(lambda ndim: OrthoGrad(GradientDescent(0.3), ndim=ndim), rotates=True),
+    "orthograd, adamw": Entry(lambda ndim: OrthoGrad(AdamW(0.3), ndim=ndim), adaptive=True),
     "ascent": Entry(lambda ndim: Ascent(GradientDescent(0.1)), rotates=True),
     "wrapped": Entry(lambda ndim: Box(Ascent(CoupledDecay(AdaGrad(0.1), 0.1)), -9.0, 9.0), adaptive=True),
+    "sam": Entry(lambda ndim: SAM(GradientDescent(0.3), 0.1, ndim=ndim), elsewhere=True, rotates=True),
+    "sam of another norm": Entry(lambda ndim: SAM(Adam(0.3), 0.1, p=1.5, ndim=ndim), elsewhere=True),
+    "sam of signs": Entry(lambda ndim: SAM(HeavyBall(0.3), 0.1, p=math.inf, ndim=ndim), elsewhere=True),
+    "adaptive sam": Entry(lambda ndim: SAM(Nesterov(0.3), 0.1, adaptive=True, ndim=ndim), elsewhere=True),
+    "sam, unnormalized": Entry(
+        lambda ndim: SAM(GradientDescent(0.3), 0.1, normalized=False, ndim=ndim), elsewhere=True, rotates=True
+    ),
+    "sam of second order": Entry(
+        lambda ndim: SAM(GradientDescent(0.3), 0.1, p=3.0, second_order=True, ndim=ndim),
+        asks=GRADIENT | {"hessian_vector"},
+        elsewhere=True,
+    ),
+    "sam in parts": Entry(
+        lambda ndim: SAM(GradientDescent(0.3), 0.1, second_order=True, part=1, ndim=ndim),
+        asks=frozenset({"part_grads", "hessian_vector"}),
+    ),
     "steepest descent": Entry(_vector_or_matrix(*(SteepestDescent(0.2, norm) for norm in (LINF, MAX_ABS)))),
     "lmo descent": Entry(
         _vector_or_matrix(*(LMODescent(0.1, norm, momentum=0.5, nesterov=True) for norm in (L2, FROBENIUS))), rotates=True

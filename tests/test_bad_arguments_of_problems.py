@@ -121,6 +121,19 @@ ROWS = [
         ("minibatch", partial(Oracle.minibatch, SIX, b, seeded(), sampling), "1 to n = 6")
         for b, sampling in ((0, "without replacement"), (-1, "reshuffled"), (7, "without replacement"), (7, "reshuffled"))
     ),
+    *(
+        (
+            "part_grads",
+            partial(Oracle.full(SIX).part_grads, torch.ones(k, *SIX.shape), part),
+            f"part is {part} at {k} points",
+        )
+        for k, part in ((1, 0), (1, 4), (2, 2), (1, 1.5))
+    ),
+    (
+        "part_grads",
+        lambda: Oracle.gaussian(SIX, 1.0, seeded()).part_grads(torch.ones(1, *SIX.shape), 1),
+        "a sample of noise has no parts; accepted are",
+    ),
     (
         "minibatch",
         lambda: Oracle.minibatch(SIX, 1, seeded(), "shuffled"),

@@ -18,7 +18,9 @@ from ratewitness.solvers.around.ascent import Ascent
 from ratewitness.solvers.around.box import Box
 from ratewitness.solvers.around.coupled_decay import CoupledDecay
 from ratewitness.solvers.around.from_torch import FromTorch
+from ratewitness.solvers.around.grokfast import Grokfast
 from ratewitness.solvers.around.layerwise import Layerwise, Part
+from ratewitness.solvers.around.orthograd import OrthoGrad
 from ratewitness.solvers.around.to_torch import ToTorch
 from ratewitness.solvers.gradient_descent import GradientDescent
 from ratewitness.solvers.heavy_ball import HeavyBall
@@ -37,6 +39,7 @@ from ratewitness.solvers.norms.steepest_descent import SteepestDescent
 from ratewitness.solvers.norms.testing import assert_lmo, vectors
 from ratewitness.solvers.rmsprop import RMSProp
 from ratewitness.solvers.saga import SAGA
+from ratewitness.solvers.sam import SAM
 from ratewitness.solvers.schedules import InversePower, Trapezoid
 from ratewitness.solvers.sign_descent import SignSGD
 from ratewitness.solvers.solver import hitting_times, run
@@ -66,12 +69,21 @@ def negative(g):
     return -g
 
 
+WRAPPERS = {"Box": box, "Ascent": Ascent, "OrthoGrad": OrthoGrad} | {
+    cls.__name__: partial(lambda cls, inner: cls(inner, 0.1), cls) for cls in (CoupledDecay, SAM, Grokfast)
+}
+
+
 def in_parts(parts):
     return Layerwise([Part(where, shape, GradientDescent(0.1)) for where, shape in parts]).init(torch.ones(14))
 
 
 def two_steps_in_one_part(solver):
     return walk(Layerwise([Part(slice(0, 2), (2,), solver)]), Oracle.minibatch(NOISY, 2, seeded()), NOISY.start, 2)
+
+
+def two_steps_of_svrg(solver):
+    return walk(solver, Oracle.minibatch(NOISY, 2, seeded()), NOISY.start, 2)
 
 
 def descend(**settings):
@@ -195,10 +207,43 @@ ROWS = [
     ),
     *(
         (name, partial(wrap, inner), r"inner is .*; accepted are dataclasses of hyperparameters with init and step")
-        for name, wrap in {"Box": box, "CoupledDecay": lambda inner: CoupledDecay(inner, 0.1), "Ascent": Ascent}.items()
+        for name, wrap in WRAPPERS.items()
         for inner in (None, Adam, "adam")
     ),
     ("CoupledDecay", lambda: CoupledDecay(GradientDescent(0.1), -1.0), "weight_decay is -1"),
+    *settings_of(
+        Grokfast,
+        {"inner": GradientDescent(0.1)},
+        ({"alpha": 1.0}, r"alpha is 1.0; accepted are numbers in \[0, 1\)"),
+        ({"strength": -1.0}, "strength is -1.0; accepted are numbers >= 0"),
+    ),
+    ("OrthoGrad", lambda: OrthoGrad(GradientDescent(0.1), ndim=0), "ndim is 0; accepted are integers >= 1"),
+    *settings_of(
+        SAM,
+        {"inner": GradientDescent(0.1), "rho": 0.1},
+        ({"rho": -0.1}, "rho is -0.1; accepted are numbers >= 0"),
+        ({"rho": torch.tensor([0.1, math.nan])}, "rho is tensor"),
+        ({"p": 0.5}, "p is 0.5; accepted are numbers from 1 to inf"),
+        ({"p": "2"}, "p is '2'; accepted are numbers from 1 to inf"),
+        ({"p": 1.0, "normalized": False}, "p is 1.0 without normalization, which has no norm; accepted is 2"),
+        ({"part": 0}, "part is 0; accepted are integers >= 1"),
+        ({"part": 2.0}, "part is 2.0; accepted are integers >= 1"),
+        ({"ndim": 0}, "ndim is 0; accepted are integers >= 1"),
+    ),
+    *(
+        (
+            "SAM around SVRG",
+            lambda form=form: two_steps_of_svrg(SAM(SVRG(0.1, 5), 0.1, **form)),
+            "asks for full_grad; accepted",
+        )
+        for form in ({"second_order": True}, {"part": 1})
+    ),
+    ("ToTorch", lambda: step_of(SAM(GradientDescent(0.1), 0.1)), "away from the parameters; accepted is step"),
+    (
+        "ToTorch",
+        lambda: step_of(SAM(GradientDescent(0.1), 0.1, second_order=True), closure=True),
+        "asks for hessian_vector; accepted are",
+    ),
     (
         "FullAdaGrad",
         lambda: FullAdaGrad(0.1, ndim=2).init(torch.ones(3)),

@@ -14,7 +14,7 @@ FORBIDDEN = {
     "solvers": {"theory", "problems", "studies", "reports", "tests"},
     "studies": {"reports", "tests"},
 }
-QUERIES = {"grad", "full_grad", "component_grads", "value", "sample", "n"}
+QUERIES = {"grad", "full_grad", "component_grads", "part_grads", "hessian_vector", "value", "sample", "n"}
 RUNNING = {"running", "__main__"}  # what turns claims into files; no study needs it
 COUNTERS = {"calls", "component_gradients", "values"}  # read by solvers/solver.py, which watches a run
 

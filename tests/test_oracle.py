@@ -4,6 +4,7 @@ import itertools
 
 import pytest
 import torch
+from ratewitness.problems.catalogue import catalogue
 from ratewitness.problems.data.least_squares import random_least_squares
 from ratewitness.problems.huber import huber
 from ratewitness.problems.noisy_quadratics import noisy_parabola
@@ -12,6 +13,8 @@ from ratewitness.problems.problem import norm
 from ratewitness.problems.quadratics import quadratic
 from scipy.stats import chisquare
 from scripted import seeded
+
+PROBLEMS = catalogue()
 
 
 @pytest.fixture
@@ -118,6 +121,60 @@ def test_what_is_counted(problem):
         assert (oracle.calls, oracle.component_gradients, oracle.values) == (4, 2 * cost + 12, 0)
         oracle.value(x)
         assert (oracle.calls, oracle.component_gradients, oracle.values) == (4, 2 * cost + 12, 1)
+
+
+def test_what_parts_and_hessians_cost(problem):
+    x = problem.starts(7)
+    for oracle, cost in ((Oracle.full(problem), 6), (Oracle.minibatch(problem, 2, seeded()), 2)):
+        oracle.part_grads(x.unsqueeze(0), 2)
+        assert (oracle.calls, oracle.component_gradients) == (1, cost)
+        oracle.hessian_vector(x, x)
+        oracle.hessian_vector(x.unsqueeze(0), x, part=1)
+        assert (oracle.calls, oracle.component_gradients, oracle.values) == (5, 5 * cost, 0)
+
+
+def test_parts_are_runs_of_the_sample_each_at_its_point(problem):
+    x = problem.starts(2, 3) + torch.arange(3.0).unsqueeze(-1)
+    oracle = Oracle.minibatch(problem, 4, seeded())
+    shared = oracle.part_grads(x.unsqueeze(0), 2)
+    assert shared.shape == (2, 2, 3, 3)
+    torch.testing.assert_close(shared.mean(0), oracle.grad(x, redraw=False))
+    points = torch.stack([x, 2 * x])
+    found = oracle.part_grads(points, 2, redraw=False)
+    for i in range(2):
+        torch.testing.assert_close(found[i], problem.sample_grad(points[i], oracle.sample[..., 2 * i : 2 * i + 2]))
+    assert not torch.equal(oracle.part_grads(points, 2), found)  # a new sample
+    every = Oracle.full(problem).part_grads(x.unsqueeze(0), 1)
+    torch.testing.assert_close(every.movedim(0, -2), Oracle.full(problem).component_grads(x))
+
+
+def test_products_with_the_hessian_of_the_sample(problem):
+    """Least squares: those of X_S^T X_S / b, from second differences of the gradient, which are exact."""
+    x, v = problem.starts(5), torch.randn(5, 3, generator=seeded(1), dtype=torch.float64)
+    for oracle in (Oracle.full(problem), Oracle.minibatch(problem, 4, seeded()), Oracle.gaussian(problem, 1.0, seeded())):
+        before = oracle.grad(x)
+        found = oracle.hessian_vector(x, v)
+        torch.testing.assert_close(found, oracle.grad(x + v, redraw=False) - before, rtol=1e-10, atol=1e-12)
+    oracle = Oracle.minibatch(problem, 4, seeded())
+    before = oracle.part_grads(x.unsqueeze(0), 2)
+    found = oracle.hessian_vector(x.unsqueeze(0), torch.stack([v, 2 * v]), part=2)
+    after = oracle.part_grads(torch.stack([x + v, x + 2 * v]), 2, redraw=False)
+    torch.testing.assert_close(found, after - before, rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", sorted(PROBLEMS))
+def test_products_with_hessians_of_every_problem(name):
+    """Against central differences of the gradient, at points where it is smooth."""
+    f = PROBLEMS[name]
+    generator = seeded(2)
+    x = f.starts(2, 2) if f.start.ndim == len(f.shape) else f.start
+    x = x + 0.1 * torch.randn(x.shape, generator=generator, dtype=torch.float64)
+    v = torch.randn(x.shape, generator=generator, dtype=torch.float64)
+    with torch.no_grad():
+        found = Oracle.full(f).hessian_vector(x, v)
+        h = 1e-6
+        expected = (f.grad(x + h * v) - f.grad(x - h * v)) / (2 * h)
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5 * float(expected.abs().amax() + 1))
 
 
 def test_redraw_false_repeats_the_sample(problem):

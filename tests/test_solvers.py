@@ -23,7 +23,7 @@ from ratewitness.solvers.svrg import SVRG
 from scripted import seeded, tensors, walk
 
 D, STEPS = 4, 12
-QUERIES = {"grad", "full_grad", "component_grads", "value", "sample", "n"}
+QUERIES = {"grad", "full_grad", "component_grads", "part_grads", "hessian_vector", "value", "sample", "n"}
 
 
 class Replay:
@@ -53,10 +53,23 @@ class Replay:
         def component_grads(x):
             return lam * (x.unsqueeze(x.ndim - len(shape)) - centres)
 
+        def part_grads(x, part, redraw=True):  # single components; a draw is one already
+            assert part == 1
+            if draws is None:
+                return component_grads(x[0]).movedim(-len(shape) - 1, 0) if len(x) == 1 else lam * (x - own(x))
+            return grad(x[0], redraw).unsqueeze(0)
+
+        def own(x):
+            return centres.reshape(N, *[1] * (x.ndim - 1 - len(shape)), *shape)
+
+        def hessian_vector(x, v, part=None):
+            return lam * v
+
         def value(x):
             return (lam * (x - centres.mean(0)) ** 2).sum(axes) / 2
 
         answers = {"grad": grad, "full_grad": full_grad, "component_grads": component_grads, "value": value, "n": N}
+        answers |= {"part_grads": part_grads, "hessian_vector": hessian_vector}
         object.__setattr__(self, "_answer", lambda name: last if name == "sample" else answers[name])
 
     def __getattribute__(self, name):

@@ -28,6 +28,7 @@ from ratewitness.solvers.lbfgs import LBFGS
 from ratewitness.solvers.lion import Lion
 from ratewitness.solvers.nesterov import Nesterov
 from ratewitness.solvers.rmsprop import RMSProp
+from ratewitness.solvers.sam import SAM
 from ratewitness.solvers.schedules import InversePower
 from ratewitness.solvers.sign_descent import SignSGD
 from ratewitness.solvers.solver import run
@@ -369,6 +370,7 @@ ANYWHERE = {name: SOLVERS[name](0.1) for name in PLAIN if not hasattr(SOLVERS[na
     "nesterov": Nesterov(0.05),
     "lbfgs": LBFGS(0.3, memory=3, scale=0.1),
     "average": PolyakRuppert(Adam(0.05), skip_start=3),
+    "sam": SAM(Adam(0.05), 0.05, p=3.0),
 }
 
 

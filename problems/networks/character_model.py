@@ -96,9 +96,7 @@ class Transformer:
 
     def gradient(self, x: Tensor, windows: Tensor) -> Tensor:
         """The gradient of `cross_entropy`, of the shape of x."""
-        with torch.enable_grad():
-            x = x.detach().requires_grad_()
-            return torch.autograd.grad(self.cross_entropy(x, windows).sum(), x)[0]
+        return torch.func.grad(lambda x: self.cross_entropy(x, windows).sum())(x)
 
     def _loss(self, x: Tensor, windows: Tensor) -> Tensor:
         return F.cross_entropy(self.logits(x, windows[:, :-1]).flatten(0, -2), windows[:, 1:].flatten())
