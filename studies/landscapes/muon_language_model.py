@@ -4,8 +4,10 @@ r"""Does Muon train a language model on shards in fewer steps than AdamW, and in
 
 DIR holds shards such as fineweb_train_000001.bin and fineweb_val_000000.bin (`problems/data/shards.py`). With them and a GPU
 the study trains GPT-2 124M, three starts of either method at once, in bfloat16 with float32 weights; it prints how long it
-still takes, and goes on from a checkpoint after a kill. Without them it says so, decides nothing about GPT-2, and trains a
-model of 111104 weights from shards of its own. The set-up of both is one: `studies/landscapes/language_model_runs.py`.
+still takes, and goes on after a kill from ~/.cache/ratewitness/checkpoints (or $XDG_CACHE_HOME). That path was tried on a
+network of 2000 weights, and never on a GPU; 60 GB of its memory is an estimate. Without them the study says so, decides
+nothing about GPT-2, and trains a model of 111104 weights from shards of its own, by the same code
+(`studies/landscapes/language_model_runs.py`).
 
 What `muon_transformer` does not ask is asked here: which method ends lower when both may spend equally many operations in
 products of matrices, those of Muon's orthogonalization counted, so that Muon has fewer steps and a schedule of that length;
