@@ -1,7 +1,7 @@
 r"""Does the barrier between independently trained networks depend on their width?
 
-    networks 64-h-h-10 on the digits, h = 8, 32, 128:    the barrier of the straight line, before and after matching, and of a
-                                                         trained Bezier curve
+    networks 64-h-h-10 on the digits, h = 8, 32, 128:    the barrier of the straight line, before and after matching,
+                                                         and of a trained Bezier curve
 
 S46 has one width. What narrower and wider networks do is measured here with the pairs, steps and minibatches of
 `mode_connectivity` (set-up: `studies/landscapes/curve_runs.py`); the step is the same for all widths, so that a wide network
@@ -74,8 +74,8 @@ def the_straight_line_stays_high(budget: Budget, kind: str = "straight line") ->
 def matching_gains_in_wider_networks(budget: Budget, kind: str = "matched line") -> Verdict:
     """S46, refined: After matching their neurons the straight line between networks becomes lower with the width.
 
-    Networks 64-h-h-10 on the digits, matched greedily by their weights: the barrier is lower at h = 128 than at h = 8 (quick:
-    at 32) by a factor of at least 3 in the geometric mean, in a 99 % interval over 10 pairs (quick: 4)."""
+    Networks 64-h-h-10 on the digits, matched greedily by their weights: the barrier is lower at h = 128 than at h = 8
+    (quick: at 32) by a factor of at least 3 in the geometric mean, in a 99 % interval over 10 pairs (quick: 4)."""
     return falls(barriers(budget, kind), 3.0)
 
 

@@ -4,8 +4,8 @@ r"""Are two independently trained networks connected by a curve of almost consta
 
 S46 shows it for a ResNet-164 on CIFAR-100; here networks of 64-32-32-10 on the digits, 10 pairs (quick: 4), as
 `studies/landscapes/curve_runs.py` describes. The objective that trains a curve contains an l2 penalty, and the sentence
-speaks of the loss: barriers are judged without the penalty, and curves with it as well. Controls through the same pipeline: a
-curve that was not trained, the first network renumbered as second end (which has a barrier although both ends
+speaks of the loss: barriers are judged without the penalty, and curves with it as well. Controls through the same
+pipeline: a curve that was not trained, the first network renumbered as second end (which has a barrier although both ends
 are one function), and second ends that were matched to the first. What the width does: `barriers_and_width`.
 
 T. Garipov, P. Izmailov, D. Podoprikhin, D. Vetrov and A. G. Wilson (2018), arXiv:1802.10026.
@@ -75,7 +75,7 @@ def curves_are_almost_flat(
 def error_stays_low_on_curves(
     budget: Budget, shapes: tuple[str, ...] = ("bezier", "chain"), train: bool = True
 ) -> Verdict:  # fmt: skip
-    """S46, refined: Along the trained curves the test error rises by less than 3 percentage points over that of the networks.
+    """S46, refined: Along trained curves the test error rises by less than 3 percentage points over that of the networks.
 
     The largest test error on the path, less the mean of its ends, is below 0.03 in 99 % intervals over 10 pairs (quick: 4)
     of networks 64-32-32-10 on the digits, Bezier curve and chain, 61 points a path."""
@@ -89,7 +89,7 @@ def error_stays_low_on_curves(
 def numbering_is_much_of_the_barrier(
     budget: Budget, matched: str = "matched", high: str = "renumbered"
 ) -> Verdict:  # fmt: skip
-    """S46, refined: A network and its own renumbering have a high straight path, and matching independent ones halves theirs.
+    """S46, refined: A network and its own renumbering have a high straight path; matching independent ones halves theirs.
 
     Networks 64-32-32-10 on the digits: the straight path from a network to a random renumbering of its hidden neurons has a
     barrier above 0.3 nats; after a greedy matching of weights the barrier between independent networks is below half of what
@@ -105,7 +105,7 @@ def numbering_is_much_of_the_barrier(
 @claim("phenomenon", f"S46; {GARIPOV}")
 @planted("the straight line in the picture", shape="line")
 def the_picture_is_of_a_flat_curve(budget: Budget, shape: str = "bezier") -> Verdict:
-    """S46, refined: In the plane through two networks and the free point the Bezier curve stays where the loss is near its ends.
+    """S46, refined: In the plane of two networks and the free point the Bezier curve stays where the loss is low.
 
     For the first pair: the largest training loss on its Bezier curve is below a tenth of that on its straight line, at 61
     points. One pair, without an interval: this is what the picture of the plane shows, and no more."""

@@ -50,8 +50,9 @@ def best(shape: str, end: torch.Tensor = RIGHT, start=(1.0, 1.0)) -> tuple[np.nd
 def lines_and_chains_are_proved(budget: Budget) -> Verdict:
     """S46, refined: Between minima of (xy - 1)^2/2 the straight line has the barrier ((r + 1/r - 2)/4)^2/2, r = x1/x2.
 
-    For minima (x, 1/x) with symbolic x1, x2 > 0, the maximum being half-way. For (<x, y> - 1)^2/2 with x and y in the plane a chain of five
-    straight pieces leads from (e1, e1) to (-e1, -e1) with loss exactly 0. Bezier curve and chain run from w1 to w2."""
+    For minima (x, 1/x) with symbolic x1, x2 > 0, r = x1/x2, the maximum being half-way. For (<x, y> - 1)^2/2 with x and y in
+    the plane a chain of five straight pieces leads from (e1, e1) to (-e1, -e1) with loss exactly 0. Bezier curve and chain
+    run from w1 to w2."""
     return prove(*PROVED)
 
 
