@@ -22,7 +22,9 @@ from ratewitness.solvers.around.averaging import PolyakRuppert, RandomIterate
 from ratewitness.solvers.around.box import Box
 from ratewitness.solvers.around.coupled_decay import CoupledDecay
 from ratewitness.solvers.around.from_torch import FromTorch
+from ratewitness.solvers.around.grokfast import Grokfast
 from ratewitness.solvers.around.layerwise import Layerwise, Part
+from ratewitness.solvers.around.orthograd import OrthoGrad
 from ratewitness.solvers.catalogue import catalogue
 from ratewitness.solvers.gradient_descent import GradientDescent
 from ratewitness.solvers.heavy_ball import HeavyBall
@@ -125,6 +127,10 @@ CATALOGUE = {
     "torch's adam": Entry(lambda ndim: FromTorch(torch.optim.Adam, 0.3, ndim=ndim)),
     "in a box": Entry(lambda ndim: Box(Nesterov(0.5), -3.0, 3.0), elsewhere=True),
     "coupled decay": Entry(lambda ndim: CoupledDecay(Adam(0.3), 0.1), adaptive=True),
+    "grokfast": Entry(lambda ndim: Grokfast(GradientDescent(0.2), 0.8), rotates=True),
+    "grokfast, adamw": Entry(lambda ndim: Grokfast(AdamW(0.3), 0.8)),
+    "orthograd": Entry(lambda ndim: OrthoGrad(GradientDescent(0.3), ndim=ndim), rotates=True),
+    "orthograd, adamw": Entry(lambda ndim: OrthoGrad(AdamW(0.3), ndim=ndim), adaptive=True),
     "ascent": Entry(lambda ndim: Ascent(GradientDescent(0.1)), rotates=True),
     "wrapped": Entry(lambda ndim: Box(Ascent(CoupledDecay(AdaGrad(0.1), 0.1)), -9.0, 9.0), adaptive=True),
     "sam": Entry(lambda ndim: SAM(GradientDescent(0.3), 0.1, ndim=ndim), elsewhere=True, rotates=True),

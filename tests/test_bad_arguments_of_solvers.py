@@ -18,7 +18,9 @@ from ratewitness.solvers.around.ascent import Ascent
 from ratewitness.solvers.around.box import Box
 from ratewitness.solvers.around.coupled_decay import CoupledDecay
 from ratewitness.solvers.around.from_torch import FromTorch
+from ratewitness.solvers.around.grokfast import Grokfast
 from ratewitness.solvers.around.layerwise import Layerwise, Part
+from ratewitness.solvers.around.orthograd import OrthoGrad
 from ratewitness.solvers.around.to_torch import ToTorch
 from ratewitness.solvers.gradient_descent import GradientDescent
 from ratewitness.solvers.heavy_ball import HeavyBall
@@ -67,8 +69,8 @@ def negative(g):
     return -g
 
 
-WRAPPERS = {"Box": box, "Ascent": Ascent} | {
-    cls.__name__: partial(lambda cls, inner: cls(inner, 0.1), cls) for cls in (CoupledDecay, SAM)
+WRAPPERS = {"Box": box, "Ascent": Ascent, "OrthoGrad": OrthoGrad} | {
+    cls.__name__: partial(lambda cls, inner: cls(inner, 0.1), cls) for cls in (CoupledDecay, SAM, Grokfast)
 }
 
 
@@ -209,6 +211,13 @@ ROWS = [
         for inner in (None, Adam, "adam")
     ),
     ("CoupledDecay", lambda: CoupledDecay(GradientDescent(0.1), -1.0), "weight_decay is -1"),
+    *settings_of(
+        Grokfast,
+        {"inner": GradientDescent(0.1)},
+        ({"alpha": 1.0}, r"alpha is 1.0; accepted are numbers in \[0, 1\)"),
+        ({"strength": -1.0}, "strength is -1.0; accepted are numbers >= 0"),
+    ),
+    ("OrthoGrad", lambda: OrthoGrad(GradientDescent(0.1), ndim=0), "ndim is 0; accepted are integers >= 1"),
     *settings_of(
         SAM,
         {"inner": GradientDescent(0.1), "rho": 0.1},

@@ -42,8 +42,7 @@ SHARP = {
     "component_smoothness": [name for name in PROBLEMS if not name.startswith("zero-chain") and name not in LARGE],
     "pl": [name for name, p in PROBLEMS.items() if p.constants.pl > 0 and name not in LARGE],
     "strong_convexity": [name for name, p in PROBLEMS.items() if p.constants.strong_convexity > 0 and name not in LARGE],
-    "variance": [name for name, p in PROBLEMS.items() if "nois" in name and p.constants.variance > 0]
-    + ["horizon parabola"],
+    "variance": [name for name, p in PROBLEMS.items() if "nois" in name and p.constants.variance > 0] + ["horizon parabola"],
     "variance_at_minimizer": [
         name for name, p in PROBLEMS.items() if p.constants.variance_at_minimizer > 1e-20 and name not in LARGE
     ],

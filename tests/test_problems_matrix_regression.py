@@ -19,9 +19,7 @@ def low_rank():
     return normal(4, 2, seed=1) @ normal(2, 3, seed=2), normal(3, 2, seed=3), normal(4, 3, seed=4), normal(4, 3, seed=5)
 
 
-@given(
-    m=st.integers(1, 5), n=st.integers(1, 5), p=st.integers(1, 5), q=st.integers(1, 5), seed=st.integers(0, 10**6)
-)
+@given(m=st.integers(1, 5), n=st.integers(1, 5), p=st.integers(1, 5), q=st.integers(1, 5), seed=st.integers(0, 10**6))
 def test_constants_are_extreme_eigenvalues_of_the_dense_hessian(m, n, p, q, seed):
     A, B = normal(m, p, seed=seed), normal(n, q, seed=seed + 1)
     problem = matrix_regression(A, B, normal(m, n, seed=seed + 2))

@@ -66,8 +66,10 @@ def test_the_lmo_example_passes_and_catches_the_slips_it_names():
     exec(text, names)
     names["test_my_lmo"]()
     for slip in ("return u @ vh", "u, _, vh = np.linalg.svd(g)\n    return -u @ vh", "return (-u @ vh).T"):
-        wrong = re.sub(r"return -u @ vh", slip, text) if slip.startswith("return") else re.sub(
-            r"u, _, vh = .*\n    return -u @ vh", slip, text
+        wrong = (
+            re.sub(r"return -u @ vh", slip, text)
+            if slip.startswith("return")
+            else re.sub(r"u, _, vh = .*\n    return -u @ vh", slip, text)
         )
         assert wrong != text
         names = {}

@@ -18,9 +18,7 @@ from ratewitness.theory import (
 from ratewitness.theory.bounds import Bound, Delta, L, N, eps, mu
 
 MODULES = (gradient_descent, stochastic_gradient, parabola_family, variance_reduction, lower_bounds)
-EVERY = {
-    name: value for module in MODULES for name, value in vars(module).items() if isinstance(value, Bound)
-}
+EVERY = {name: value for module in MODULES for name, value in vars(module).items() if isinstance(value, Bound)}
 
 
 def make(value, domain=sp.true):

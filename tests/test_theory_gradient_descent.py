@@ -177,11 +177,10 @@ def test_convex_bound_on_random_separable_hubers(spectrum, coordinates, threshol
         assert gap <= gd.convex(L=1, R=R, h=h, N=N) * (1 + 1e-9)
 
 
-@pytest.mark.parametrize(
-    ("L", "mu", "h", "N"), [(1, 0.1, 1, 3), (2, 0.5, 1.5, 4), (1, 1 / 3, 0.5, 6), (1, 0.1, 1.95, 2)]
-)
+@pytest.mark.parametrize(("L", "mu", "h", "N"), [(1, 0.1, 1, 3), (2, 0.5, 1.5, 4), (1, 1 / 3, 0.5, 6), (1, 0.1, 1.95, 2)])
 def test_strongly_convex_distance_is_the_best_of_two_families(L, mu, h, N):
     """Maximize the final gap over the threshold numerically, with the run itself as the oracle."""
+
     def final_gap(tau):
         def slope(x):
             return L * x if x <= tau else mu * x + (L - mu) * tau
@@ -190,8 +189,9 @@ def test_strongly_convex_distance_is_the_best_of_two_families(L, mu, h, N):
         return L * x * x / 2 if x <= tau else mu * x * x / 2 + (L - mu) * tau * (x - tau / 2)
 
     coarse = max(np.linspace(0, 1, 2001)[1:], key=final_gap)
-    family = -minimize_scalar(lambda tau: -final_gap(tau), bounds=(coarse - 1e-3, coarse + 1e-3), method="bounded",
-                              options={"xatol": 1e-12}).fun
+    family = -minimize_scalar(
+        lambda tau: -final_gap(tau), bounds=(coarse - 1e-3, coarse + 1e-3), method="bounded", options={"xatol": 1e-12}
+    ).fun
     parabola = L * (1 - h) ** (2 * N) / 2
     bound = gd.strongly_convex_distance(L=L, mu=mu, R=1, h=h, N=N)
     assert max(family, parabola) == pytest.approx(bound, rel=1e-8)
@@ -201,8 +201,9 @@ def test_strongly_convex_distance_is_the_best_of_two_families(L, mu, h, N):
 def test_best_step_against_scipy(N):
     root = brentq(lambda h: math.log(2 * N * h + 1) + 2 * N * math.log(h - 1), 1 + 1e-9, 2, xtol=1e-14)
     assert float(gd.best_step(N)) == pytest.approx(root, rel=1e-12)
-    worst = minimize_scalar(lambda h: gd.convex(L=1, R=1, h=h, N=N), bounds=(1, 2), method="bounded",
-                            options={"xatol": 1e-13})
+    worst = minimize_scalar(
+        lambda h: gd.convex(L=1, R=1, h=h, N=N), bounds=(1, 2), method="bounded", options={"xatol": 1e-13}
+    )
     ((count, step, rate),) = gd.best_step_table([N])
     assert count == N
     assert float(step) == pytest.approx(root, rel=1e-12)
@@ -216,7 +217,8 @@ def test_best_step_has_its_digits():
 
 
 def test_best_nonconvex_step():
-    best = minimize_scalar(lambda h: gd.nonconvex(L=1, Delta=1, h=h, N=9), bounds=(0.1, 1.7), method="bounded",
-                           options={"xatol": 1e-12})
+    best = minimize_scalar(
+        lambda h: gd.nonconvex(L=1, Delta=1, h=h, N=9), bounds=(0.1, 1.7), method="bounded", options={"xatol": 1e-12}
+    )
     assert best.x == pytest.approx(float(gd.best_nonconvex_step), abs=1e-6)
     assert best.fun == pytest.approx(6 * math.sqrt(3) / (8 * 9 + 3 * math.sqrt(3)), rel=1e-10)

@@ -85,7 +85,10 @@ def test_loewner_inequality_on_exact_instances(first, second, crossed):
 
 
 @given(
-    D=st.floats(1e-3, 1e3), r=st.integers(1, 9), left=st.floats(1e-2, 1e2), right=st.floats(1e-2, 1e2),
+    D=st.floats(1e-3, 1e3),
+    r=st.integers(1, 9),
+    left=st.floats(1e-2, 1e2),
+    right=st.floats(1e-2, 1e2),
     eta=st.floats(1e-3, 1e3),
 )
 def test_no_step_has_a_better_bound_than_the_best(D, r, left, right, eta):

@@ -38,13 +38,18 @@ def test_recursive_least_squares_attains_it_in_rationals():
 def test_no_step_sequence_beats_bayes(mu, R, sigma, steps):
     N = len(steps)
     assert mu / 2 * moments.second_moments(mu, steps, sigma, R, N)[-1] >= (
-        lower_bounds.pl_any_method(mu=mu, R=R, sigma=sigma, N=N) * (1 - 1e-12))
+        lower_bounds.pl_any_method(mu=mu, R=R, sigma=sigma, N=N) * (1 - 1e-12)
+    )
 
 
 def test_convex_supremum_by_search_and_order_of_bounds():
     N, sigma, R = 50, 2.0, 3.0
-    search = minimize_scalar(lambda lam: -lower_bounds.pl_any_method(mu=lam, R=R, sigma=sigma, N=N),
-                             bounds=(1e-3, 10), method="bounded", options={"xatol": 1e-12})
+    search = minimize_scalar(
+        lambda lam: -lower_bounds.pl_any_method(mu=lam, R=R, sigma=sigma, N=N),
+        bounds=(1e-3, 10),
+        method="bounded",
+        options={"xatol": 1e-12},
+    )
     bound = lower_bounds.convex_any_method(sigma=sigma, R=R, N=N)
     assert -search.fun == pytest.approx(bound, rel=1e-9)
     assert bound < stochastic_gradient.convex_tuned(L=1, R=R, sigma=sigma, N=N)

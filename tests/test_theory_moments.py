@@ -37,8 +37,13 @@ def test_second_moments_and_averages_by_enumeration(lam, sigma, start, steps):
 
 
 @calm
-@given(lam=fraction, step=st.fractions(min_value=Fraction(1, 9), max_value=Fraction(8, 9), max_denominator=9),
-       sigma=fraction, start=fraction, N=st.integers(1, 8))
+@given(
+    lam=fraction,
+    step=st.fractions(min_value=Fraction(1, 9), max_value=Fraction(8, 9), max_denominator=9),
+    sigma=fraction,
+    start=fraction,
+    N=st.integers(1, 8),
+)
 def test_closed_forms_equal_the_recursion(lam, step, sigma, start, N):
     numbers = {"lam": lam, "a": step, "sigma": sigma, "x0": start, "N": N, "k": N}
 
@@ -52,15 +57,22 @@ def test_closed_forms_equal_the_recursion(lam, step, sigma, start, N):
 
 
 @calm
-@given(lam=fraction, L=fraction, step=st.fractions(min_value=Fraction(1, 9), max_value=Fraction(8, 9),
-       max_denominator=9), sigma=fraction, x=fraction, N=st.integers(1, 8))
+@given(
+    lam=fraction,
+    L=fraction,
+    step=st.fractions(min_value=Fraction(1, 9), max_value=Fraction(8, 9), max_denominator=9),
+    sigma=fraction,
+    x=fraction,
+    N=st.integers(1, 8),
+)
 def test_two_mode_average_equals_the_sum(lam, L, step, sigma, x, N):
     along = moments.second_moments(lam, step, 0, x, N - 1)
     across = moments.second_moments(L, step, sigma, 0, N - 1)
     average = sum(lam**2 * u + L**2 * v for u, v in zip(along, across, strict=True)) / N
     numbers = {"lam": lam, "L": L, "a": step, "sigma": sigma, "Delta": lam * x**2 / 2, "N": Fraction(N)}
-    at = {s: sp.Rational(numbers[s.name].numerator, numbers[s.name].denominator)
-          for s in moments.two_mode_average.free_symbols}
+    at = {
+        s: sp.Rational(numbers[s.name].numerator, numbers[s.name].denominator) for s in moments.two_mode_average.free_symbols
+    }
     if 2 not in (step * lam, step * L):
         assert Fraction(str(moments.two_mode_average.subs(at))) == average
 
@@ -77,8 +89,9 @@ def test_weights_and_variance_factor_by_enumeration(n, b, replacement):
     means = [g[list(draw)].mean(0) for draw in draws(n, b, replacement)]
     own, shared = sampling.pair_weights(n, b, replacement)
     total = g.sum(0)
-    np.testing.assert_allclose(np.mean([np.outer(m, m) for m in means], 0),
-                               own * g.T @ g + shared * np.outer(total, total), atol=1e-14)
+    np.testing.assert_allclose(
+        np.mean([np.outer(m, m) for m in means], 0), own * g.T @ g + shared * np.outer(total, total), atol=1e-14
+    )
     np.testing.assert_allclose(np.mean(means, 0), g.mean(0), atol=1e-14)
     variance = np.mean([np.sum((m - g.mean(0)) ** 2) for m in means])
     single = np.mean(np.sum((g - g.mean(0)) ** 2, 1))

@@ -30,46 +30,77 @@ pl_factor = sp.Piecewise((_short, h < 1), (_middle, h <= sp.sqrt(3)), (_long, Tr
 pl_factor_at_one = sp.simplify(_middle.subs(h, 1))  # 2 (L - mu) / (2 L + mu)
 
 pl_polyak = Bound(
-    "pl_polyak", "f(x_N) - f*", (1 - _u * h * (2 - h)) ** N * Delta, "upper",
-    "f is L-smooth and mu-PL; 0 < h < 2", "GD, step h/L", "Polyak (1963)",
+    "pl_polyak",
+    "f(x_N) - f*",
+    (1 - _u * h * (2 - h)) ** N * Delta,
+    "upper",
+    "f is L-smooth and mu-PL; 0 < h < 2",
+    "GD, step h/L",
+    "Polyak (1963)",
     domain=(h < 2) & (mu <= L),
 )
 pl_step_ranges = Bound(
-    "pl_step_ranges", "f(x_N) - f*", pl_factor**N * Delta, "upper",
-    "f is L-smooth and mu-PL; 0 < h < 2; not attained, and for h near 2 not even the N-step value "
-    "of its own relaxation",
-    "GD, step h/L", "Abbaszadehpeivasti, de Klerk and Zamani (2023), Theorem 3, arXiv:2204.00647",
+    "pl_step_ranges",
+    "f(x_N) - f*",
+    pl_factor**N * Delta,
+    "upper",
+    "f is L-smooth and mu-PL; 0 < h < 2; not attained, and for h near 2 not even the N-step value of its own relaxation",
+    "GD, step h/L",
+    "Abbaszadehpeivasti, de Klerk and Zamani (2023), Theorem 3, arXiv:2204.00647",
     domain=(h < 2) & (mu <= L),
 )
 pl_line = Bound(
-    "pl_line", "f(x_N) - f*", (1 - _u * h) ** (2 * N) * Delta, "tight",
-    "f on the real line is L-smooth and mu-PL; 0 < h <= 1", "GD, step h/L", "proof in this file's docstring",
-    "f = mu x^2/2", domain=(h <= 1) & (mu <= L),
+    "pl_line",
+    "f(x_N) - f*",
+    (1 - _u * h) ** (2 * N) * Delta,
+    "tight",
+    "f on the real line is L-smooth and mu-PL; 0 < h <= 1",
+    "GD, step h/L",
+    "proof in this file's docstring",
+    "f = mu x^2/2",
+    domain=(h <= 1) & (mu <= L),
 )
 strongly_convex_gap = Bound(
-    "strongly_convex_gap", "f(x_N) - f*",
-    sp.Max((1 - _u * h) ** (2 * N), (1 - h) ** (2 * N)) * Delta, "tight",
-    "f is L-smooth and mu-strongly convex; 0 < h < 2", "GD, step h/L", "Taylor, Hendrickx and Glineur (2018)",
-    "f = mu x^2/2 or f = L x^2/2", domain=(h < 2) & (mu <= L),
+    "strongly_convex_gap",
+    "f(x_N) - f*",
+    sp.Max((1 - _u * h) ** (2 * N), (1 - h) ** (2 * N)) * Delta,
+    "tight",
+    "f is L-smooth and mu-strongly convex; 0 < h < 2",
+    "GD, step h/L",
+    "Taylor, Hendrickx and Glineur (2018)",
+    "f = mu x^2/2 or f = L x^2/2",
+    domain=(h < 2) & (mu <= L),
 )
 strongly_convex_distance = Bound(
-    "strongly_convex_distance", "f(x_N) - f*",
-    L * R**2 / 2 * sp.Max(mu / (mu + L * ((1 - _u * h) ** (-2 * N) - 1)), (1 - h) ** (2 * N)), "tight",
-    "f is L-smooth and mu-strongly convex; 0 < h < 2", "GD, step h/L", "Kim (2024), arXiv:2412.04427",
+    "strongly_convex_distance",
+    "f(x_N) - f*",
+    L * R**2 / 2 * sp.Max(mu / (mu + L * ((1 - _u * h) ** (-2 * N) - 1)), (1 - h) ** (2 * N)),
+    "tight",
+    "f is L-smooth and mu-strongly convex; 0 < h < 2",
+    "GD, step h/L",
+    "Kim (2024), arXiv:2412.04427",
     "Huber function plus a parabola (curvature L inside, mu outside), or f = L x^2/2",
     domain=(h < 2) & (mu <= L),
 )
 convex = Bound(
-    "convex", "f(x_N) - f*", L * R**2 / 2 * sp.Max(1 / (2 * N * h + 1), (1 - h) ** (2 * N)), "tight",
-    "f is L-smooth and convex; 0 < h < 2", "GD, step h/L",
+    "convex",
+    "f(x_N) - f*",
+    L * R**2 / 2 * sp.Max(1 / (2 * N * h + 1), (1 - h) ** (2 * N)),
+    "tight",
+    "f is L-smooth and convex; 0 < h < 2",
+    "GD, step h/L",
     "Drori and Teboulle (2014) for h <= 1; Kim (2024), arXiv:2412.04427, for every h",
-    "Huber function with threshold R/(2Nh+1), or f = L x^2/2", domain=h < 2,
+    "Huber function with threshold R/(2Nh+1), or f = L x^2/2",
+    domain=h < 2,
 )
 nonconvex = Bound(
-    "nonconvex", "min_{k<=N} ||grad f(x_k)||^2",
-    4 * L * Delta / (N * sp.Min(4 * h - h**2, 4 * h - h**3) + 2), "tight",
+    "nonconvex",
+    "min_{k<=N} ||grad f(x_k)||^2",
+    4 * L * Delta / (N * sp.Min(4 * h - h**2, 4 * h - h**3) + 2),
+    "tight",
     "f is L-smooth and bounded below; 0 < h <= sqrt 3; the minimum over the iterates, not the last one",
-    "GD, step h/L", "Abbaszadehpeivasti, de Klerk and Zamani (2021), arXiv:2104.05468",
+    "GD, step h/L",
+    "Abbaszadehpeivasti, de Klerk and Zamani (2021), arXiv:2104.05468",
     "the sawtooth gradient on the line for h <= 1; the worst function for h > 1 is not written out here",
     domain=h <= sp.sqrt(3),
 )
@@ -94,8 +125,13 @@ def best_step(steps: int, digits: int = 30) -> mpmath.mpf:
         return (2 * steps * step + one) * (step - one) ** (2 * steps) - one
 
     with mpmath.workdps(digits + 15):
-        root = mpmath.findroot(lambda s: excess(s, mpmath.mpf(1)), (1, 2), solver="anderson", maxsteps=10_000,
-                               tol=mpmath.mpf(10) ** (-2 * digits))
+        root = mpmath.findroot(
+            lambda s: excess(s, mpmath.mpf(1)),
+            (1, 2),
+            solver="anderson",
+            maxsteps=10_000,
+            tol=mpmath.mpf(10) ** (-2 * digits),
+        )
         radius = mpmath.mpf(10) ** (-digits)
         before, after = (mpmath.iv.mpf(root - radius), mpmath.iv.mpf(root + radius))
         precision, mpmath.iv.dps = mpmath.iv.dps, digits + 15
@@ -119,20 +155,35 @@ def best_step_table(counts, digits: int = 15) -> list[tuple[int, mpmath.mpf, mpm
 
 
 count_pl = Bound(
-    "count_pl", "first N with f(x_N) - f* <= eps",
-    sp.Max(0, sp.ceiling(sp.log(Delta / eps) / (-2 * sp.log(1 - _u * h)))), "tight",
-    "f on the real line is L-smooth and mu-PL; 0 < h <= 1; mu h < L", "GD, step h/L", "pl_line solved for N",
-    "f = mu x^2/2, the same function for every eps", domain=(h <= 1) & (mu * h < L),
+    "count_pl",
+    "first N with f(x_N) - f* <= eps",
+    sp.Max(0, sp.ceiling(sp.log(Delta / eps) / (-2 * sp.log(1 - _u * h)))),
+    "tight",
+    "f on the real line is L-smooth and mu-PL; 0 < h <= 1; mu h < L",
+    "GD, step h/L",
+    "pl_line solved for N",
+    "f = mu x^2/2, the same function for every eps",
+    domain=(h <= 1) & (mu * h < L),
 )
 count_convex = Bound(
-    "count_convex", "first N with f(x_N) - f* <= eps",
-    sp.Max(0, sp.ceiling((L * R**2 / eps - 2) / (4 * h))), "tight",
-    "f is L-smooth and convex; 0 < h <= 1", "GD, step h/L", "convex solved for N",
-    "for count T the Huber function with threshold R/(2(T-1)h+1)", domain=h <= 1,
+    "count_convex",
+    "first N with f(x_N) - f* <= eps",
+    sp.Max(0, sp.ceiling((L * R**2 / eps - 2) / (4 * h))),
+    "tight",
+    "f is L-smooth and convex; 0 < h <= 1",
+    "GD, step h/L",
+    "convex solved for N",
+    "for count T the Huber function with threshold R/(2(T-1)h+1)",
+    domain=h <= 1,
 )
 count_nonconvex = Bound(
-    "count_nonconvex", "first N with ||grad f(x_N)||^2 <= eps",
-    sp.Max(0, sp.ceiling((4 * L * Delta / eps - 2) / (4 * h - h**2))), "tight",
-    "f is L-smooth and bounded below; 0 < h <= 1", "GD, step h/L", "nonconvex solved for N",
-    "for count T the sawtooth gradient with T-1 teeth", domain=h <= 1,
+    "count_nonconvex",
+    "first N with ||grad f(x_N)||^2 <= eps",
+    sp.Max(0, sp.ceiling((4 * L * Delta / eps - 2) / (4 * h - h**2))),
+    "tight",
+    "f is L-smooth and bounded below; 0 < h <= 1",
+    "GD, step h/L",
+    "nonconvex solved for N",
+    "for count T the sawtooth gradient with T-1 teeth",
+    domain=h <= 1,
 )

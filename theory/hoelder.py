@@ -92,6 +92,7 @@ def lp_unique(power=r) -> bool:
 @identity(wrong={"power 1": {"power": 1}})
 def l2_certificate(power=2) -> bool:
     """Cauchy-Schwarz by Lagrange: ||g||^2 ||x||^2 - <g, x>^2 = sum_{i<j} (g_i x_j - g_j x_i)^2, for all real g and x."""
+
     def holds(n):
         g, x = sp.symbols(f"g1:{n + 1}", real=True), sp.symbols(f"x1:{n + 1}", real=True)
         squares = sp.Add(*((g[i] * x[j] - g[j] * x[i]) ** power for i, j in combinations(range(n), 2)))
@@ -107,6 +108,7 @@ def _l1_slack(n: int, index: int = 0) -> list[tuple]:
 @identity(wrong={"the second entry": {"index": 1}, "argmax": {"sign": -1}})
 def l1_certificate(index=0, sign=1) -> bool:
     """g_1 ||x||_1 - <g, x> = sum_i (g_1 - g_i) x_i, and -e_1 attains it."""
+
     def holds(n):
         g, x = chamber(n), sorted_point(n)
         return certified(g[index] * L1.value(x), dot(g, x), _l1_slack(n, index)) and attains(L1, g, sign)
@@ -130,6 +132,7 @@ def _linf_slack(n: int) -> list[tuple]:
 @identity(wrong={"dual norm l_inf": {"dual": L1.dual}, "argmax": {"sign": -1}})
 def linf_certificate(sign=1, dual=L1.value) -> bool:
     """||x||_inf ||g||_1 - <g, x> = sum_i g_i (||x||_inf - x_i), and -(1, ..., 1) attains it."""
+
     def holds(n):
         g, x = chamber(n), sorted_point(n)
         return certified(x[0] * dual(g), dot(g, x), _linf_slack(n)) and attains(LINF, g, sign)
@@ -148,7 +151,7 @@ def linf_unique(zero=0) -> bool:
 def _ky_fan_slack(n: int, k: int):
     """M, g, x and the slack for any M with M >= g_i, k M >= ||g||_1, g_i >= 0, each of these gaps a symbol:
 
-        M K(x) - <g, x> = sum_{i<k} (M - g_i)(x_i - x_k) + (k M - ||g||_1) x_k + sum_{i>k} g_i (x_k - x_i)
+    M K(x) - <g, x> = sum_{i<k} (M - g_i)(x_i - x_k) + (k M - ||g||_1) x_k + sum_{i>k} g_i (x_k - x_i)
     """
     below, excess = sp.symbols(f"a1:{k}", positive=True), sp.Symbol("b", positive=True)  # M - g_i and k M - ||g||_1
     last = sp.symbols(f"g{k}:{n + 1}", positive=True)
@@ -161,6 +164,7 @@ def _ky_fan_slack(n: int, k: int):
 @identity(wrong={"share ||g||_1/(2k)": {"share": 2}})
 def ky_fan_certificate(share=1) -> bool:
     """<g, x> <= M K(x) for M = max(g_1, ||g||_1/k), and -e_1 and -(1, ..., 1)/k attain its two cases."""
+
     def holds(n, k):
         M, g, x, slack = _ky_fan_slack(n, k)
         bounded = certified(M * sp.Add(*x[:k]), dot(g, x), slack)
@@ -183,6 +187,7 @@ def ky_fan_lmo(sign=1) -> bool:
 def ky_fan_unique(gap=0) -> bool:
     """1 < k < n: if g_1 = M > g_2 and k M > ||g||_1 only -e_1, if g_1 < M, k M = ||g||_1 and no zero entry only
     -(1, ..., 1)/k attains the dual norm; if k g_1 = ||g||_1 both do (ties and zeros as for l_1 and l_inf)."""
+
     def alone(n, k):
         *_, slack = _ky_fan_slack(n, k)
         without = [[(0 if i == j else weight, factor) for i, (weight, factor) in enumerate(slack)] for j in (0, k - 1)]

@@ -73,6 +73,7 @@ def positive_matrix(m: int, n: int) -> sp.Matrix:
 
 def _attains(norm: Norm, sign=1, against: Norm | None = None) -> bool:
     """<G, lmo(G)> = -||G||_* and ||lmo(G)|| = 1, here or with the oracle of another norm, for every shape."""
+
     def holds(m, n):
         G = positive_matrix(m, n)
         X = sign * (against or norm).lmo(G)

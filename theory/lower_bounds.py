@@ -40,38 +40,63 @@ def bayes_risk(curvature):
 
 
 pl_any_method = Bound(
-    "pl_any_method", "E f(x_N) - f*", bayes_risk(mu), "lower", f"f = mu (x - x*)^2/2, {_PRIOR}",
-    "any method, N stochastic gradients", "derived here", "SGD, a_k = mu/(sigma^2/R^2 + (k+1) mu^2)",
+    "pl_any_method",
+    "E f(x_N) - f*",
+    bayes_risk(mu),
+    "lower",
+    f"f = mu (x - x*)^2/2, {_PRIOR}",
+    "any method, N stochastic gradients",
+    "derived here",
+    "SGD, a_k = mu/(sigma^2/R^2 + (k+1) mu^2)",
 )
 convex_any_method = Bound(
-    "convex_any_method", "E f(x_N) - f*", sigma * R / (4 * sp.sqrt(N)), "lower",
-    f"f = lam (x - x*)^2/2, lam = sigma/(R sqrt N), {_PRIOR}", "any method, N stochastic gradients", "derived here",
+    "convex_any_method",
+    "E f(x_N) - f*",
+    sigma * R / (4 * sp.sqrt(N)),
+    "lower",
+    f"f = lam (x - x*)^2/2, lam = sigma/(R sqrt N), {_PRIOR}",
+    "any method, N stochastic gradients",
+    "derived here",
     "SGD, a_k = lam/(sigma^2/R^2 + (k+1) lam^2)",
 )
 count_convex_any_method = Bound(
-    "count_convex_any_method", "N(eps)", sigma**2 * R**2 / (16 * eps**2), "lower",
-    "as convex_any_method, N a whole number at least this large", "any method", "convex_any_method solved for N",
+    "count_convex_any_method",
+    "N(eps)",
+    sigma**2 * R**2 / (16 * eps**2),
+    "lower",
+    "as convex_any_method, N a whole number at least this large",
+    "any method",
+    "convex_any_method solved for N",
 )
 chain_length = sp.floor(L * Delta / (CHAIN_GAP * CHAIN_LIPSCHITZ * eps))
 noisy_chain_length = sp.floor(L * Delta / (4 * CHAIN_GAP * CHAIN_LIPSCHITZ * eps))
 noisy_chain_probability = sp.Min(1, 4 * CHAIN_ENTRY**2 * eps / sigma**2)
 nonconvex_chain = Bound(
-    "nonconvex_chain", "N(eps): ||grad f(x_k)||^2 > eps for k < N", chain_length, "lower",
-    "f is L-smooth, f(x_0) - inf f <= Delta", "any zero-respecting first-order method",
-    "Carmon, Duchi, Hinder and Sidford (2020), arXiv:1710.11606", domain=chain_length >= 1,
+    "nonconvex_chain",
+    "N(eps): ||grad f(x_k)||^2 > eps for k < N",
+    chain_length,
+    "lower",
+    "f is L-smooth, f(x_0) - inf f <= Delta",
+    "any zero-respecting first-order method",
+    "Carmon, Duchi, Hinder and Sidford (2020), arXiv:1710.11606",
+    domain=chain_length >= 1,
 )
 nonconvex_noisy_chain = Bound(
-    "nonconvex_noisy_chain", "N(eps): E||grad f(x_k)||^2 > eps for k < N",
-    noisy_chain_length / (2 * noisy_chain_probability), "lower",
+    "nonconvex_noisy_chain",
+    "N(eps): E||grad f(x_k)||^2 > eps for k < N",
+    noisy_chain_length / (2 * noisy_chain_probability),
+    "lower",
     "f is L-smooth, f(x_0) - inf f <= Delta, unbiased noise of variance at most sigma^2",
     "any zero-respecting stochastic first-order method",
-    "Arjevani et al. (2023), arXiv:1912.02365; constant from zero_chain_progress", domain=noisy_chain_length >= 1,
+    "Arjevani et al. (2023), arXiv:1912.02365; constant from zero_chain_progress",
+    domain=noisy_chain_length >= 1,
 )
 
 
 @identity(offset=2)
 def least_squares_attains(offset=1) -> bool:
     """Induction: the error of SGD with a_k = mu/(sigma^2/R^2 + (k+1) mu^2) is the posterior variance, at every k."""
+
     def posterior(queries):
         return 1 / (1 / R**2 + queries * mu**2 / sigma**2)
 

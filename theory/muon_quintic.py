@@ -64,6 +64,7 @@ def critical_points() -> tuple[Interval, Interval]:
 @cache
 def fixed_points() -> tuple[Interval, Interval]:
     """The positive solutions of p(x) = x: p(x) - x is of degree 2 in x^2, up to the factor x."""
+
     def excess(x):
         return p(x) / x - 1
 
@@ -231,9 +232,7 @@ def four_cycle_attracts(trap: Interval = TRAP, length: int = 4) -> bool:
 
 def critical_orbits_are_trapped(steps: int = 40) -> bool:
     """The orbits of both critical points enter the trap; with Singer's theorem no other cycle attracts."""
-    return all(
-        any(TRAP[0] < low and high < TRAP[1] for low, high in orbit(point, steps)) for point in critical_points()
-    )
+    return all(any(TRAP[0] < low and high < TRAP[1] for low, high in orbit(point, steps)) for point in critical_points())
 
 
 def steps_to_band(smallest: Fraction) -> int:

@@ -108,6 +108,7 @@ def orders_multiply(order=q + 1) -> bool:
     >>> orders_multiply(), orders_multiply(order=q + 2)
     (True, False)
     """
+
     def constant(steps):
         return ((q + 1) ** steps - 1) / q
 

@@ -111,6 +111,7 @@ def rearrangement(worst=1) -> bool:
     increments y_j of x times coefficients, which are zero if {1, ..., j} is left alone without flips, and positive
     otherwise.
     """
+
     def holds(signs, order):
         n = len(order)
         g, x = chamber(n), sorted_point(n)
@@ -131,6 +132,7 @@ def signed_permutations(stretch=1) -> bool:
     S lmo(g): values, duals and pairings carry over, and to ties and zeros by continuity (uniqueness does not).  n =
     2, 3, 4; swaps of neighbours and one change of
     sign generate all S."""
+
     def holds(n, change):
         g, x = sp.symbols(f"g1:{n + 1}", real=True), sp.symbols(f"x1:{n + 1}", real=True)
         Sg, Sx = change(list(g)), change(list(x))

@@ -80,18 +80,33 @@ def best_step_scale(digits: int = 15) -> tuple[mpmath.mpf, mpmath.mpf, mpmath.mp
 
 
 averaged_parabola = Bound(
-    "averaged_parabola", "E f(mean of x_1..x_N) - f*", (lam / 2 * moments.average_moment).subs(moments.x0, R),
-    "tight", "f = lam x^2/2 with additive noise of variance sigma^2; |x_0| = R; a lam < 2",
-    "SGD, constant step a, average of x_1..x_N", "moments.py", "f_+- = lam x^2/2 +- sigma x", domain=a * lam < 2,
+    "averaged_parabola",
+    "E f(mean of x_1..x_N) - f*",
+    (lam / 2 * moments.average_moment).subs(moments.x0, R),
+    "tight",
+    "f = lam x^2/2 with additive noise of variance sigma^2; |x_0| = R; a lam < 2",
+    "SGD, constant step a, average of x_1..x_N",
+    "moments.py",
+    "f_+- = lam x^2/2 +- sigma x",
+    domain=a * lam < 2,
 )
 averaged_parabola_limit = Bound(
-    "averaged_parabola_limit", "E f(mean of x_1..x_N) - f*, leading term", sigma * R / sp.sqrt(N) * scaled_gap,
-    "tight", "f = lam x^2/2, lam = c sigma/(R sqrt N), additive noise of variance sigma^2; |x_0| = R; N to infinity",
-    "SGD, a = s R/(sigma sqrt N), average of x_1..x_N", "this file", "f_+- = lam x^2/2 +- sigma x",
+    "averaged_parabola_limit",
+    "E f(mean of x_1..x_N) - f*, leading term",
+    sigma * R / sp.sqrt(N) * scaled_gap,
+    "tight",
+    "f = lam x^2/2, lam = c sigma/(R sqrt N), additive noise of variance sigma^2; |x_0| = R; N to infinity",
+    "SGD, a = s R/(sigma sqrt N), average of x_1..x_N",
+    "this file",
+    "f_+- = lam x^2/2 +- sigma x",
 )
 count_convex_parabola = Bound(
-    "count_convex_parabola", "N(eps), leading term",
-    sp.Float(str(worst_parabola()[1] ** 2), 15) * sigma**2 * R**2 / eps**2, "lower",
+    "count_convex_parabola",
+    "N(eps), leading term",
+    sp.Float(str(worst_parabola()[1] ** 2), 15) * sigma**2 * R**2 / eps**2,
+    "lower",
     "as averaged_parabola_limit with s = 1 and the worst c; convex_tuned gives 1 in place of 0.087",
-    "SGD, a = R/(sigma sqrt N), average of x_1..x_N", "worst_parabola", "f_+- = lam x^2/2 +- sigma x, lam by eps",
+    "SGD, a = R/(sigma sqrt N), average of x_1..x_N",
+    "worst_parabola",
+    "f_+- = lam x^2/2 +- sigma x, lam by eps",
 )

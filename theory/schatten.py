@@ -95,6 +95,7 @@ def summation_by_parts(block=min) -> bool:
     of W, on the right min(k, l); and k - block = slack of its rows + the entries right of it, as l - block in columns.
     Sizes 2, 3, 4.
     """
+
     def holds(n):
         W = sp.Matrix(n, n, sp.symbols(f"w1:{n * n + 1}"))
         a, b = sp.symbols(f"a1:{n + 1}"), sp.symbols(f"b1:{n + 1}")
@@ -120,6 +121,7 @@ def summation_by_parts(block=min) -> bool:
 def equality_in_von_neumann(excess=0) -> bool:
     """Where s and t decrease strictly to positive values, equality makes every leading block min(k, l), hence W = I, hence
     X = Y = diag(+-1), as (x - y)^2 = 0 and x^2 = 1 on the diagonal and x^2 + y^2 = 0 off it: the same singular vectors."""
+
     def block(i, j):
         return min(i, j) + (excess if i * j else 0)
 

@@ -53,6 +53,7 @@ def normalized_step(sign=1) -> bool:
 def regularized_value(divisor=2) -> bool:
     """Every closed form takes the value -(a/2)||g||_*^2 at its step a ||g||_* lmo(g): vectors of three entries, and 2 x 3
     matrices in the norms of induced.py (the singular values of a matrix are such a vector)."""
+
     def reached(norm: Norm, g, flat) -> bool:
         d = norm.lmo(g)
         value = a * norm.dual(g) * dot(flat(g), flat(d)) + (a * norm.dual(g) * norm.value(d)) ** 2 / (2 * a)
@@ -110,6 +111,7 @@ def normalized_gradient_descent(power=1) -> bool:
 def greedy_coordinate_descent(chosen=0) -> bool:
     """Moving only the coordinate with the largest |g_i|, by -sign(g_i), is the LMO of l_1; by -a g_i its regularized
     step a ||g||_inf lmo(g)."""
+
     def coordinate(g, move):
         return [-move(e) if i == chosen else 0 for i, e in enumerate(g)]
 

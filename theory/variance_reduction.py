@@ -28,30 +28,54 @@ _finite_sum = "f is a mean of n convex L_max-smooth functions and mu-strongly co
 _interpolation = "f is L-smooth and mu-PL, components L_max-smooth with a common minimizer"
 
 interpolation_strongly_convex = Bound(
-    "interpolation_strongly_convex", "E ||x_k - x*||^2", (1 - mu / L_max) ** k * R**2, "upper",
-    f"{_finite_sum}; every component is minimized at x*", "SGD, step 1/L_max", "proof above", domain=mu <= L_max,
+    "interpolation_strongly_convex",
+    "E ||x_k - x*||^2",
+    (1 - mu / L_max) ** k * R**2,
+    "upper",
+    f"{_finite_sum}; every component is minimized at x*",
+    "SGD, step 1/L_max",
+    "proof above",
+    domain=mu <= L_max,
 )
 interpolation_pl_step = Bound(
-    "interpolation_pl_step", "E f(x_k) - f*", (1 - 2 * a * mu + a**2 * L * L_max) ** k * Delta, "upper",
-    _interpolation, "SGD, constant step a", "proof above",
+    "interpolation_pl_step",
+    "E f(x_k) - f*",
+    (1 - 2 * a * mu + a**2 * L * L_max) ** k * Delta,
+    "upper",
+    _interpolation,
+    "SGD, constant step a",
+    "proof above",
     domain=(mu <= L) & (L_max >= L),
 )
 interpolation_pl = Bound(
-    "interpolation_pl", "E f(x_k) - f*", (1 - mu**2 / (L * L_max)) ** k * Delta, "upper",
-    _interpolation, "SGD, step mu/(L L_max)",
-    "Bassily, Belkin and Ma (2018), arXiv:1811.02564; proof above", domain=(mu <= L) & (L_max >= L),
+    "interpolation_pl",
+    "E f(x_k) - f*",
+    (1 - mu**2 / (L * L_max)) ** k * Delta,
+    "upper",
+    _interpolation,
+    "SGD, step mu/(L L_max)",
+    "Bassily, Belkin and Ma (2018), arXiv:1811.02564; proof above",
+    domain=(mu <= L) & (L_max >= L),
 )
 saga = Bound(
-    "saga", "E ||x_k - x*||^2",
-    (1 - sp.Min(1 / (4 * n), mu / (3 * L_max))) ** k * (R**2 + 2 * n * Delta / (3 * L_max)), "upper",
-    f"{_finite_sum}; table of gradients started at x_0", "SAGA, step 1/(3 L_max)",
-    "Defazio, Bach and Lacoste-Julien (2014), arXiv:1407.0202", domain=mu <= L_max,
+    "saga",
+    "E ||x_k - x*||^2",
+    (1 - sp.Min(1 / (4 * n), mu / (3 * L_max))) ** k * (R**2 + 2 * n * Delta / (3 * L_max)),
+    "upper",
+    f"{_finite_sum}; table of gradients started at x_0",
+    "SAGA, step 1/(3 L_max)",
+    "Defazio, Bach and Lacoste-Julien (2014), arXiv:1407.0202",
+    domain=mu <= L_max,
 )
 svrg_factor = 1 / (mu * eta * (1 - 2 * L_max * eta) * m) + 2 * L_max * eta / (1 - 2 * L_max * eta)
 svrg = Bound(
-    "svrg", "E f(snapshot after T epochs) - f*", svrg_factor**T * Delta, "upper",
+    "svrg",
+    "E f(snapshot after T epochs) - f*",
+    svrg_factor**T * Delta,
+    "upper",
     f"{_finite_sum}; the next snapshot is a uniformly drawn iterate of the epoch; useful where the factor is below 1",
-    "SVRG, step eta < 1/(2 L_max), epochs of m steps", "Johnson and Zhang (2013)",
+    "SVRG, step eta < 1/(2 L_max), epochs of m steps",
+    "Johnson and Zhang (2013)",
     domain=(2 * L_max * eta < 1) & (mu <= L_max),
 )
 

@@ -30,6 +30,7 @@ def parabola_descent(factor=1) -> bool:
 @identity(offset=2)
 def parabola_sgd(offset=1) -> bool:
     """Induction for a_k = 1/(mu(k+offset)): x_1 forgets x_0, and E x_k^2 = sigma^2/(mu^2 k) goes over to k + 1."""
+
     def after(count, square):
         step = 1 / (mu * (count + offset))
         return (1 - mu * step) ** 2 * square + step**2 * sigma**2

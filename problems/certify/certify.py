@@ -83,9 +83,7 @@ def _exact_properties(problem: FiniteSum, x: Tensor, few: Tensor) -> dict[str, f
         noise, _, size = _noise(problem, minimizer)
         rounding = 1e-24 * (size + c.smoothness * (norm(minimizer, (1,)) + 1)) ** 2
         found["gap at the minimizer"] = problem.gap(minimizer).abs() / problem.floor
-        found["gradient at the minimizer"] = norm(problem.grad(minimizer), (1,)) ** 2 / (
-            2 * c.smoothness * problem.floor
-        )
+        found["gradient at the minimizer"] = norm(problem.grad(minimizer), (1,)) ** 2 / (2 * c.smoothness * problem.floor)
         found["variance at the minimizer"] = noise / (c.variance_at_minimizer + rounding)
         if problem.domain is not None:
             found["minimizer in the domain"] = 2.0 - 2.0 * problem.domain(minimizer).double()

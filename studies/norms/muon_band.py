@@ -33,21 +33,21 @@ LOW, HIGH = map(float, muon_quintic.band())
 @planted("the band [0.7, p(0.7)]", low=Fraction(7, 10))
 @planted("a cycle of length 2 attracts", length=2)
 @planted("everything above 1.26 blows up", boundary="1.26")
-def ends_in_a_band(
-    budget: Budget, low: Fraction | None = None, length: int = 4, boundary: str = "1.26373"
-) -> Verdict:
+def ends_in_a_band(budget: Budget, low: Fraction | None = None, length: int = 4, boundary: str = "1.26373") -> Verdict:
     """S34: Muon's quintic takes every start in (0, 1.2637) into the band [0.6818, 1.1344], and attracts to no fixed point.
 
     It has no attracting fixed point and one repelling 2-cycle; it maps [m, p(m)] = [0.6818, 1.1344] onto itself, has one
     attracting cycle, of length 4 (Singer's theorem), and grows without bound from starts above 1.26373."""
     return proved(
-        lambda: muon_quintic.no_fixed_point_attracts()
-        and muon_quintic.one_repelling_two_cycle()
-        and muon_quintic.band_is_invariant(low=low)
-        and muon_quintic.every_value_enters_the_band()
-        and muon_quintic.four_cycle_attracts(length=length)
-        and muon_quintic.critical_orbits_are_trapped()
-        and muon_quintic.blows_up_beyond(Fraction(boundary))
+        lambda: (
+            muon_quintic.no_fixed_point_attracts()
+            and muon_quintic.one_repelling_two_cycle()
+            and muon_quintic.band_is_invariant(low=low)
+            and muon_quintic.every_value_enters_the_band()
+            and muon_quintic.four_cycle_attracts(length=length)
+            and muon_quintic.critical_orbits_are_trapped()
+            and muon_quintic.blows_up_beyond(Fraction(boundary))
+        )
     )
 
 

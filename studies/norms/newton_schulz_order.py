@@ -37,11 +37,13 @@ def pade_bound(budget: Budget, order: int = 1, exponent: int = 2, degree: int = 
     For the Pade polynomial p of degree 2q + 1 and 0 <= x <= 1, (c/(q+1)) (1-x^2)^{q+1} <= 1 - p(x)^2 <= (1-x^2)^{q+1}, c =
     (2q+1) binom(2q, q)/4^q, from which the bound follows."""
     return proved(
-        lambda: all(newton_schulz.is_truncated_series(2 * q + 1) for q in (1, 2, 3, 4))
-        and all(newton_schulz.defect_is_small(2 * q + 1, order=q + order) for q in (1, 2, 3, 4))
-        and newton_schulz.defect_in_general()
-        and newton_schulz.orders_multiply()
-        and newton_schulz.exponent_holds(exponent, degree=degree)
+        lambda: (
+            all(newton_schulz.is_truncated_series(2 * q + 1) for q in (1, 2, 3, 4))
+            and all(newton_schulz.defect_is_small(2 * q + 1, order=q + order) for q in (1, 2, 3, 4))
+            and newton_schulz.defect_in_general()
+            and newton_schulz.orders_multiply()
+            and newton_schulz.exponent_holds(exponent, degree=degree)
+        )
     )
 
 

@@ -1,6 +1,6 @@
 r"""Least squares with the same rows and any noise in the targets, for `sublinear_rate`; this file states no claims.
 
-    f(w) = (1/(2n)) ||A w - y||^2,        y = A w* + noise,        A Gaussian, n = 40
+f(w) = (1/(2n)) ||A w - y||^2,        y = A w* + noise,        A Gaussian, n = 40
 """
 
 from __future__ import annotations

@@ -60,7 +60,7 @@ class UnknownName(Exception):
 
 # parsing all files takes longer than a command line may take to answer; a test holds this against what is imported
 CLAIM = re.compile(
-    r'''^@claim\(\s*"(?P<kind>[^"]+)".*?'''
+    r"""^@claim\(\s*"(?P<kind>[^"]+)".*?"""
     r'''^def (?P<name>\w+)\(.*?(?P<doc>r?"""(?:[^"\\]|\\.|"(?!""))*""")''',
     re.MULTILINE | re.DOTALL,
 )

@@ -1,11 +1,11 @@
 """Turns records into files: ledger, tables, figures, one page a study, and where it all came from. Never measures.
 
-    ledger.csv, ledger.md      every claim; the table has a row for every planted variant as well
-    planted.md                 the planted variants
-    <study>.md                 the study's page, with its figures and tables
-    figures/<study>-*          as SVG for the page and PDF for a paper, at the width of a page; others on demand
-    tables/<study>-*           what was measured, in full (.csv), and tables to present (.csv, .tex)
-    provenance.json            for each claim digest, seconds and run; for each run command, version, commit, machine
+ledger.csv, ledger.md      every claim; the table has a row for every planted variant as well
+planted.md                 the planted variants
+<study>.md                 the study's page, with its figures and tables
+figures/<study>-*          as SVG for the page and PDF for a paper, at the width of a page; others on demand
+tables/<study>-*           what was measured, in full (.csv), and tables to present (.csv, .tex)
+provenance.json            for each claim digest, seconds and run; for each run command, version, commit, machine
 """
 
 from __future__ import annotations

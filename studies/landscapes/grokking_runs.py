@@ -1,0 +1,149 @@
+r"""Runs of networks on addition modulo p until they generalize: many methods, settings and seeds in one batch.
+
+    learnt: the first step with 99 % of the training pairs right;    generalized: the first with 95 % of the others right
+
+A batch is a list of runs, each with its own split of the table, start and settings (a step, a decay, ...). Accuracies are
+looked at every few steps. A run that has done both leaves the batch, so that a batch costs the sum of its hitting times;
+one that ends at the limit without is censored (NaN), and one whose weights are no longer finite has diverged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from ratewitness.problems.networks.mlp import cross_entropy
+from ratewitness.problems.networks.modular_addition import Table, TwoHot, addition, on_table
+from ratewitness.problems.oracle import Oracle
+from ratewitness.solvers.adam import Adam, AdamW
+from ratewitness.solvers.around.coupled_decay import CoupledDecay
+from ratewitness.solvers.around.grokfast import Grokfast
+from ratewitness.solvers.around.layerwise import Layerwise, Part
+from ratewitness.solvers.around.orthograd import OrthoGrad
+from ratewitness.solvers.solver import Solver
+from torch import Generator, Tensor
+
+LEARNT, GENERALIZED = 0.99, 0.95
+EVERY = 5  # steps between two looks at the accuracies
+NETWORK = TwoHot(23, 64)
+SHARE = 0.6
+BETAS = (0.9, 0.98)
+
+Knobs = Mapping[str, Tensor]  # settings by name, (runs, 1) each
+Method = Callable[[Knobs], Solver]
+
+
+def adamw(knobs: Knobs) -> AdamW:
+    return AdamW(knobs["lr"], *BETAS, weight_decay=knobs["decay"])
+
+
+def adam(knobs: Knobs) -> Adam:
+    return Adam(knobs["lr"], *BETAS)
+
+
+def coupled(knobs: Knobs) -> CoupledDecay:
+    return CoupledDecay(adam(knobs), knobs["decay"])
+
+
+def grokfast(knobs: Knobs) -> Grokfast:
+    return Grokfast(adam(knobs), 0.98, knobs["strength"])
+
+
+def grokfast_with_decay(knobs: Knobs) -> Grokfast:
+    return Grokfast(adamw(knobs), 0.98, 2.0)
+
+
+def orthogonal(inner: Method) -> Method:
+    """OrthoGrad for each of A, B and V, as published."""
+
+    def build(knobs: Knobs) -> Layerwise:
+        parts = NETWORK.layout
+        solver = OrthoGrad(inner({name: knob.unsqueeze(-1) for name, knob in knobs.items()}), ndim=2)
+        return Layerwise([Part(where, parts.shapes[name], solver) for name, where in parts.slices.items()])
+
+    return build
+
+
+@dataclass(frozen=True, eq=False)
+class Runs:
+    """Splits (runs, .) and starts (runs, P)."""
+
+    table: Table
+    start: Tensor
+
+    def __getitem__(self, index: Tensor) -> Runs:
+        return Runs(Table(*(part[index] for part in self.table)), self.start[index])
+
+
+def drawn(
+    generator: Generator,
+    runs: int,
+    share: float = SHARE,
+    shuffled: bool = False,
+    network: TwoHot = NETWORK,
+    gain: float = 1.0,
+) -> Runs:
+    return Runs(addition(network.p, share, generator, runs, shuffled=shuffled), network.initial(generator, runs, gain=gain))
+
+
+@dataclass(frozen=True, eq=False)
+class Arrivals:
+    """Steps (runs,), NaN where there is none within the limit; the validation accuracy of the last look; who diverged."""
+
+    learnt: np.ndarray
+    generalized: np.ndarray
+    accuracy: np.ndarray
+    diverged: np.ndarray
+
+
+def arrivals(
+    method: Method,
+    knobs: Mapping[str, Tensor],
+    runs: Runs,
+    limit: int,
+    loss: Callable = cross_entropy,
+    groups: Tensor | None = None,
+    network: TwoHot = NETWORK,
+) -> Arrivals:
+    """When each run learnt and generalized. knobs: (runs,) each.
+
+    groups: integers (runs,); a run leaves as soon as another of its group has generalized before it.
+    """
+    device, count = runs.start.device, len(runs.start)
+    times = torch.full((2, count), torch.nan, device=device)
+    seen, diverged = torch.zeros(count, device=device), torch.zeros(count, dtype=torch.bool, device=device)
+    here = torch.arange(count, device=device)  # the runs that are still in the batch
+    thresholds = torch.tensor([[LEARNT], [GENERALIZED]], device=device)
+    x, state = runs.start, None
+    with torch.no_grad():
+        for k in range(limit + 1):
+            if k % EVERY == 0:
+                accuracy = network.accuracies(x, Table(*(part[here] for part in runs.table)))
+                new = (accuracy >= thresholds) & times[:, here].isnan()
+                times[:, here] = torch.where(new, float(k), times[:, here])
+                seen[here], diverged[here] = accuracy[1], ~x.isfinite().all(-1)
+                gone = ~times[:, here].isnan().any(0) | diverged[here]
+                if groups is not None:
+                    gone |= torch.isin(groups[here], groups[~times[1].isnan()])
+                if gone.any() or state is None:
+                    here, x = here[~gone], x[~gone]
+                    if not len(here):
+                        break
+                    solver = method({name: knob[here].unsqueeze(-1).to(x) for name, knob in knobs.items()})
+                    state = solver.init(x) if state is None else of_rows(state, ~gone)
+                    now = runs[here]
+                    oracle = Oracle.full(on_table(network, now.table, now.start, loss))
+            x, state = solver.step(x, state, oracle)
+    return Arrivals(*(part.cpu().numpy() for part in (*times.double(), seen, diverged)))
+
+
+def of_rows(state: object, kept: Tensor) -> object:
+    """The state of the runs that are kept: tensors lose rows, whatever holds them."""
+    if isinstance(state, Tensor):
+        return state[kept]
+    if isinstance(state, tuple):
+        parts = [of_rows(part, kept) for part in state]
+        return type(state)(*parts) if hasattr(state, "_fields") else tuple(parts)
+    return state
