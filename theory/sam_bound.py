@@ -15,8 +15,7 @@ of which the second inequality is checked here for n up to 100 (`moment`) and ci
 (`pinsker`), L_D(Q) <= L_S(Q) + sqrt((KL(Q, P) + log(2 sqrt n/delta))/(2 n)).
 2. Q = N(w, s^2 I) and P = N(0, t^2 I) have 2 KL = k s^2/t^2 + ||w||^2/t^2 - k + k log(t^2/s^2) (`divergence`), least at t^2 =
 s^2 + ||w||^2/k, where it is k log(1 + ||w||^2/(k s^2)) = T (`best_prior`). But t must not depend on S: it is taken from the
-grid s^2 exp(j/sqrt k), j = 0, 1, ..., the j-th with delta 6/(pi (j + 1))^2 in place of delta; they add up to delta (`shares`).
-The next point above the best has j <= T/sqrt k + 1 and costs at most 1/4 (`next_prior`).
+grid s^2 exp(j/sqrt k), j = 0, 1, ..., the j-th with 6 delta/(pi (j + 1))^2 in place of delta, in all delta (`shares`). The next point above the best has j <= T/sqrt k + 1 and costs at most 1/4 (`next_prior`).
 3. ||e|| > rho has a probability of at most 1/sqrt n (`tail`), so that L_S(Q) <= max_{||e|| <= rho} L_S(w + e) + 1/sqrt n.
 h increases strictly (`increasing`); `assembled` compares it with the numbers of steps 1 to 3.
 
@@ -25,7 +24,7 @@ radius rho > ||w|| holds 0, and for a classifier whose outputs have biases a poi
 S: its worst loss is at least 1 - 1/classes. So `least_right_side` bounds the right side from below for all w and all rho.
 
 Where its hypothesis holds: x ~ N(0, I), labels sign <u, x> of which a share of eta < 1/2 is flipped, and the share of wrong
-signs of <w, x> as the loss: L_D = eta + (1 - 2 eta) theta/pi with theta the angle between w and u. The direction of w + e is a
+signs of <w, x> as the loss: L_D = eta + (1 - 2 eta) theta/pi, theta the angle between w and u. The direction of w + e is a
 Brownian motion on the sphere at an independent time, and its angle to u, stopped at pi/2, a submartingale, as its drift (k -
 2) cot(theta)/2 is not negative; past pi/2 the mean is pi/2 by symmetry. So theta <= pi/2 suffices, whatever s; for eta = 1/2
 every w has L_D = 1/2.
@@ -44,7 +43,8 @@ from ratewitness.theory.bounds import k, n, sigma, vanishes
 from ratewitness.theory.identity import identity
 
 _t, _r, _y, _c, _v, _A, _q = sp.symbols("t r y c v A q", positive=True)
-_w, _x, _theta = sp.symbols("w x theta", real=True)
+_w, _x = sp.symbols("w x", real=True)
+_HALF = sp.Rational(1, 2)
 
 
 def perturbation(rho: ArrayLike, k: int, n: int) -> ArrayLike:
@@ -126,7 +126,7 @@ def shares(power=2) -> bool:
     return 6 / sp.pi**2 * sp.zeta(power) == 1
 
 
-@identity(curvature=sp.Rational(1, 2))
+@identity(curvature=_HALF)
 def next_prior(curvature=1) -> bool:
     """At r times the best variance, log r = y <= 1/sqrt k, KL is more by (k/2)(e^-y - 1 + y) <= (k/2) y^2/2 <= 1/4.
 
@@ -146,7 +146,7 @@ def next_prior(curvature=1) -> bool:
 
 
 @identity(exponent=1)
-def tail(exponent=sp.Rational(1, 2)) -> bool:
+def tail(exponent=_HALF) -> bool:
     """P(||z|| >= sqrt k + y) <= exp(-y^2/2) for z ~ N(0, I) in R^k, which is 1/sqrt n for y = sqrt(log n).
 
     E e^(theta z_1^2) = (1 - 2 theta)^(-1/2); at theta = (1 - k/b)/2, b = (sqrt k + y)^2, -log of the bound (1 - 2
