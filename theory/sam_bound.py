@@ -5,18 +5,22 @@ r"""A PAC-Bayes bound with a worst loss in a ball: sharpness-aware minimization'
     h(v) = 1/sqrt n + sqrt((T/2 + 1/4 + 2 log(2 + T/sqrt k) + log(pi^2 sqrt n/(3 delta)))/(2 n)),
     T    = k log(1 + v (1 + sqrt(log(n)/k))^2)
 
-Hypotheses: a loss in [0, 1], and so not the cross-entropy; S has n >= 8 independent samples of D; w in R^k; rho > 0 and delta
-are fixed before S is seen. Then with probability at least 1 - delta over S the inequality holds for all those w at once that
-have L_D(w) <= E L_D(w + e), e ~ N(0, s^2 I), s = rho/(sqrt k + sqrt(log n)).
+Hypotheses: a loss in [0, 1], and so not the cross-entropy; S has n >= 8 independent samples of D; w in R^k; rho > 0 and
+delta are fixed before S is seen. Then with probability at least 1 - delta over S the inequality holds for all those w at
+once that have L_D(w) <= E L_D(w + e), e ~ N(0, s^2 I), s = rho/(sqrt k + sqrt(log n)).
 
-Proof. 1. For a prior P that does not depend on S, with probability 1 - delta for all Q at once, kl(L_S(Q), L_D(Q)) <= (KL(Q, P)
-+ log(2 sqrt n/delta))/n: change of measure, and E exp(n kl(L_S, L_D)) <= sum_m C(n, m) (m/n)^m (1 - m/n)^(n-m) <= 2 sqrt n,
-of which the second inequality is checked here for n up to 100 (`moment`) and cited beyond. With kl(q, p) >= 2 (p - q)^2
-(`pinsker`), L_D(Q) <= L_S(Q) + sqrt((KL(Q, P) + log(2 sqrt n/delta))/(2 n)).
-2. Q = N(w, s^2 I) and P = N(0, t^2 I) have 2 KL = k s^2/t^2 + ||w||^2/t^2 - k + k log(t^2/s^2) (`divergence`), least at t^2 =
-s^2 + ||w||^2/k, where it is k log(1 + ||w||^2/(k s^2)) = T (`best_prior`). But t must not depend on S: it is taken from the
-grid s^2 exp(j/sqrt k), j = 0, 1, ..., the j-th with 6 delta/(pi (j + 1))^2 in place of delta, in all delta (`shares`). The next point above the best has j <= T/sqrt k + 1 and costs at most 1/4 (`next_prior`).
+Proof. 1. For a prior P that does not depend on S, with probability 1 - delta for all Q at once, kl(L_S(Q), L_D(Q)) <=
+(KL(Q, P) + log(2 sqrt n/delta))/n: change of measure, and E exp(n kl(L_S, L_D)) <= sum_m C(n, m) (m/n)^m (1 - m/n)^(n-m) <=
+2 sqrt n, of which the second inequality is checked here for n up to 100 (`moment`) and cited beyond. With kl(q, p) >= 2 (p -
+q)^2 (`pinsker`), L_D(Q) <= L_S(Q) + sqrt((KL(Q, P) + log(2 sqrt n/delta))/(2 n)).
+
+2. Q = N(w, s^2 I) and P = N(0, t^2 I) have 2 KL = k s^2/t^2 + ||w||^2/t^2 - k + k log(t^2/s^2) (`divergence`), least at t^2
+= s^2 + ||w||^2/k, where it is k log(1 + ||w||^2/(k s^2)) = T (`best_prior`). But t must not depend on S: it is taken from the
+grid s^2 exp(j/sqrt k), j = 0, 1, ..., the j-th with 6 delta/(pi (j + 1))^2 in place of delta, which add up to delta
+(`shares`). The next point above the best has j <= T/sqrt k + 1 and costs at most 1/4 (`next_prior`).
+
 3. ||e|| > rho has a probability of at most 1/sqrt n (`tail`), so that L_S(Q) <= max_{||e|| <= rho} L_S(w + e) + 1/sqrt n.
+
 h increases strictly (`increasing`); `assembled` compares it with the numbers of steps 1 to 3.
 
 Where it says nothing: h(v) >= sqrt(k log(1 + v)/(4 n)), above 1 for every v >= 1 from k = 4 n/log 2 weights on. A ball of

@@ -114,8 +114,9 @@ def on_rows(
 ) -> FiniteSum:
     """The loss of a network on inputs (n, d) with labels (n,) or targets (n, c), from a random start of the inputs' dtype.
 
-    Inputs (*data, n, d) with labels (*data, n) or targets (*data, n, c) are data sets of their own for the networks x of shape
-    (*sweep, *data, P). l2: a number, or a tensor (*batch,) that broadcasts against the losses, so that a sweep of decays is one run.
+    Inputs (*data, n, d) with labels (*data, n) or targets (*data, n, c) are data sets of their own for the networks x of
+    shape (*sweep, *data, P). l2: a number, or a tensor (*batch,) that broadcasts against the losses, so that a sweep of
+    decays is one run.
     """
     n, sets = inputs.shape[-2], inputs.shape[:-2]
     penalized = isinstance(l2, Tensor) or l2 != 0

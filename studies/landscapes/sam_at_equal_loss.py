@@ -36,8 +36,8 @@ def smaller_eigenvalue_with_wrong_labels(budget: Budget, method: str = "SAM") ->
 @planted("SGD on other seeds in the place of SAM", method="SGD, other seeds")
 @planted("a radius of almost 0", method="SAM, tiny radius")
 def smaller_rise_with_wrong_labels(budget: Budget, method: str = "SAM") -> Verdict:
-    """S44, refined: At equal training loss, with a fifth of the labels wrong, SAM's loss rises at most half as much nearby as
-    any control's.
+    """S44, refined: At equal training loss, with a fifth of the labels wrong, SAM's loss rises at most half as much nearby
+    as any other.
 
     As in `smaller_eigenvalue_with_wrong_labels`, with the largest rise of the loss found within 0.4."""
     return flatter(budget, method, "rise", "noisy", 2.0, equal=True)
@@ -56,18 +56,18 @@ def smaller_eigenvalue_on_clean_labels(budget: Budget, method: str = "SAM") -> V
 @claim("phenomenon", SOURCE)
 @planted("SGD on other seeds in the place of SAM", method="SGD, other seeds")
 def smaller_rise_on_clean_labels(budget: Budget, method: str = "SAM") -> Verdict:
-    """S44, refined: At equal training loss, on clean labels, every control's loss rises 1.25 times as much nearby as SAM's, or
-    more.
+    """S44, refined: At equal training loss, on clean labels, every control's loss rises 1.25 times as much nearby as SAM's,
+    or more.
 
-    As in `smaller_eigenvalue_with_wrong_labels`, with the largest rise of the loss found within 0.4, on clean labels and with
-    1.25 in place of 2."""
+    As in `smaller_eigenvalue_with_wrong_labels`, with the largest rise of the loss found within 0.4, on clean labels and
+    with 1.25 in place of 2."""
     return flatter(budget, method, "rise", "clean", 1.25, equal=True)
 
 
 def figures(verdicts: dict[str, Verdict]) -> dict[str, Figure]:
     caption = (
-        "At the training loss that all methods reach: the top eigenvalue of the Hessian of that loss, and its largest rise found "
-        "within a distance of 0.4. Geometric means over the seeds with 99 % intervals."
+        "At the training loss that all methods reach: the top eigenvalue of the Hessian of that loss, and its largest rise "
+        "found within a distance of 0.4. Geometric means over the seeds with 99 % intervals."
     )
     labels = {"eigenvalue": "top eigenvalue", "rise": "rise of the loss"}
     return {"equal_loss": draw_ends(caption, verdicts["smaller_eigenvalue_with_wrong_labels"].table, labels)}

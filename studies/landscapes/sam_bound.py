@@ -4,9 +4,10 @@ r"""What does the bound behind SAM say, and about which models?
 
 with the constants of theory/sam_bound.py, delta = 0.01, and the share of wrong answers as the loss: the theorem needs one in
 [0, 1]. It is evaluated along runs of SAM and SGD, for two models: linear classifiers of Gaussian inputs in R^5, of which L_D
-is known, and digits networks of 3466 weights (`sam_runs`). The largest loss in the ball is not computed: L_S(w) lies below it,
-and above it the share of samples that some e of its own in the ball gets wrong, y_i <w, x_i> <= rho ||x_i||. A bound is seen to
-hold with the first in the place of the maximum, to fail with the second. The bracket max L_S(w + e) - L_S(w) is the sharpness.
+is known, and digits networks of 3466 weights (`sam_runs`). The largest loss in the ball is not computed: L_S(w) lies below
+it, and above it the share of samples that some e of its own in the ball gets wrong, y_i <w, x_i> <= rho ||x_i||. A bound is
+seen to hold with the first in the place of the maximum, to fail with the second. The bracket max L_S(w + e) - L_S(w) is the
+sharpness.
 
 Sources: P. Foret, A. Kleiner, H. Mobahi and B. Neyshabur (2021), arXiv:2010.01412; theory/sam_bound.py.
 """
@@ -53,8 +54,8 @@ def proved_with_constants(budget: Budget) -> Verdict:
     """S41: A loss in [0, 1] is bounded by the worst sample loss in a ball plus an increasing function of ||w||^2/rho^2.
 
     For a loss in [0, 1], n >= 8 independent samples, rho and delta fixed before they are seen, with probability at least 1 -
-    delta for all w in R^k at once with L_D(w) <= E L_D(w + e), e ~ N(0, s^2 I), s = rho/(sqrt k + sqrt(log n)). The function h
-    is in theory/sam_bound.py with the steps of its proof. Checked symbolically: the divergence of the Gaussians, the best
+    delta for all w in R^k at once with L_D(w) <= E L_D(w + e), e ~ N(0, s^2 I), s = rho/(sqrt k + sqrt(log n)). The function
+    h is in theory/sam_bound.py with the steps of its proof. Checked symbolically: the divergence of the Gaussians, the best
     prior, the grid of priors, the tail of e, Pinsker's inequality, that h increases; in exact arithmetic: E exp(n kl) <= 2
     sqrt n for n up to 100, in numbers: that h is what these add up to. Cited: that inequality for larger n and the change of
     measure (Maurer 2004, arXiv:cs/0411099)."""
@@ -89,24 +90,26 @@ def sides(budget: Budget) -> dict[str, np.ndarray]:
 def is_bounded(measured: np.ndarray, lower: np.ndarray, upper: np.ndarray) -> Verdict:
     """measured <= bound on every record, where the bound is known to lie between `lower` and `upper`."""
     holds, fails = (bound_holds(measured.ravel(), side.ravel()) for side in (lower, upper))
-    outcome = {"supported": "supported"}.get(holds.outcome, "refuted" if fails.outcome == "refuted" else "inconclusive")
-    return replace(holds, outcome=outcome).noting(power_at_least=fails.evidence["power"])
+    outcome = "refuted" if fails.outcome == "refuted" else "inconclusive"
+    verdict = holds if holds.outcome == "supported" else replace(holds, outcome=outcome)
+    return verdict.noting(power_at_least=fails.evidence["power"])
 
 
 @claim("upper bound", SOURCE)
 @planted("h alone", first=0.0)
 @planted("the bracket in place of the largest loss", bracket=True)
 def holds_where_the_loss_is_known(budget: Budget, first: float = 1.0, bracket: bool = False) -> Verdict:
-    """S41: The bound holds along runs of SAM and SGD wherever the population loss is known.
+    """S41: The bound holds along runs of SAM and SGD on data whose population loss is known.
 
-    Linear classifiers of 2000 samples of N(0, I) in R^5 have labels sign x_1 of which a share of 0.1, 0.3 or 0.5 is flipped, so
-    that L_D is 0.1 + 0.8 angle/pi, 0.3 + 0.4 angle/pi and 0.5. SAM with rho = 0.3 and SGD minimize the logistic loss, step
-    1, minibatches of 200, for 10 epochs, after each of which the bound with rho = 0.3 and delta = 0.01 holds on each of 200
-    (quick: 20) data sets a share, where at most 2 (quick: none) may miss it by the theorem."""
+    Linear classifiers of 2000 samples of N(0, I) in R^5 have labels sign x_1 of which a share of 0.1, 0.3 or 0.5 is flipped,
+    so that L_D is 0.1 + 0.8 angle/pi, 0.3 + 0.4 angle/pi and 0.5. SAM with rho = 0.3 and SGD minimize the logistic loss,
+    step 1, minibatches of 200, for 10 epochs, after each of which the bound with rho = 0.3 and delta = 0.01 holds on each of
+    200 (quick: 20) data sets a share. The hypothesis is met where L_D <= 1/2, as everywhere here (theory/sam_bound.py)."""
     each = sides(budget)
     rest = h(each["v"], INPUTS, SAMPLES, DELTA)
     lower, upper = (first * each[name] - bracket * each["lower"] + rest for name in ("lower", "upper"))
-    return is_bounded(each["L_D"], lower, upper)
+    met = each["L_D"] <= 0.5
+    return is_bounded(np.where(met, each["L_D"], np.nan), lower, upper).noting(hypothesis_met=float(met.mean()))
 
 
 @claim("upper bound", SOURCE)
@@ -130,7 +133,7 @@ def below_one_for_five_weights(budget: Budget, factor: float = 1.0, share: int =
 
 @measured
 def along_networks(budget: Budget) -> np.ndarray:
-    """||w||^2 (records, SAM's radii, seeds) of digits networks, every second epoch, a fifth of the labels wrong; 0 is SGD."""
+    """||w||^2 (records, TRIED, seeds) every second epoch, a fifth of the labels wrong; SAM with radius 0 is SGD."""
     problem = training_loss(budget, "noisy")
     x0 = NETWORK.initial(budget.generator("networks"), seeds(budget)).expand(len(TRIED), -1, -1)
     rho = torch.as_tensor(TRIED, dtype=x0.dtype, device=x0.device).reshape(-1, 1, 1)
@@ -146,10 +149,10 @@ def along_networks(budget: Budget) -> np.ndarray:
 def above_one_for_networks(budget: Budget, samples: int = TRAIN, weights: int = NETWORK.layout.size) -> Verdict:
     """S41, refined: For a network of 3466 weights on 500 digits the right side is above 1, whatever the weights and rho.
 
-    With delta = 0.01, both h(1), which h is at least for rho <= ||w||, and 0.9 + h(0), for a ball that holds a network with the
-    constant answer that is rarest, are above 1; h(1) is so from 4 n/log 2 weights on, for every n. Along runs of SGD and of SAM
-    with radii 0.1, 0.25, 0.625 and 1.56, step 0.125, on 500 digits of which a fifth have wrong labels, h is above 2 at every
-    second of 50 (quick: 12) epochs, for 12 (quick: 3) seeds and the bound with each of these radii as rho."""
+    With delta = 0.01, both h(1), which h is at least for rho <= ||w||, and 0.9 + h(0), for a ball that holds a network with
+    the constant answer that is rarest, are above 1; h(1) is so from 4 n/log 2 weights on, for every n. Along runs of SGD and
+    of SAM with radii 0.1, 0.25, 0.625 and 1.56, step 0.125, on 500 digits of which a fifth have wrong labels, h is above 2
+    at every second of 50 (quick: 12) epochs, for 12 (quick: 3) seeds and the bound with each of these radii as rho."""
     squares, everywhere = along_networks(budget), least_right_side(weights, samples, DELTA, CLASSES)
     along = np.stack([h(squares / rho**2, weights, samples, DELTA) for rho in RADII])  # (rho, records, SAM's radii, seeds)
     verdicts = {"any rho": bound_holds([1 / everywhere], 1.0), "along runs": bound_holds(2 / along.ravel(), 1.0)}
@@ -164,9 +167,9 @@ def above_one_for_networks(budget: Budget, samples: int = TRAIN, weights: int = 
 def figures(verdicts: dict[str, Verdict]) -> dict[str, Figure]:
     table, of_networks = (verdicts[name].table for name in ("below_one_for_five_weights", "above_one_for_networks"))
     caption = (
-        "The bound after each epoch, means over data sets. First two: linear classifiers of 5 weights and 2000 samples, a tenth "
-        "of the labels flipped, $\\rho = 0.3$. Third: $h$ alone for networks of 3466 weights that SAM trains with radius $\\rho$ "
-        "on 500 digits; shares of wrong answers are at most 1."
+        "The bound along runs, means over data sets. First two: linear classifiers of 5 weights, 2000 samples, a tenth of "
+        "the labels flipped, $\\rho = 0.3$. Third: $h$ alone for networks of 3466 weights that SAM trains with radius "
+        "$\\rho$ on 500 digits; a share of wrong answers is at most 1."
     )
     shown = [
         Panel(table[table["solver"] == name], "epoch", "epoch", "share of wrong answers", by="side", log="", title=name)

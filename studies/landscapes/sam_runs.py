@@ -1,18 +1,20 @@
-r"""SAM, SGD and SGD with l2 regularization on the digits, tuned alike, and what is measured where they end.
+r"""SAM, SGD and SGD with l2 regularization on the digits, tuned alike, for the studies of what SAM does.
 
     w <- w - a grad L_B(w + eps),    eps = r u_p(grad L_B(w)) / c_p,    u_p(g) = argmax_{||u||_p <= 1} <g, u>    (SAM)
 
-A network 64-32-32-10 with ReLU is trained on 500 of the 8 x 8 digits with cross-entropy, minibatches of 50, constant steps; 400
-images choose the setting, 897 others give the test error, both with clean labels. Each seed has a split, a start, minibatches
-and, where labels are noisy, 100 wrong labels of its own, the same for all methods. Each method has 16 settings, and every
-seed chooses for itself the one of least validation error, averaged over the last five records:
+A network 64-32-32-10 with ReLU is trained on 500 of the 8 x 8 digits with cross-entropy, minibatches of 50 and constant
+steps for 50 (quick: 12) epochs; 400 images choose the setting, 897 others give the test error, both with clean labels. Each
+seed has a split of the 1797 images, a start, minibatches and, where labels are noisy, exactly 100 wrong labels of its own,
+the same for all methods. Each method has 16 settings, and every seed chooses for itself the one of least validation error,
+averaged over the last five records, of which there is one every second epoch:
 
     SGD, also for twice the epochs       16 steps a from 0.00625 to 1.13, a factor sqrt 2 apart
     SGD with l2, SAM                     4 steps a from 0.05 to 0.78 with 4 penalties from 0.001 to 0.064 or radii r from 0.1
                                          to 1.6 each: steps and radii a factor 2.5 apart, penalties 4
 
 SAM takes two gradients a step, as many as SGD in twice the epochs. The radius r is ||eps||_2 of SAM's first perturbation, on
-the training loss at the start, whatever p: c_p = ||u_p(grad L(w_0))||_2, 1 for p = 2.
+the training loss at the start, whatever p: c_p = ||u_p(grad L(w_0))||_2, 1 for p = 2. Null controls are SGD with splits,
+starts and minibatches of its own, and SAM with r = 0.0001 and 4 of the steps of SGD, 0.018 to 0.14.
 """
 
 from __future__ import annotations

@@ -4,9 +4,9 @@ r"""Is p = 2 the best choice in SAM?
 
 The seminar calls p in [1, infinity] a slight generalization and p = 2 empirically the best choice. Here networks of 3466
 weights are trained on 500 digits, a fifth of the labels wrong (`sam_runs`). Radii are compared by Euclidean length: r is
-||eps||_2 for the gradient g_0 of the training loss at the start, and takes the same 4 values, with the same 4 steps, for every
-p; each seed chooses for itself by validation error. p = 1 moves one weight, p = infinity all weights equally far. SGD is the
-control that says how much any of them gains.
+||eps||_2 for the gradient g_0 of the training loss at the start, and takes the same 4 values, with the same 4 steps, for
+every p; each seed chooses for itself by validation error. p = 1 moves one weight, p = infinity all weights equally far. SGD
+is the control that says how much any of them gains.
 
 Source: P. Foret, A. Kleiner, H. Mobahi and B. Neyshabur (2021), arXiv:2010.01412.
 """
@@ -41,8 +41,8 @@ def shown(budget: Budget) -> pd.DataFrame:
 def two_is_best(budget: Budget, best: str = "2") -> Verdict:
     """S45, as stated: SAM's test error is lower with p = 2 than with p = 1, 1.5, 4 or infinity.
 
-    The difference to each is above 0 in the 99 % interval over 12 (quick: 3) paired seeds, of which each tunes each p for itself
-    among 16 settings by the error on 400 validation images."""
+    The difference to each is above 0 in the 99 % interval over 12 (quick: 3) paired seeds, of which each tunes each p for
+    itself among 16 settings by the error on 400 validation images."""
     others = [name for p, name in OF_P.items() if p != best]
     return lower(budget, OF_P[best], others, "noisy", 0.0).showing(shown(budget))
 
@@ -55,8 +55,8 @@ def near_two_is_as_good(
 ) -> Verdict:
     """S45, refined: The test errors with p = 1.5 and p = 4 are within 1.5 hundredths of that with p = 2.
 
-    The 99 % intervals of the differences over 12 (quick: 3) paired seeds, tuned as in `two_is_best`, lie inside -1.5 and 1.5 % of
-    the images; SGD is about 3 % above p = 2."""
+    The 99 % intervals of the differences over 12 (quick: 3) paired seeds, tuned as in `two_is_best`, lie inside -1.5 and 1.5
+    % of the images; SGD is about 3 % above p = 2."""
     best, verdicts = errors(budget, "SAM", "noisy"), {}
     for other in others:
         difference = 100 * (errors(budget, other, "noisy") - best)
@@ -68,16 +68,18 @@ def near_two_is_as_good(
 @planted("p = 4 in the place of p = 1", other="SAM, p = 4")
 @planted("p = 1.5 in the place of p = 1", other="SAM, p = 1.5")
 def one_is_worse(budget: Budget, other: str = "SAM, p = 1") -> Verdict:
-    """S45, refined: With p = 1, which moves one weight, SAM's test error is above that with p = 2 by half a hundredth or more.
+    """S45, refined: With p = 1, which moves one weight, SAM's test error is above that with p = 2 by half a hundredth or
+    more.
 
-    The difference is above 0.5 % of the images in the 99 % interval over 12 (quick: 3) paired seeds, tuned as in `two_is_best`."""
+    The difference is above 0.5 % of the images in the 99 % interval over 12 (quick: 3) paired seeds, tuned as in
+    `two_is_best`."""
     return lower(budget, "SAM", [other], "noisy", 0.5)
 
 
 def figures(verdicts: dict[str, Verdict]) -> dict[str, Figure]:
     caption = (
-        "Test errors of SAM on the digits with a fifth of the training labels wrong, and of SGD: left, means over the seeds; "
-        "right, differences to $p = 2$ of the same seed. With 99 % intervals."
+        "Test errors of SAM on the digits with a fifth of the training labels wrong, and of SGD. First: means over the "
+        "seeds. Second: differences to $p = 2$ of the same seed. With 99 % intervals."
     )
     table = verdicts["two_is_best"].table
     figure, axes = canvas(caption, 2)
