@@ -3,7 +3,7 @@ r"""How flat the training loss is where the runs of `sam_runs` end, or at equal 
     lambda_max(Hessian)        rise = max_{||e|| <= 0.4} L(w + e) - L(w)        test error
 
 of the training loss L without penalty, in float64. Equal loss: the weights at the first record, every second epoch of SGD,
-at which L is at most the least loss that all four methods reach in this seed.
+at which L is at most the least loss that all methods that are compared reach in this seed.
 """
 
 from __future__ import annotations
@@ -43,32 +43,31 @@ def errors(budget: Budget, name: str, labels: str, record: ArrayLike = -1) -> np
     return error(found.path[record, np.arange(seeds(budget))], data(budget, labels, stream).test)
 
 
-def common_level(budget: Budget, labels: str) -> np.ndarray:
-    """The least training loss that all METHODS reach (seeds,)."""
-    return np.max([losses(budget, name, labels).min(0) for name in METHODS], 0)
+def common_level(budget: Budget, names: Sequence[str], labels: str) -> np.ndarray:
+    """The least training loss that all of these methods reach (seeds,)."""
+    return np.max([losses(budget, name, labels).min(0) for name in names], 0)
 
 
 @measured("sam_runs")
-def measures(budget: Budget, name: str, labels: str, equal: bool = False) -> dict[str, np.ndarray]:
-    """At the end, or at the first record of at most `common_level`: each (seeds,), NaN where there is none.
+def measures(budget: Budget, name: str, labels: str, reached_by: tuple[str, ...] = ()) -> dict[str, np.ndarray]:
+    """At the end, or at the first record of at most the `common_level` of these: each (seeds,), NaN where there is none.
 
     loss on the training data, its top Hessian eigenvalue and its rise in the ball; error on the test data.
     """
-    found, stream = runs(budget, name, labels), (METHODS | OTHERS)[name].stream
-    along = losses(budget, name, labels)
-    below = along <= common_level(budget, labels) * (1 + 1e-6)
-    record = np.where(below.any(0), below.argmax(0), -1) if equal else np.full(along.shape[1], -1)
-    each = np.arange(along.shape[1])
-    x = found.path[record, each].double()
+    path, stream, along = runs(budget, name, labels).path, (METHODS | OTHERS)[name].stream, losses(budget, name, labels)
+    below = np.isfinite(along[-1:])
+    if reached_by:
+        below = along <= common_level(budget, reached_by, labels) * (1 + 1e-6)
+    record, each = below.argmax(0) if reached_by else -1, np.arange(along.shape[1])
+    x = path[record, each].double()
     problem = training_loss(budget, labels, stream, torch.float64)
-    each_measure = {
+    found = {
         "loss": along[record, each],
         "error": errors(budget, name, labels, record),
         "eigenvalue": top_eigenvalue(problem, x, budget.generator(stream, "lanczos")),
         "rise": rise(problem, x, budget.generator(stream, "ascent")),
     }
-    missing = equal & ~below.any(0)
-    return {key: np.where(missing, np.nan, value) for key, value in each_measure.items()}
+    return {key: np.where(below.any(0), value, np.nan) for key, value in found.items()}
 
 
 def rise(problem: FiniteSum, x: Tensor, generator: torch.Generator, starts: int = 3, steps: int = 20) -> np.ndarray:
@@ -97,15 +96,16 @@ def top_eigenvalue(problem: FiniteSum, x: Tensor, generator: torch.Generator) ->
 
 def flatter(budget: Budget, name: str, measure: str, labels: str, factor: float, equal: bool = False) -> Verdict:
     """Whether every control has `factor` times as much of a measure, in the geometric mean over the seeds."""
-    ours = measures(budget, name, labels, equal)
-    verdicts = {}
+    compared = (name, *CONTROLS)
+    reached_by = tuple(sorted(compared)) if equal else ()
+    ours, verdicts = measures(budget, name, labels, reached_by), {}
     for control in CONTROLS:
-        theirs = measures(budget, control, labels, equal)
+        theirs = measures(budget, control, labels, reached_by)
         effect = exceeds(np.log(theirs[measure] / ours[measure]), math.log(factor))
         verdicts[control] = effect.noting(ratio=float(np.exp(effect.evidence["effect"])))
         if equal:
             verdicts[control] = verdicts[control].noting(loss_ratio=float(np.median(theirs["loss"] / ours["loss"])))
-    return tuned(all_of(verdicts), budget, (name, *CONTROLS), labels)
+    return tuned(all_of(verdicts), budget, compared, labels)
 
 
 def lower(budget: Budget, name: str, controls: Sequence[str], labels: str, points: float) -> Verdict:
@@ -128,7 +128,7 @@ def ends(budget: Budget, equal: bool = False) -> pd.DataFrame:
         rows(values, geometric=measure != "error").assign(method=name, labels=labels, measure=measure)
         for labels in NOISE
         for name in METHODS
-        for measure, values in measures(budget, name, labels, equal).items()
+        for measure, values in measures(budget, name, labels, tuple(sorted(METHODS)) if equal else ()).items()
     ]
     return pd.concat(parts, ignore_index=True)
 
