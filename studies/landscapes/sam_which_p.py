@@ -55,8 +55,8 @@ def near_two_is_as_good(
 ) -> Verdict:
     """S45, refined: The test errors with p = 1.5 and p = 4 are within 1.5 hundredths of that with p = 2.
 
-    The 99 % intervals of the differences over 12 (quick: 3) paired seeds, tuned as in `two_is_best`, lie inside -1.5 and 1.5 %
-    of the images. That margin is coarse: on the same seeds SGD is 1.4 % above p = 2."""
+    The 99 % intervals of the differences over 12 (quick: 3) paired seeds, tuned as in `two_is_best`, lie inside -1.5 and 1.5
+    % of the images. That margin is coarse: on the same seeds SGD is 1.4 % above p = 2."""
     best, verdicts = errors(budget, "SAM", "noisy"), {}
     for other in others:
         difference = 100 * (errors(budget, other, "noisy") - best)
