@@ -50,6 +50,7 @@ def two_is_best(budget: Budget, best: str = "2") -> Verdict:
 @claim("phenomenon", SOURCE)
 @planted("SGD beside them", others=("SGD",))
 @planted("p = 1 as well", others=("SAM, p = 1",))
+@planted("within half a hundredth", within=0.5)
 def near_two_is_as_good(
     budget: Budget, others: Sequence[str] = tuple(OF_P[p] for p in NEAR), within: float = 1.5
 ) -> Verdict:
