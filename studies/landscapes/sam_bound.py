@@ -45,7 +45,7 @@ FLIPPED = np.array([0.1, 0.3, 0.5])  # shares of labels; 1/2 leaves nothing to l
 SOLVERS = {"SGD": GradientDescent(1.0), "SAM": SAM(GradientDescent(1.0), RHO)}
 TRIED = np.array([0.0, *RADII])
 SIDES = {"right side, at most": "C0o-", "$h$": "C3v-", "$L_D$": "C1s-", "$L_S$": "C2^-"}
-LOOKS = SIDES | dict(zip((f"$\\rho = {rho:.3g}$" for rho in RADII), ("C0o-", "C1s-", "C2^-", "C3v-"), strict=True))
+LOOKS = SIDES | dict(zip((f"$\\rho = {rho:.3g}$" for rho in RADII), ("C4o-", "C5s-", "C6^-", "C8v-"), strict=True))
 
 
 @claim("proof", SOURCE)
@@ -177,7 +177,7 @@ def figures(verdicts: dict[str, Verdict]) -> dict[str, Figure]:
     ]
     last = Panel(of_networks, "epoch", "epoch", "$h$", by="rho", log="", levels={"1": 1.0}, title="networks")
     last = replace(last, options={"ylim": (0, 1.05 * of_networks["measured"].max())})
-    return {"right_side": panels(caption, LOOKS, [*shown, last], legend="each")}
+    return {"right_side": panels(caption, LOOKS, [*shown, last])}
 
 
 if __name__ == "__main__":
