@@ -15,8 +15,8 @@ Proof. 1. For a prior P that does not depend on S, with probability 1 - delta fo
 q)^2 (`pinsker`), L_D(Q) <= L_S(Q) + sqrt((KL(Q, P) + log(2 sqrt n/delta))/(2 n)).
 
 2. Q = N(w, s^2 I) and P = N(0, t^2 I) have 2 KL = k s^2/t^2 + ||w||^2/t^2 - k + k log(t^2/s^2) (`divergence`), least at t^2
-= s^2 + ||w||^2/k, where it is k log(1 + ||w||^2/(k s^2)) = T (`best_prior`). But t must not depend on S: it is taken from the
-grid s^2 exp(j/sqrt k), j = 0, 1, ..., the j-th with 6 delta/(pi (j + 1))^2 in place of delta, which add up to delta
+= s^2 + ||w||^2/k, where it is k log(1 + ||w||^2/(k s^2)) = T (`best_prior`). But t must not depend on S: it is taken from
+the grid s^2 exp(j/sqrt k), j = 0, 1, ..., the j-th with 6 delta/(pi (j + 1))^2 in place of delta, which add up to delta
 (`shares`). The next point above the best has j <= T/sqrt k + 1 and costs at most 1/4 (`next_prior`).
 
 3. ||e|| > rho has a probability of at most 1/sqrt n (`tail`), so that L_S(Q) <= max_{||e|| <= rho} L_S(w + e) + 1/sqrt n.
