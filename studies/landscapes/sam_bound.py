@@ -172,12 +172,12 @@ def figures(verdicts: dict[str, Verdict]) -> dict[str, Figure]:
         "$\\rho$ on 500 digits; a share of wrong answers is at most 1."
     )
     shown = [
-        Panel(table[table["solver"] == name], "epoch", "epoch", "share of wrong answers", by="side", log="", title=name)
+        Panel(table[table["solver"] == name], "epoch", "epoch", "share of errors", by="side", log="", title=name)
         for name in SOLVERS
     ]
     last = Panel(of_networks, "epoch", "epoch", "$h$", by="rho", log="", levels={"1": 1.0}, title="networks")
     last = replace(last, options={"ylim": (0, 1.05 * of_networks["measured"].max())})
-    return {"right_side": panels(caption, LOOKS, [*shown, last])}
+    return {"right_side": panels(caption, LOOKS, [*shown, last], height=3.4)}
 
 
 if __name__ == "__main__":
