@@ -80,7 +80,7 @@ def lower_on_clean_labels(budget: Budget, method: str = "SAM") -> Verdict:
     """S44, read as: On clean labels SAM's test error is below that of every control.
 
     The difference to SGD, to SGD in twice the epochs and to SGD with l2 regularization is above 0 in the 99 % interval over
-    16 (quick: 3) seeds, of which each tunes each method for itself by the error on 400 validation images."""
+    12 (quick: 3) seeds, of which each tunes each method for itself by the error on 400 validation images."""
     return lower(budget, method, CONTROLS, "clean", 0.0)
 
 

@@ -3,7 +3,7 @@ r"""SAM, SGD and SGD with l2 regularization on the digits, tuned alike, for the 
     w <- w - a grad L_B(w + eps),    eps = r u_p(grad L_B(w)) / c_p,    u_p(g) = argmax_{||u||_p <= 1} <g, u>    (SAM)
 
 A network 64-32-32-10 with ReLU is trained on 500 of the 8 x 8 digits with cross-entropy, minibatches of 50 and constant
-steps for 50 (quick: 12) epochs; 400 images choose the setting, 897 others give the test error, both with clean labels. Each
+steps for 50 (quick: 6) epochs; 400 images choose the setting, 897 others give the test error, both with clean labels. Each
 seed has a split of the 1797 images, a start, minibatches and, where labels are noisy, exactly 100 wrong labels of its own,
 the same for all methods. Each method has 16 settings, and every seed chooses for itself the one of least validation error,
 averaged over the last five records, of which there is one every second epoch:
@@ -116,7 +116,7 @@ def seeds(budget: Budget) -> int:
 
 
 def epochs(budget: Budget) -> int:
-    return budget.pick(12, 50)
+    return budget.pick(6, 50)
 
 
 @measured("sam_runs")
