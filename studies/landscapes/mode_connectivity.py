@@ -111,8 +111,8 @@ def the_picture_is_of_a_flat_curve(budget: Budget, shape: str = "bezier") -> Ver
     points. One pair, without an interval: this is what the picture of the plane shows, and no more."""
     line, curve = (path(budget, WIDTH, each).loss[:, 0].max() for each in ("line", shape))
     cells = plane(budget, WIDTH)
-    corners = cells.pop("corners")
-    table = pd.DataFrame(cells).assign(part="plane")
+    corners = cells["corners"]
+    table = pd.DataFrame({name: cells[name] for name in ("u", "v", "loss")}).assign(part="plane")
     points = pd.DataFrame({"u": corners[:, 0], "v": corners[:, 1], "loss": np.nan, "part": ["first", "second", "free"]})
     return bound_holds([curve / line], [0.1]).showing(pd.concat([table, points], ignore_index=True))
 
