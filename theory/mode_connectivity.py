@@ -2,7 +2,7 @@ r"""Paths between minima: the barrier of the straight line, curves that avoid it
 
     f = (xy - 1)^2/2, minima (x, 1/x):    on the line from (x1, 1/x1) to (x2, 1/x2), r = x1/x2,
                                           f = (t (1-t) (r + 1/r - 2))^2/2,   at most ((r + 1/r - 2)/4)^2/2, at t = 1/2
-    f = (<x, y> - 1)^2/2, x, y in R^k:    the minima are connected if and only if k >= 2
+    f = (<x, y> - 1)^2/2, x, y in R^k:    the minima are connected if and only if k >= 2 (below)
     two-layer networks of h -> oo neurons, the end points a permutation or independent:   f_t = (t^2 + (1-t)^2) f
 
 Hypotheses of the last line: f = (1/h) sum_j a_j s(<w_j, .>), the pairs (a_j, w_j) independent of one another, of one law
@@ -14,10 +14,12 @@ both factors scale (`normal_neurons_shrink`). So the loss relative to that of th
 and the loss convex, there is no barrier at all, by convexity: a barrier that shrinks with the width says that training
 became lazy.
 
-Proved besides: the loss on the line and its maximum (`line`, `highest_half_way`); a chain of loss 0 between (x, y) =
-(e1, e1) and (-e1, -e1) for k = 2 (`chain_of_minima`), where for k = 1 every path has a point with loss >= 1/2: x changes its
-sign, and where it is 0, so is xy (the intermediate value theorem). The curves of `curves`: they run from w1 to w2, the
-Bezier curve tangent to the legs of its triangle (`ends_and_tangents`).
+Proved besides: the loss on the line and its maximum (`line`, `highest_half_way`); a chain of loss 0 between (x, y) = (e1,
+e1) and (-e1, -e1) for k = 2 (`chain_of_minima`). Any two minima (x, y), (x', y') are connected for k >= 2: if x and x' are
+independent, some z has <x, z> = <x', z> = 1, and (x, y) -> (x, z) -> (x', z) -> (x', y') are three straight pieces on which
+<x, y> is affine and 1 at both ends; else go through a third x''. For k = 1 every path between minima of opposite signs has a
+point with loss >= 1/2: x changes its sign, and where it is 0, so is xy (the intermediate value theorem). The curves of
+`curves`: they run from w1 to w2, the Bezier curve tangent to the legs of its triangle (`ends_and_tangents`).
 
 T. Garipov, P. Izmailov, D. Podoprikhin, D. Vetrov and A. G. Wilson (2018), arXiv:1802.10026, for the curves; derived here.
 """

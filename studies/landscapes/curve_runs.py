@@ -56,10 +56,10 @@ def trained(solver_step: float, steps: int, oracle, x0):
 
 
 @measured("mode_connectivity")
-def ends(budget: Budget, width: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Two networks for every pair, (pairs, P) each."""
+def ends(budget: Budget, width: int, stream: str = "ends") -> tuple[torch.Tensor, torch.Tensor]:
+    """Two networks for every pair, (pairs, P) each; another stream gives other pairs."""
     data, pairs, steps = digits(budget), budget.pick(4, 10), budget.pick(300, 800)
-    net, generator = network(width), budget.generator("ends", width)
+    net, generator = network(width), budget.generator(stream, width)
     problem = on_rows(net, data.inputs, data.labels, generator, l2=L2)
     oracle = Oracle.minibatch(problem, BATCH, generator, "reshuffled")
     x = trained(STEP, steps, oracle, net.initial(generator, 2 * pairs))
@@ -67,13 +67,15 @@ def ends(budget: Budget, width: int) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 @measured("mode_connectivity")
-def second_end(budget: Budget, width: int, of: str) -> torch.Tensor:
-    """The other end of the path (pairs, P): "independent", "matched" to the first, or the first itself "renumbered"."""
-    first, second = ends(budget, width)
-    if of == "matched":
-        return torch.stack([matched(network(width), b, a) for a, b in zip(first, second, strict=True)])
+def second_end(budget: Budget, width: int, of: str, stream: str = "ends") -> torch.Tensor:
+    """The other end of the path (pairs, P): "independent", "matched" to the first, the first itself "renumbered", or that
+    "matched back"."""
+    first, second = ends(budget, width, stream)
+    if of.startswith("matched"):
+        other = second if of == "matched" else second_end(budget, width, "renumbered", stream)
+        return torch.stack([matched(network(width), b, a) for a, b in zip(first, other, strict=True)])
     if of == "renumbered":
-        generator = budget.generator("orders", width)
+        generator = budget.generator("orders", width, stream)
 
         def order():
             return torch.randperm(width, generator=generator, device=first.device)
@@ -83,24 +85,26 @@ def second_end(budget: Budget, width: int, of: str) -> torch.Tensor:
 
 
 @measured("mode_connectivity")
-def free_point(budget: Budget, width: int, shape: str, of: str) -> torch.Tensor:
+def free_point(budget: Budget, width: int, shape: str, of: str, stream: str = "ends") -> torch.Tensor:
     """The trained free point of a curve (pairs, P); half-way between the ends for a line."""
-    data, (first, _), second = digits(budget), ends(budget, width), second_end(budget, width, of)
+    data, (first, _), second = digits(budget), ends(budget, width, stream), second_end(budget, width, of, stream)
     half_way = (first + second) / 2
     if shape == "line":
         return half_way
-    generator = budget.generator("curve", width, shape, of)
+    generator = budget.generator("curve", width, shape, of, stream)
     problem = on_rows(network(width), data.inputs, data.labels, generator, l2=L2)
     steps = budget.pick(300, 800)
     return trained(FREE_STEP, steps, curve_oracle(problem, shape, first, second, BATCH, generator), half_way)
 
 
 @measured("mode_connectivity")
-def path(budget: Budget, width: int, shape: str, of: str = "independent", train: bool = True) -> Path:
+def path(
+    budget: Budget, width: int, shape: str, of: str = "independent", train: bool = True, stream: str = "ends"
+) -> Path:  # fmt: skip
     """The path of this shape between the ends; without training its free point stays half-way."""
-    data, net, (first, _) = digits(budget), network(width), ends(budget, width)
-    second = second_end(budget, width, of)
-    theta = free_point(budget, width, shape if train else "line", of)
+    data, net, (first, _) = digits(budget), network(width), ends(budget, width, stream)
+    second = second_end(budget, width, of, stream)
+    theta = free_point(budget, width, shape if train else "line", of, stream)
     found = []
     for x in along(shape, first, theta, second, T.to(first.device)):
         loss = cross_entropy(net.outputs(x, data.inputs), data.labels)
