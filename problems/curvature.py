@@ -56,7 +56,8 @@ def lanczos(
 
     Stops when the residual is at most tolerance * |theta| in every Hessian of the batch, or the Krylov space is exhausted.
     All basis vectors are kept and orthogonalized against twice: steps * x of memory. The residual is measured with one more
-    product, not taken from the recurrence. Raises ValueError for steps below 1, a negative tolerance, a start that is 0
+    product, not taken from the recurrence. Where H is not finite all three are NaN, and the other Hessians of the batch are
+    what they are without it. Raises ValueError for steps below 1, a negative tolerance, a start that is 0
     somewhere, and another `which`.
     """
     if steps < 1 or steps != int(steps):
@@ -70,6 +71,7 @@ def lanczos(
         raise ValueError("start is 0 or NaN for some Hessian of the batch; accepted are starts with a positive length")
     steps = min(steps, start.shape[-1])
     basis, diagonal, off = [start / length], [], []
+    done, y = torch.zeros_like(length.squeeze(-1), dtype=torch.bool), start[..., :0]
     for k in range(steps):
         w = product(basis[-1])
         diagonal.append((w * basis[-1]).sum(-1))
@@ -78,17 +80,21 @@ def lanczos(
             w = w - (Q @ (Q.mT @ w.unsqueeze(-1))).squeeze(-1)
         norm = w.norm(dim=-1)
         T = _tridiagonal(diagonal, off)
-        values, vectors = torch.linalg.eigh(T)
+        values, vectors = torch.linalg.eigh(T.nan_to_num(0.0, 0.0, 0.0))  # it refuses the whole batch for one NaN
         at = -1 if which == "largest" else 0
-        theta, y = values[..., at], vectors[..., at]
+        theta = values[..., at]
+        # where nothing was left the pair stays as it was: T has zeros there, which are no eigenvalues of H
+        y = torch.where(done.unsqueeze(-1), torch.nn.functional.pad(y, (0, 1)), vectors[..., at])
+        y = y.where(norm.isfinite().unsqueeze(-1), math.nan)
         estimate = norm * y[..., -1].abs()  # the residual, in exact arithmetic
         scale = T.abs().amax((-1, -2))
         exhausted = norm <= 10 * math.sqrt(start.shape[-1]) * torch.finfo(start.dtype).eps * scale
-        if k == steps - 1 or (exhausted | (estimate <= tolerance * theta.abs())).all():
+        done = done | exhausted | ~norm.isfinite()
+        if k == steps - 1 or (done | (estimate <= tolerance * theta.abs())).all():
             break
-        off.append(norm.where(~exhausted, 0))
+        off.append(norm.where(~done, 0))
         # where the space is exhausted a zero vector goes on, which changes nothing
-        basis.append(torch.where(exhausted.unsqueeze(-1), 0, w / norm.where(~exhausted, 1).unsqueeze(-1)))
+        basis.append(torch.where(done.unsqueeze(-1), 0, w / norm.where(~done, 1).unsqueeze(-1)))
     u = (Q @ y.unsqueeze(-1)).squeeze(-1)
     u = u / u.norm(dim=-1, keepdim=True)
     image = product(u)

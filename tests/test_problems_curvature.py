@@ -53,6 +53,12 @@ def test_an_eigenvalue_lies_within_the_residual():
         assert found.products == steps + 1
 
 
+def test_the_residual_is_attained():
+    found = lanczos(lambda v: v * torch.tensor([1.0, -1.0]), torch.ones(2), 1)  # both eigenvalues are at distance 1 of 0
+    assert found.value.item() == pytest.approx(0.0, abs=1e-6)
+    assert found.residual.item() == pytest.approx(1.0)
+
+
 def test_it_stops_at_the_tolerance():
     H, _ = symmetric(2, 80)
     start = torch.randn(2, 80, generator=generator(3), dtype=torch.float64)
@@ -67,6 +73,31 @@ def test_a_start_in_an_invariant_space_goes_on_beside_one_that_is_not():
     found = lanczos(product(H), start, 3)
     torch.testing.assert_close(found.value, torch.tensor([2.0, 3.0], dtype=torch.float64))
     assert found.residual.max() < 1e-9
+
+
+@pytest.mark.parametrize("which", ["largest", "smallest"])
+@pytest.mark.parametrize("sign", [1.0, -1.0, 0.0])
+def test_an_exhausted_space_has_no_eigenvalue_zero(sign, which):
+    full = torch.tensor([3.0, 2.0, 1.0], dtype=torch.float64)
+    values = torch.stack([full, torch.ones_like(full), full])  # starts below: an eigenvector, any vector, all of the space
+    start = torch.tensor([[0.0, 1.0, 0.0], [1.0, 2.0, 3.0], [1.0, 1.0, 1.0]], dtype=torch.float64)
+    values, last = torch.cat([sign * values[:2], -values[2:], values[2:]]), start[2:]
+    found = lanczos(lambda v: values * v, torch.cat([start, last]), 3, which=which)
+    top = {"largest": [-1.0, 3.0], "smallest": [-3.0, 1.0]}[which]
+    torch.testing.assert_close(found.value, torch.tensor([2 * sign, sign, *top], dtype=torch.float64))
+    assert found.residual.max() < 1e-9
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf])
+def test_a_hessian_that_is_not_finite_spoils_no_other(bad):
+    H, values = symmetric(3, 30)
+    start = torch.randn(3, 30, generator=generator(3), dtype=torch.float64)
+    alone = lanczos(product(H[1:]), start[1:], 30)
+    H[0, 2, 5] = bad
+    found = lanczos(product(H), start, 30)
+    assert torch.stack([found.value[0], found.residual[0]]).isnan().all()
+    torch.testing.assert_close(found.value[1:], alone.value)
+    torch.testing.assert_close(found.value[1:], values[1:, -1])
 
 
 def test_the_hessian_of_networks():
