@@ -32,7 +32,14 @@ COHEN = "Cohen et al. (2021), arXiv:2103.00065"
 LONG = "Long and Bartlett (2023), arXiv:2309.12488"
 ASIDE = 1e-3  # how far below and above its edge a method is run, relative to the edge
 RHO = 0.3
-PROVED = (edges.disk, edges.third_condition, edges.at_the_edge, edges.averages_are_momentum, edges.usam)
+PROVED = (
+    edges.disk,
+    edges.third_condition,
+    edges.at_the_edge,
+    edges.averages_are_momentum,
+    edges.usam,
+    edges.cycle_of_sam,
+)
 
 
 B = torch.tensor([[0.1], [0.5], [0.9]], dtype=torch.float64)  # momenta, an axis of the runs
@@ -52,8 +59,9 @@ def edges_are_proved(budget: Budget) -> Verdict:
 
     For lam x^2/2, eta > 0 and 0 <= b < 1, with symbolic eta, lam and b: the characteristic polynomials of the heavy ball, of
     Nesterov's method and of averaged gradients have both roots in the unit disk exactly below their edges, have the root -1
-    at the edge, and averaged gradients are the heavy ball with step (1 - b) eta; USAM turns x into -x at its edge. The
-    Routh-Hurwitz criterion for polynomials of degree two is cited and not proved."""
+    at the edge, and averaged gradients are the heavy ball with step (1 - b) eta; USAM turns x into -x at its edge. At
+    the gradient norm of SAM's 2-cycle its edge is lam itself, and so predicts nothing. The Routh-Hurwitz criterion for
+    polynomials of degree two is cited and not proved."""
     return prove(*PROVED)
 
 
@@ -68,7 +76,8 @@ def solvers_change_at_their_edges(
 
     Gradient descent, the heavy ball, Nesterov's method and averaged gradients on x^2/2 from 1, with b = 0.1, 0.5, 0.9 and a
     step that is 0.999 or 1.001 of the one at which curvature 1 is the edge: after 10000 steps |x| is below 1e-6 or above
-    1e3, in 24 of 24 runs."""
+    1e3, in 24 of 24 runs. Averaged gradients are run as the heavy ball with step (1 - b) eta, which they are
+    (`edges_are_proved`), and gradient descent is the same for every b: 20 runs are distinct."""
     problem, right = quadratic([1.0], [1.0]), []
     aside = torch.tensor([1 - ASIDE, 1 + ASIDE], dtype=torch.float64).reshape(2, 1, 1)
     for name, (solver, _) in METHODS.items():
