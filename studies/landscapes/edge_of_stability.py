@@ -54,8 +54,9 @@ def at_the_edge(budget: Budget, method: str, of: str | None = None) -> Verdict:
 
 
 def pictured(budget: Budget) -> pd.DataFrame:
-    parts = {name: rows(ratios(budget, name), step=recorded(budget)) for name in METHODS}
-    return stacked(parts)
+    first = {"adam": 1}  # before a step Adam has no preconditioner, and its edge is of the preconditioned Hessian
+    at = {name: slice(first.get(name, 0), None) for name in METHODS}
+    return stacked({name: rows(ratios(budget, name)[at[name]], step=recorded(budget)[at[name]]) for name in METHODS})
 
 
 @claim("phenomenon", "S3; Cohen et al. (2021), arXiv:2103.00065")
@@ -125,7 +126,7 @@ def figures(verdicts: dict[str, Verdict]) -> dict[str, Figure]:
     names = {"gradient descent", "heavy ball", "nesterov", "small step"}
     options = {"ylim": (0, 1.4)}
     left, right = (table[table["method"].isin(names) == inside] for inside in (True, False))
-    label = "sharpness over the edge"
+    label = "sharpness / edge"
     shown = (
         Panel(left, "step", "steps", label, levels={"edge": 1.0}, log="", options=options),
         Panel(right, "step", "steps", label, levels={"edge": 1.0}, log="", options=options),

@@ -5,8 +5,8 @@ at half the usual size, so that the start is flat; every method with the constan
 10 (SAM and USAM: near 7). All seeds, each with a start of its own on the same images, are one run.
 
 The sharpness is the largest algebraic eigenvalue of the Hessian of the full loss, by the Lanczos method from a random start
-up to a residual of 1 %; for Adam that of P^{-1/2} H P^{-1/2}, P = sqrt(vhat) + eps the preconditioner of the present step.
-SAM's edge takes the norm of the gradient at the same iterate.
+up to a residual of 1 %; for Adam that of P^{-1/2} H P^{-1/2}, P = sqrt(vhat) + eps of the last step, and that of H before
+the first. SAM's edge takes the norm of the gradient at the same iterate.
 """
 
 from __future__ import annotations
