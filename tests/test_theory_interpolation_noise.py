@@ -28,7 +28,7 @@ def test_a_gain_is_that_of_interpolated_unit_vectors(nodes, x):
     assert gain(nodes, [x])[0] == pytest.approx(direct, rel=1e-6)
 
 
-@pytest.mark.parametrize("n", [2, 3, 8, 31])
+@pytest.mark.parametrize("n", [2, 3, 8, 13])
 def test_good_nodes(n):
     x = np.linspace(-1, 1, 41)
     np.testing.assert_allclose(gain(chebyshev_nodes(n), x), chebyshev_gain(n, x), rtol=1e-10)

@@ -5,8 +5,8 @@ r"""What is seen in the picture of double descent in polynomial fitting, and wha
 with 50 equispaced points on [-1, 1], noise of standard deviation 0.25, 1 to 1000 coefficients, in three bases: T_k, P_k and
 sqrt(2k+1) P_k. The risk is an expectation over the noise by linear algebra, and no average over draws, which at the peak
 would show one of its own. Fits with a condition number above 1e14 are marked as rounding and never judged: among the three
-bases there are none; monomials, which are drawn beside them, round from degree 36 on, and the height of their peak is that
-of the unit of rounding. To the left of the threshold all bases are one: the same polynomials.
+bases there are none; monomials, which are drawn beside them, round from degree 36 on, and what float64 draws of
+them there has no peak at the threshold. To the left of the threshold all bases are one: the same polynomials.
 
 Set-up: `polynomial_runs`. Is it the nodes: `polynomial_nodes`. Is it float64: `polynomial_peak`. Random
 designs: `double_descent_exact`.

@@ -3,7 +3,7 @@ r"""How high is the peak of polynomial fitting, and is that height arithmetic?
     sigma^2 int sum_j l_j(x)^2 dx/2    at the threshold;    sigma^2 (1/n) sum_k 1/M_k    at Chebyshev nodes, on both sides
 
 The first comes from the nodes alone, without a basis or a system of equations, and from the singular values of three bases,
-and from 60 digits. In monomials, where condition numbers are above 1e14, float64 has another peak: `polynomial_fitting`. The
+and from 60 digits. In monomials, with condition numbers above 1e14, float64 draws another curve: `polynomial_fitting`. The
 second, with M_k aliases of degree k, is in the norm of the coefficients: it is sigma^2 at the threshold.
 
 Sources: theory/interpolation_noise.py; set-up: `polynomial_runs`; other nodes: `polynomial_nodes`.
