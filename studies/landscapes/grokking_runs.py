@@ -80,8 +80,9 @@ class Runs:
 def drawn(
     generator: Generator, runs: int, share: float = SHARE, shuffled: bool = False, dtype: torch.dtype = torch.float32
 ) -> Runs:
+    """Of one stream the same splits and, but for rounding, starts in every precision."""
     table = addition(NETWORK.p, share, generator, runs, shuffled=shuffled)
-    return Runs(table, NETWORK.initial(generator, runs, dtype=dtype))
+    return Runs(table, NETWORK.initial(generator, runs, dtype=torch.float64).to(dtype))
 
 
 def repeated(settings: Sequence[Mapping[str, float]], runs: Runs) -> tuple[dict[str, Tensor], Runs]:
