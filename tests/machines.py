@@ -9,11 +9,11 @@ products, exp and log are rounded. Environment variables make all of them behave
     avx2        no AVX-512
     default     no vectors beyond SSE: torch as it was compiled, OpenBLAS and numpy as on processors of 2009
 
-Each setting runs the tests, but for those that run every study themselves (STUDIES), and then the quick ledger into a
-folder of its own: below --out, where an interrupted run goes on, or below a temporary one. Every claim whose outcome is not
-the same on all machines prints one line; that, a claim that broke and a test that failed make the exit status 1. Claims of
-kind "cost", and their planted variants, are left out: what times something is compared with no other machine. Variables
-that mean nothing to a processor (ARM, say) change nothing there.
+Each setting runs the tests, but for those that no processor decides (APART: they run the program, or sympy alone), and then
+the quick ledger into a folder of its own: below --out, where an interrupted run goes on, or below a temporary one. Every
+claim whose outcome is not the same on all machines prints one line; that, a claim that broke and a test that failed make
+the exit status 1. Claims of kind "cost", and their planted variants, are left out: what times something is compared with
+no other machine. Variables that mean nothing to a processor (ARM, say) change nothing there.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ MACHINES = {
         "NPY_DISABLE_CPU_FEATURES": " ".join(sorted(WIDE)),
     },
 }
-STUDIES = ["test_reports.py"]  # runs every study into reports/quick, which is no place for the words of another machine
+APART = ["test_reports.py", "test_running.py", "test_package.py", "test_sources.py", "test_theory_identities.py"]
 
 
 def call(machine: str, arguments: list[str]) -> int:
@@ -86,7 +86,7 @@ def main(arguments: list[str] | None = None) -> int:
     end = arguments.index("--") if "--" in arguments else len(arguments)
     chosen, options, failed = parser.parse_args(arguments[:end]), arguments[end + 1 :], False
     if chosen.what != "ledger":
-        ignored = [f"--ignore=tests/{name}" for name in STUDIES]
+        ignored = [f"--ignore=tests/{name}" for name in APART]
         for machine in chosen.on:
             failed |= call(machine, ["-m", "pytest", *ignored, *options]) != 0
     if chosen.what != "tests":

@@ -65,6 +65,7 @@ def play(problem: Online, generator: Generator | None = None) -> tuple[Oracle, C
     function = SimpleNamespace(
         n=1,
         shape=problem.shape,
+        batch=lambda x: x.shape[: x.ndim - len(problem.shape)],
         gap=lambda x: loss(last(), x),
         grad=lambda x: grad(last(), x),
         sample_grad=lambda x, index: grad(last(), x),

@@ -56,9 +56,10 @@ class Paired:
     def __init__(self, oracle: Oracle):
         self._oracle = oracle
 
-    def grad(self, x: Tensor) -> Tensor:
-        """The gradient at x (points, seeds, *shape) on a fresh sample for every seed."""
-        self._oracle.grad(x[:1])
+    def grad(self, x: Tensor, redraw: bool = True) -> Tensor:
+        """The gradient at x (points, seeds, *shape) on a fresh sample for every seed, or on the last one again."""
+        if redraw:
+            self._oracle.grad(x[:1])
         return self._oracle.grad(x, redraw=False)
 
 
