@@ -6,9 +6,8 @@ A run has learnt when 99 % of its training pairs are right, and has generalized 
 64 hidden neurons, AdamW betas 0.9 and 0.98, step 0.01 where nothing else is said; full batch. Each seed draws its own split
 and start. The delay is the difference of the two hitting times, which are looked at every 5 steps.
 
-For a start in the lazy regime K. Lyu et al. have a delay of the order of (log of its size)/decay; the rule of thumb
-1/(step x decay) says the same of decoupled decay. Both are about the order only. The law is measured in float64: in float32
-small decays let the loss round to 0, after which runs behave otherwise (`grokking_matrix`).
+K. Lyu et al. have a delay of order (log of the size of the start)/decay for lazy starts; the rule of thumb is 1/(step x decay).
+The law is measured in float64: in float32 small decays let the loss round to 0, after which runs behave otherwise.
 
 Sources: A. Power et al. (2022), arXiv:2201.02177; A. Gromov (2023), arXiv:2301.02679, for the network; K. Lyu et al. (2023),
 arXiv:2311.18817, for the law.
@@ -111,12 +110,8 @@ def generalizes_long_after(budget: Budget, share: float = SHARE, later: float = 
     steps; a censored seed decides nothing."""
     found = curves(budget, share)
     kept = sorted({*np.geomspace(1, len(found) - 1, 45).round().astype(int)})
-    table = pd.concat(
-        pd.DataFrame({"at": EVERY * np.array(kept), "seed": seed, "training": found[kept, 0, seed]}).assign(
-            validation=found[kept, 1, seed]
-        )
-        for seed in range(found.shape[2])
-    )
+    parts = [dict(seed=j, training=found[kept, 0, j], validation=found[kept, 1, j]) for j in range(found.shape[2])]
+    table = pd.concat([pd.DataFrame({"at": EVERY * np.array(kept), **part}) for part in parts])
     return exceeds(lateness(found), np.log(later)).showing(table)
 
 
@@ -137,8 +132,8 @@ def never_generalizes_without(budget: Budget, controls: dict | None = None) -> V
         if name != "with decay":
             ratio = np.log(bounded(found.generalized, limit(budget)) / reference)
             parts[name] = exceeds(ratio, np.log(LONGER)).noting(censored=float(np.isnan(found.generalized).sum()))
-        columns = {"control": name, "steps": found.generalized, "learnt": found.learnt, "accuracy": found.accuracy}
-        tables.append(pd.DataFrame(columns))
+        each = {"steps": found.generalized, "learnt": found.learnt, "accuracy": found.accuracy}
+        tables.append(pd.DataFrame({"control": name, **each}))
     return all_of(parts).showing(pd.concat(tables, ignore_index=True))
 
 
@@ -177,29 +172,24 @@ def product_grows(budget: Budget, steps: tuple[float, float]) -> np.ndarray:
 
 
 def figures(verdicts: dict[str, Verdict]) -> dict[str, Figure]:
-    seeds, controls, law = (
-        verdicts[name].table for name in ("generalizes_long_after", "never_generalizes_without", "delay_is_inverse_to_decay")
-    )
+    names = ("generalizes_long_after", "never_generalizes_without", "delay_is_inverse_to_decay")
+    seeds, controls, law = (verdicts[name].table for name in names)
     figure, (left, middle, right) = canvas(
-        "Addition modulo 23. Left: accuracy along the runs, each seed a line, decay 0.5. Middle: steps from learning the "
+        "Addition modulo 23. First: accuracy along the runs, each seed a line, decay 0.5. Second: steps from learning the "
         "training pairs to generalizing against decay, with 99 % intervals over seeds; the line is a multiple of 1/decay. "
-        "Right: validation accuracy at the end of each run, or when it had generalized.",
+        "Third: validation accuracy at the end of each run, or when it had generalized.",
         3,
     )
     for part, colour in (("training", "C0"), ("validation", "C1")):
         for seed, curve in seeds.groupby("seed"):
-            left.plot(curve["at"], curve[part], color=colour, lw=0.9, label=part if seed == 0 else "_")
+            left.plot(curve["at"], curve[part], color=colour, lw=0.9, label="_" if seed else part)
     left.set(xscale="log", xlabel="steps", ylabel="accuracy")
     draw(middle, Panel(law, "decay", "decay", "delay (steps)"), {"AdamW": "C2o"})
-    names = list(dict.fromkeys(controls["control"]))
-    middle.set_title("float64")
-    for k, name in enumerate(names):
-        own = controls[controls["control"] == name]
-        for censored, face, label in ((False, "C3", "generalized"), (True, "white", "not within the limit")):
-            shown = own[own["steps"].isna() == censored]
-            height = k + np.linspace(-0.2, 0.2, len(shown)) if len(shown) else []
-            right.plot(shown["accuracy"], height, "o", color="C3", mfc=face, ms=4, label=label)
-    right.set(yticks=range(len(names)), yticklabels=names, xlabel="validation accuracy", xlim=(-0.05, 1.05))
+    at = {name: k for k, name in enumerate(dict.fromkeys(controls["control"]))}
+    for censored, face, label in ((False, "C3", "generalized"), (True, "white", "not within the limit")):
+        shown = controls[controls["steps"].isna() == censored]
+        right.plot(shown["accuracy"], shown["control"].map(at), "o", color="C3", mfc=face, ms=4, label=label)
+    right.set(yticks=range(len(at)), yticklabels=at, xlabel="validation accuracy", xlim=(-0.05, 1.05))
     legend_below(figure)
     return {"grokking": figure}
 

@@ -1,4 +1,4 @@
-r"""The remedies of grokking, each tuned by every group for itself, and how many steps each then needs (`grokking_matrix`)."""
+r"""The remedies of grokking, tuned by every group for itself, and the steps that each then needs (`grokking_matrix`)."""
 
 from __future__ import annotations
 
@@ -63,8 +63,8 @@ REMEDIES = {
 
 @dataclass(frozen=True, eq=False)
 class Contest:
-    """Of the fresh run of each group (groups,): steps to learn and to generalize, NaN where censored; the validation accuracy
-    at its end; what was chosen in tuning, by name; and whether that is an end of a grid."""
+    """Of the fresh run of each group (groups,): steps to learn and to generalize, NaN where censored; validation accuracy at
+    its end; what was chosen in tuning, by name; and whether that is an end of a grid."""
 
     learnt: np.ndarray
     steps: np.ndarray

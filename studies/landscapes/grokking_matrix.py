@@ -1,12 +1,12 @@
 r"""The referee's matrix of grokking: which remedy generalizes in the fewest steps, each tuned alike?
 
-    remedy       decay: decoupled, coupled, none;   Grokfast;   OrthoGrad;   StableMax;   float64 in the place of float32
-    measure      steps until 95 % of the validation pairs are right, addition modulo 23, cross-entropy, full batch
+    remedy      decay: decoupled, coupled, none;  Grokfast;  OrthoGrad;  StableMax;  float64 in the place of float32
+    measure     steps until 95 % of the validation pairs are right, addition modulo 23, cross-entropy, full batch
 
-Network, splits and starts are those of `grokking`. Every remedy has the same grid of steps, and a grid of as many values of a
-second setting where it has one. Each group tunes for itself: all settings run on one split and start of its own, and the one
-that generalizes first is chosen (where none does, that of the highest validation accuracy at the limit). It then runs on a
-fresh split and start, the same for all remedies. So groups are independent and pairs of remedies are paired.
+Network, splits and starts are drawn as in `grokking`. Every remedy has the same grid of steps, and a grid of as many values
+of a second setting where it has one. Each group tunes for itself: all settings run on one split and start of its own, and
+the one that generalizes first is chosen (where none does, that of the highest validation accuracy at the limit). It then
+runs on a fresh split and start, the same for all remedies. So groups are independent and pairs of remedies are paired.
 
 A run that does not generalize within the limit is censored. As the slower of two it counts as the limit, a lower bound; as
 the faster it decides nothing. Where the chosen step or second setting of the slower lies on an end of its grid in more than
@@ -15,8 +15,8 @@ half of the groups, though it generalizes there, its grid was misplaced, and wha
 Each row answers a question that was put in public (the table says which). Nothing here is about other tasks, larger networks
 or squared losses.
 
-Sources: I. Loshchilov and F. Hutter (2019), arXiv:1711.05101; J. Lee et al. (2024), arXiv:2405.20233 (Grokfast); L. Prieto et
-al. (2025), arXiv:2501.04697 (OrthoGrad, StableMax, and rounding as the reason).
+Sources: I. Loshchilov and F. Hutter (2019), arXiv:1711.05101; J. Lee et al. (2024), arXiv:2405.20233 (Grokfast); L. Prieto
+et al. (2025), arXiv:2501.04697 (OrthoGrad, StableMax, and rounding as the reason).
 """
 
 from __future__ import annotations
@@ -104,12 +104,12 @@ def coupled_decay_is_slower(budget: Budget, remedy: str = "coupled decay", fresh
 def remedies_of_rounding_are_slower_than_decay(
     budget: Budget, remedies: tuple[str, ...] = ("no decay, float64", "OrthoGrad"), fresh: str = "fresh"
 ) -> Verdict:
-    """S47, refined: Without decay neither float64 nor OrthoGrad generalizes as early as tuned decoupled decay in float32, by a
-    factor of 1.5 or more.
+    """S47, refined: Without decay neither float64 nor OrthoGrad generalizes as early as tuned decoupled decay, by a factor
+    of 1.5 or more.
 
-    The geometric mean over 5 groups (quick: 2), each of which tunes for itself, of the steps of either over those of AdamW is
-    above 1.5, in 99 % intervals; a censored run counts as the limit of 1200 steps (quick: 300). AdamW in float64 is not that
-    much slower."""
+    The geometric mean over 5 groups (quick: 2), each of which tunes for itself, of the steps of either over those of AdamW
+    is above 1.5, in 99 % intervals; a censored run counts as the limit of 1200 steps (quick: 300). AdamW in float64 is not
+    that much slower."""
     return all_of({name: slower(budget, name, fresh=fresh) for name in remedies})
 
 
@@ -131,8 +131,8 @@ def figures(verdicts: dict[str, Verdict]) -> dict[str, Figure]:
     table = verdicts["decay_is_faster_than_grokfast_alone"].table
     means = summary(table)
     figure, (ax,) = canvas(
-        "Steps to 95 % validation accuracy on addition modulo 23, each remedy tuned by each group for itself: small markers are "
-        "groups, open where the run did not generalize within the limit (dotted), large ones geometric means with 99 % "
+        "Steps to 95 % validation accuracy on addition modulo 23, each remedy tuned by each group for itself: small markers "
+        "are groups, open where the run did not generalize within the limit (dotted), large ones geometric means with 99 % "
         "intervals, lower bounds where a group is open.",
         1,
         height=3.4,

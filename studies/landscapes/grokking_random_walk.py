@@ -1,0 +1,129 @@
+r"""After zero training error: do the weights walk at random, is their minimum wider, and does grokking confirm it?
+
+    cosine of successive displacements, exponent of E ||x_{t+s} - x_t||^2 ~ s^alpha        random walk: 0 and alpha = 1
+    width       top eigenvalue and trace of the Hessian of the training loss, raw and divided by the loss
+
+The seminar says "perhaps", and three things, which are judged one by one. Network and data are those of `grokking`, in
+float64, step 0.01: full batch and minibatches of 64 pairs, with decay 1 and without, and as a control that never generalizes
+shuffled labels with the same decay. The walk begins at step 150, where at least 99 % of the training pairs are right, and
+ends at step 1250; weights are looked at every 50 steps, which the momentum of
+AdamW, beta1 = 0.9, does not remember; lags s are 50 to 400 steps.
+
+With cross-entropy the Hessian follows the loss, which without decay goes on falling: the raw width of a minimum at infinity
+says how far a run has come. So curvature divided by the loss stands beside it. Adam moves each coordinate by a step of about
+the same size whatever the gradient: its displacements say more of Adam than of the landscape.
+
+Sources: the seminar; A. Power et al. (2022), arXiv:2201.02177; curvature as in `curvature_estimators`.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from matplotlib.figure import Figure
+from ratewitness.studies.claims import Budget, Verdict, claim, planted
+from ratewitness.studies.judges import all_of, exceeds, mean_is
+from ratewitness.studies.landscapes.grokking_walks import CONDITIONS, LAGS, Walk, fall, simulated, walk
+from ratewitness.studies.measuring.drawing import Panel, canvas, draw, legend_below
+from ratewitness.studies.measuring.groups import rows, stacked
+
+GROKS, NEVER = "full batch, decay", ("full batch, no decay", "shuffled labels, decay")
+TOLERANCE, WIDER = 0.25, 2.0
+LOOKS = dict(zip(CONDITIONS, ("C0o-", "C1s-", "C2^-", "C3v-", "C4D-"), strict=True))
+
+
+def is_random(found: Walk) -> Verdict:
+    parts = {"exponent": mean_is(found.exponent, 1.0, TOLERANCE)}
+    return all_of(parts | {"cosine": exceeds(-np.abs(found.cosine), -TOLERANCE)})
+
+
+@claim("phenomenon", "S48; Power et al. (2022), arXiv:2201.02177, as the seminar tells it")
+@planted("straight lines in the place of the runs", lambda budget: is_random(simulated(budget, 2)))
+def walks_at_random_as_stated(budget: Budget) -> Verdict:
+    """S48, as stated: After zero training error the weights move like a random walk, whether in full batch or minibatches,
+    with decay or without.
+
+    In each of the four cases the squared displacement grows with the lag to a power of 1 +- 0.25, and the mean cosine of
+    successive displacements of 50 steps lies within 0.25 of 0, in 99 % intervals over 5 seeds (quick: 2, to step 550)."""
+    parts = {name: is_random(walk(budget, name)) for name in CONDITIONS if not name.startswith("shuffled")}
+    table = {}
+    for name in CONDITIONS:
+        found = walk(budget, name)
+        table[name] = rows(found.displacement, geometric=True, lag=np.array(LAGS)).assign(
+            cosine=found.cosine.mean(), exponent=found.exponent.mean()
+        )
+    return all_of(parts).showing(stacked(table, "run"))
+
+
+@claim("phenomenon", "S48; refined here")
+@planted("independent displacements in the place of the runs", lambda budget: persists(simulated(budget, 1)))
+@planted("minibatches as well", runs=("minibatch, decay", "minibatch, no decay"))
+def full_batch_persists(budget: Budget, runs: tuple[str, ...] = ("full batch, decay", "full batch, no decay")) -> Verdict:
+    """S48, refined: In full batch the weights do not walk at random after zero training error: successive displacements of
+    50 steps point the same way.
+
+    The mean cosine of successive displacements is above 0.5 and the exponent of the squared displacement above 1.25, with
+    decay 1 and without, in 99 % intervals over 5 seeds (quick: 2, to step 550). Minibatches of 64 do not have this."""
+    return all_of({name: persists(walk(budget, name)) for name in runs})
+
+
+def persists(found: Walk) -> Verdict:
+    return all_of({"cosine": exceeds(found.cosine, 0.5), "exponent": exceeds(found.exponent, 1 + TOLERANCE)})
+
+
+@claim("phenomenon", "S48; the seminar says perhaps")
+@planted("32 times as wide", wider=32.0 * WIDER)
+def drifts_to_wider_minima(budget: Budget, wider: float = WIDER) -> Verdict:
+    """S48: From zero training error on the top eigenvalue of the Hessian falls by a factor of 2 or more, with decay and
+    without.
+
+    In full batch the top eigenvalue at step 150 over that at step 1250 is above 2, with decay 1 and without, in 99 %
+    intervals of the geometric mean over 5 seeds (quick: 2, to step 550): raw curvature, as the sentence has it. What becomes
+    of curvature over the loss, of trace and norm stands in the table."""
+    runs = ("full batch, decay", "full batch, no decay")
+    parts = {name: exceeds(fall(budget, name, "top eigenvalue"), np.log(wider)) for name in runs}
+    table = {}
+    for name in CONDITIONS:
+        found = walk(budget, name)
+        seen = {key: rows(value, at=np.array(found.at)) for key, value in found.seen.items()}
+        table[name] = stacked(seen, "measure")
+    return all_of(parts).showing(stacked(table, "run"))
+
+
+@claim("phenomenon", "S48; the seminar says that grokking confirms it")
+@planted("a run that groks in the place of those that never do", never=("minibatch, decay",))
+@planted("those that never grok in the place of one that does", groks=NEVER[0], never=(GROKS,))
+def grokking_confirms_it(budget: Budget, groks: str = GROKS, never: tuple[str, ...] = NEVER) -> Verdict:
+    """S48, as stated: Grokking confirms that minima get wider: the top eigenvalue falls more in runs that generalize than in
+    those that never do.
+
+    From step 150 to 1250 the top eigenvalue falls in runs with decay 1, which generalize, by a factor at least twice that in
+    runs without decay and in runs with shuffled labels, which do not, in 99 % intervals of the geometric mean over 5 paired
+    seeds (quick: 2, to step 550)."""
+    one = fall(budget, groks, "top eigenvalue")
+    return all_of({name: exceeds(one - fall(budget, name, "top eigenvalue"), np.log(2)) for name in never})
+
+
+def figures(verdicts: dict[str, Verdict]) -> dict[str, Figure]:
+    moved, seen = (verdicts[name].table for name in ("walks_at_random_as_stated", "drifts_to_wider_minima"))
+    figure, axes = canvas(
+        "After zero training error on addition modulo 23, with 99 % intervals over seeds. First: mean squared displacement "
+        "against lag, dotted a random walk. Then the top eigenvalue of the Hessian of the training loss, the same divided "
+        "by the loss, and validation accuracy along the runs.",
+        2,
+        2,
+    )
+    guide = {1.0: "random walk"}
+    draw(axes[0], Panel(moved, "lag", "lag (steps)", "squared displacement", by="run", guides=guide), LOOKS)
+    shown = ("top eigenvalue", "top eigenvalue / loss", "validation")
+    for ax, measure in zip(axes[1:], shown, strict=True):
+        log = "x" if measure == "validation" else "xy"
+        label = "validation accuracy" if measure == "validation" else measure
+        draw(ax, Panel(seen[seen["measure"] == measure], "at", "steps", label, by="run", log=log), LOOKS)
+    legend_below(figure)
+    return {"random_walk": figure}
+
+
+if __name__ == "__main__":
+    from ratewitness.studies.__main__ import script
+
+    script(__file__)
