@@ -6,7 +6,7 @@ A run has learnt when 99 % of its training pairs are right, and has generalized 
 64 hidden neurons, AdamW betas 0.9 and 0.98, step 0.01 where nothing else is said; full batch. Each seed draws its own split
 and start. The delay is the difference of the two hitting times, which are looked at every 5 steps.
 
-K. Lyu et al. have a delay of order (log of the size of the start)/decay for lazy starts; the rule of thumb is 1/(step x decay).
+K. Lyu et al. have a delay of order (log of the size of the start)/decay for lazy starts; a rule of thumb is 1/(step decay).
 The law is measured in float64: in float32 small decays let the loss round to 0, after which runs behave otherwise.
 
 Sources: A. Power et al. (2022), arXiv:2201.02177; A. Gromov (2023), arXiv:2301.02679, for the network; K. Lyu et al. (2023),
