@@ -14,8 +14,8 @@ from ratewitness.solvers.solver import iterates
 from ratewitness.studies.claims import Budget, measured
 from ratewitness.studies.landscapes.grokking_runs import LEARNT, NETWORK, adamw, drawn
 
-BEGIN, RECORDS = 150, 6
-LOOK, LAGS = 50, (50, 100, 200, 400)  # steps; an average of AdamW with beta1 = 0.9 remembers about 10
+BEGIN, RECORDS = 150, 5
+LOOK, LAGS = 50, (50, 100, 200)  # steps; an average of AdamW with beta1 = 0.9 remembers about 10
 CONDITIONS = {  # minibatch (None: all pairs), decay, shuffled labels
     "full batch, decay": (None, 1.0, False),
     "full batch, no decay": (None, 0.0, False),
@@ -51,11 +51,11 @@ def paths(x: torch.Tensor) -> tuple[np.ndarray, np.ndarray]:
 
 
 @measured("grokking_random_walk")
-def walk(budget: Budget, condition: str) -> Walk:
+def walk(budget: Budget, condition: str, stream: str = "walk") -> Walk:
     """The run of every seed; NaN where fewer than 99 % of the training pairs are right at its beginning."""
     batch, decay, shuffled = CONDITIONS[condition]
-    seeds, end = budget.pick((2, 550), (5, 1250))
-    runs = drawn(budget.generator("walk"), seeds, shuffled=shuffled, dtype=torch.float64)
+    seeds, end = budget.pick((2, 450), (4, 800))
+    runs = drawn(budget.generator(stream), seeds, shuffled=shuffled, dtype=torch.float64)
     problem = on_table(NETWORK, runs.table, runs.start)
     draws = budget.generator("batches")
     oracle = Oracle.minibatch(problem, batch, draws, "without replacement") if batch else Oracle.full(problem)
@@ -80,23 +80,23 @@ def recorded(problem: FiniteSum, table: Table, x: torch.Tensor, probes: torch.Ge
 
     training, validation = NETWORK.accuracies(x, table)
     start = torch.randn(x.shape, generator=probes, device=probes.device, dtype=x.dtype)
-    top, loss = lanczos(product, start, 30, 0.01), problem.gap(x)
-    trace = hutchinson(product, x, 16, probes, batch=4)
+    top, loss = lanczos(product, start, 20, 0.02), problem.gap(x)
+    trace = hutchinson(product, x, 8, probes, batch=4)
     found = {"loss": loss, "top eigenvalue": top.value, "residual": top.residual, "trace": trace.value, "error": trace.error}
     found |= {"top eigenvalue / loss": top.value / loss, "trace / loss": trace.value / loss, "norm": x.norm(dim=-1)}
     return found | {"training": training.double(), "validation": validation.double()}
 
 
-def fall(budget: Budget, condition: str, measure: str) -> np.ndarray:
+def fall(budget: Budget, condition: str, measure: str = "top eigenvalue", stream: str = "walk") -> np.ndarray:
     """Logarithm of a measure at the beginning over that at the end (seeds,)."""
-    found = walk(budget, condition)
+    found = walk(budget, condition, stream)
     kept = found.seen[measure]
     return np.where(np.isnan(found.cosine), np.nan, np.log(kept[0] / kept[-1]))
 
 
 def simulated(budget: Budget, power: float) -> Walk:
     """Independent normal displacements (power 1), or the same one at every step (power 2), through the same pipeline."""
-    seeds, looks = budget.pick((2, 9), (5, 23))
+    seeds, looks = budget.pick((2, 7), (4, 14))
     steps = torch.randn(looks, seeds, 500, generator=budget.generator("simulated"), dtype=torch.float64)
     steps = steps[:1].expand_as(steps) if power == 2 else steps
     return Walk(*paths(steps.cumsum(0)), [], {})
