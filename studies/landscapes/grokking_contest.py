@@ -74,13 +74,13 @@ class Contest:
 
 
 def limit(budget: Budget) -> int:
-    return budget.pick(200, 1000)
+    return budget.pick(200, 600)
 
 
 @measured("grokking_matrix")
 def contest(budget: Budget, name: str, fresh: str = "fresh") -> Contest:
     """Tuning and fresh runs of a remedy, on streams that all remedies share. fresh: names that of the fresh runs."""
-    remedy, groups = REMEDIES[name], budget.pick(2, 5)
+    remedy, groups = REMEDIES[name], budget.pick(2, 4)
     grid = {"lr": STEPS, **remedy.second}
     grid = {key: values[budget.pick(1, 0) : budget.pick(3, None)] for key, values in grid.items()}
     cells = [dict(zip(grid, cell, strict=True)) for cell in product(*grid.values())]

@@ -65,9 +65,9 @@ def decay_is_faster_than_grokfast_alone(budget: Budget, remedy: str = "Grokfast"
     """S47, refined: Adam with tuned decoupled decay generalizes in fewer steps than Grokfast without decay, by a factor of
     1.5 or more.
 
-    The geometric mean over 5 groups (quick: 2), each of which tunes for itself, of the steps of Adam with Grokfast (alpha
+    The geometric mean over 4 groups (quick: 2), each of which tunes for itself, of the steps of Adam with Grokfast (alpha
     0.98, strength tuned) over those of AdamW is above 1.5, in a 99 % interval; a run of Grokfast that does not generalize
-    within 1000 steps (quick: 200) counts as 1000. With decay of its own Grokfast is not that much slower."""
+    within 600 steps (quick: 200) counts as 600. With decay of its own Grokfast is not that much slower."""
     return slower(budget, remedy, fresh=fresh).showing(everything(budget))
 
 
@@ -79,7 +79,7 @@ def grokfast_adds_little_to_decay(
 ) -> Verdict:
     """S47, refined: Beside tuned decoupled decay Grokfast saves at most a fifth of the steps.
 
-    The geometric mean over 5 groups (quick: 2), each of which tunes for itself, of the steps of AdamW with Grokfast (alpha
+    The geometric mean over 4 groups (quick: 2), each of which tunes for itself, of the steps of AdamW with Grokfast (alpha
     0.98, strength 2, as published) over those of AdamW alone is above 0.8, in a 99 % interval. That AdamW would save a
     third against itself with Grokfast is not supported."""
     return slower(budget, remedy, reference, times)
@@ -92,9 +92,9 @@ def coupled_decay_is_slower(budget: Budget, remedy: str = "coupled decay", fresh
     """S47, refined: With cross-entropy Adam generalizes later with a tuned l2 penalty than with tuned decoupled decay, by a
     factor of 1.5 or more.
 
-    The geometric mean over 5 groups (quick: 2), each of which tunes for itself, of the steps of Adam with an l2 penalty in
+    The geometric mean over 4 groups (quick: 2), each of which tunes for itself, of the steps of Adam with an l2 penalty in
     its gradient over those of AdamW is above 1.5, in a 99 % interval; a censored run with the penalty counts as the limit of
-    1000 steps (quick: 200)."""
+    600 steps (quick: 200)."""
     return slower(budget, remedy, fresh=fresh)
 
 
@@ -107,8 +107,8 @@ def remedies_of_rounding_are_slower_than_decay(
     """S47, refined: Without decay neither float64 nor OrthoGrad generalizes as early as tuned decoupled decay, by a factor
     of 1.5 or more.
 
-    The geometric mean over 5 groups (quick: 2), each of which tunes for itself, of the steps of either over those of AdamW
-    is above 1.5, in 99 % intervals; a censored run counts as the limit of 1000 steps (quick: 200). AdamW in float64 is not
+    The geometric mean over 4 groups (quick: 2), each of which tunes for itself, of the steps of either over those of AdamW
+    is above 1.5, in 99 % intervals; a censored run counts as the limit of 600 steps (quick: 200). AdamW in float64 is not
     that much slower."""
     return all_of({name: slower(budget, name, fresh=fresh) for name in remedies})
 
