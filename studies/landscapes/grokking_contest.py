@@ -78,7 +78,7 @@ def limit(budget: Budget) -> int:
 
 
 @measured("grokking_matrix")
-def contest(budget: Budget, name: str, fresh: str = "fresh") -> Contest:
+def contest(budget: Budget, name: str, fresh: str) -> Contest:
     """Tuning and fresh runs of a remedy, on streams that all remedies share. fresh: names that of the fresh runs."""
     remedy, groups = REMEDIES[name], budget.pick(2, 4)
     grid = {"lr": STEPS, **remedy.second}

@@ -40,7 +40,7 @@ BOOST = "Grokfast, AdamW"
 
 def slower(budget: Budget, remedy: str, reference: str = "AdamW", times: float = AHEAD, fresh: str = "fresh") -> Verdict:
     """`remedy` needs more than `times` the steps of `reference`, in the geometric mean over the groups."""
-    late, early = contest(budget, remedy, fresh), contest(budget, reference)
+    late, early = contest(budget, remedy, fresh), contest(budget, reference, "fresh")
     ratio = np.log(bounded(late.steps, limit(budget)) / early.steps)
     censored, misplaced = (float(part.sum()) for part in (np.isnan(late.steps), late.edge & ~np.isnan(late.steps)))
     verdict = exceeds(ratio, np.log(times)).noting(censored=censored, misplaced=misplaced)
@@ -51,7 +51,7 @@ def slower(budget: Budget, remedy: str, reference: str = "AdamW", times: float =
 def everything(budget: Budget) -> pd.DataFrame:
     parts = []
     for name in REMEDIES:
-        found = contest(budget, name)
+        found = contest(budget, name, "fresh")
         columns = {"remedy": name, "group": np.arange(len(found.steps)), "steps": found.steps, "learnt": found.learnt}
         columns |= {"accuracy": found.accuracy, "limit": limit(budget), **found.chosen, "at an end of a grid": found.edge}
         parts.append(pd.DataFrame(columns))

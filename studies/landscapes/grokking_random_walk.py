@@ -44,10 +44,10 @@ def walks_at_random_as_stated(budget: Budget) -> Verdict:
 
     In each of the four cases the squared displacement grows with the lag to a power of 1 +- 0.25, and the mean cosine of
     successive displacements of 50 steps lies within 0.25 of 0, in 99 % intervals over 4 seeds (quick: 2, to step 450)."""
-    parts = {name: is_random(walk(budget, name)) for name in CONDITIONS if not name.startswith("shuffled")}
+    parts = {name: is_random(walk(budget, name, "walk")) for name in CONDITIONS if not name.startswith("shuffled")}
     table = {}
     for name in CONDITIONS:
-        found = walk(budget, name)
+        found = walk(budget, name, "walk")
         table[name] = rows(found.displacement, geometric=True, lag=np.array(LAGS)).assign(
             cosine=found.cosine.mean(), exponent=found.exponent.mean()
         )
@@ -64,7 +64,9 @@ def walks_persist(budget: Budget, cosine: float = 0.25) -> Verdict:
     The mean cosine of successive displacements of 50 steps is above 0.25 and the exponent of the squared displacement above
     1.25, in full batch and in minibatches of 64, with decay 1 and without, in 99 % intervals over 4 seeds (quick: 2, to step
     450). Independent displacements through the same pipeline have neither."""
-    return all_of({name: persists(walk(budget, name), cosine) for name in CONDITIONS if not name.startswith("shuffled")})
+    return all_of(
+        {name: persists(walk(budget, name, "walk"), cosine) for name in CONDITIONS if not name.startswith("shuffled")}
+    )
 
 
 def persists(found: Walk, cosine: float = 0.25) -> Verdict:
@@ -84,7 +86,7 @@ def drifts_to_wider_minima(budget: Budget, wider: float = WIDER) -> Verdict:
     parts = {name: exceeds(fall(budget, name), np.log(wider)) for name in runs}
     table = {}
     for name in CONDITIONS:
-        found = walk(budget, name)
+        found = walk(budget, name, "walk")
         seen = {key: rows(value, at=np.array(found.at)) for key, value in found.seen.items()}
         table[name] = stacked(seen, "measure")
     return all_of(parts).showing(stacked(table, "run"))

@@ -51,7 +51,7 @@ def paths(x: torch.Tensor) -> tuple[np.ndarray, np.ndarray]:
 
 
 @measured("grokking_random_walk")
-def walk(budget: Budget, condition: str, stream: str = "walk") -> Walk:
+def walk(budget: Budget, condition: str, stream: str) -> Walk:
     """The run of every seed; NaN where fewer than 99 % of the training pairs are right at its beginning."""
     batch, decay, shuffled = CONDITIONS[condition]
     seeds, end = budget.pick((2, 450), (4, 800))
