@@ -9,6 +9,7 @@ evidence holds the numbers that decided it.
     equals_exactly   integers equal integers
     agrees           numbers equal numbers up to a relative tolerance, without sampling error
     mean_is          an interval of measured/predicted inside 1 +- tolerance (an equivalence test)
+    expectation_is   the same, for means whose standard errors are known exactly
     exponent_is      an interval of the log-log slope inside exponent +- tolerance, and the power law beats its rivals
     is_logarithmic   equally many steps per decade, early and late, and the logarithm beats the powers
     exceeds          an interval of an effect above a threshold that was stated before the run
@@ -116,6 +117,26 @@ def mean_is(groups: ArrayLike, predicted: ArrayLike, tolerance: float) -> Verdic
     inside = (low >= 1 - tolerance) & (high <= 1 + tolerance)
     outside = (low > 1 + tolerance) | (high < 1 - tolerance)
     evidence = {"ratio": mean.flat[worst], "low": low.min(), "high": high.max(), "tolerance": tolerance}
+    return Verdict(_decide(inside.all(), outside.any()), {k: float(v) for k, v in evidence.items()})
+
+
+def expectation_is(means: ArrayLike, errors: ArrayLike, predicted: ArrayLike, tolerance: float) -> Verdict:
+    """E[measured] = predicted up to a relative tolerance, from means and their exact standard errors, all of one shape.
+
+    For heavy tails, where a sample's own deviation is too small as a rule. Supported if every normal interval of the ratio
+    lies inside 1 +- tolerance; refuted if one, at a level corrected for their number, lies outside. `worst_z` is the largest
+    distance from the prediction in standard errors.
+    """
+    means, errors, predicted = np.broadcast_arrays(*(np.asarray(each, dtype=float) for each in (means, errors, predicted)))
+    ratio, error = means / predicted, errors / np.abs(predicted)
+    if ratio.size == 0 or not (np.isfinite(ratio) & np.isfinite(error) & (error > 0)).all():
+        return Verdict("inconclusive", {"ratio": np.nan})
+    half, wide = (stats.norm.ppf(1 - (1 - CONFIDENCE) / (2 * count)) * error for count in (1, ratio.size))
+    inside = np.abs(ratio - 1) + half <= tolerance
+    outside = np.abs(ratio - 1) - wide > tolerance
+    z = np.abs(ratio - 1) / error
+    evidence = {"ratio": ratio.flat[np.abs(ratio - 1).argmax()], "low": (ratio - half).min(), "high": (ratio + half).max()}
+    evidence |= {"tolerance": tolerance, "worst_z": z.max(), "compared": ratio.size}
     return Verdict(_decide(inside.all(), outside.any()), {k: float(v) for k, v in evidence.items()})
 
 

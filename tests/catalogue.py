@@ -37,6 +37,7 @@ from ratewitness.solvers.norms.lmo_descent import LMODescent
 from ratewitness.solvers.norms.muon import Muon
 from ratewitness.solvers.norms.polar import ExactPolar, MuonQuintic, NewtonSchulz, PolarExpress
 from ratewitness.solvers.norms.shampoo import Shampoo
+from ratewitness.solvers.norms.soap import SOAP
 from ratewitness.solvers.norms.steepest_descent import SteepestDescent
 from ratewitness.solvers.rmsprop import RMSProp
 from ratewitness.solvers.saga import SAGA
@@ -156,6 +157,7 @@ CATALOGUE = {
     "lmo descent in a ball": Entry(_vector_or_matrix(*(LMODescent(0.1, norm, radius=5.0) for norm in (LINF, MAX_ABS)))),
     "muon": Entry(lambda ndim: Muon(0.1), ndims=(2,)),
     "shampoo": Entry(lambda ndim: Shampoo(0.5, eps=1e-1), ndims=(2,), adaptive=True, pseudo_inverse=True),
+    "soap": Entry(lambda ndim: SOAP(0.3, eps=1e-2, interval=2), ndims=(2,), adaptive=True),
     "layerwise": Entry(
         lambda ndim: Layerwise([Part(slice(2, 4), (2,), HeavyBall(0.5)), Part(slice(0, 2), (1, 2), AdamW(0.3))]), ndims=(1,)
     ),

@@ -5,7 +5,7 @@ from fractions import Fraction
 from functools import partial
 
 import sympy as sp
-from ratewitness.theory import gradient_descent, muon_quintic
+from ratewitness.theory import gradient_descent, muon_quintic, sam_bound
 from ratewitness.theory.adagrad import heterogeneity
 from ratewitness.theory.adam_drift import first_failing, frozen_maximum, spike
 from ratewitness.theory.bounds import Bound, L, mu
@@ -32,6 +32,10 @@ ROWS = [
         for p in ([], [0, 0], [-1, 1], [math.nan, 1], [[1, 1], [0, 0]], 1.0)
     ),
     ("frozen_maximum", lambda: frozen_maximum([1.0, -2.0]), "first slope is a largest"),
+    *(
+        ("h", partial(sam_bound.h, 1.0, **({"k": 5, "n": 100, "delta": 0.01} | changed)), "accepted are k >= 1, n >= 8 and")
+        for changed in ({"k": 0}, {"n": 7}, {"delta": 0.0}, {"delta": 1.0}, {"delta": math.nan})
+    ),
     ("first_failing", lambda: first_failing(lambda n: False, 100), "no n up to 100"),
     ("spike", lambda: spike(3.0, 1), "n is 1; accepted are integers >= 2"),
     ("Bound", lambda: bound(mu / L)(mu=1, nu=2), r"^test takes L, mu; missing: L; unknown: nu$"),

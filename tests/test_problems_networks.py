@@ -51,6 +51,22 @@ def test_a_batch_of_networks_is_each_network_of_torch():
         torch.testing.assert_close(g, torch.cat([p.grad.flatten() for p in module.parameters()]))
 
 
+@pytest.mark.parametrize("targets", [False, True])
+def test_networks_on_data_sets_of_their_own_are_networks_on_each(targets):
+    inputs = torch.randn(2, 12, 4, generator=generator(1), dtype=torch.float64)
+    y = torch.randint(3, (2, 12), generator=generator(2))
+    y, loss = (F.one_hot(y, 3).double(), half_square) if targets else (y, cross_entropy)
+    x, index = NET.initial(generator(3), 5, 2, dtype=torch.float64), torch.randint(12, (5, 2, 6), generator=generator(4))
+    together = on_rows(NET, inputs, y, generator(), loss)
+    assert together.n == 12
+    for j in range(2):
+        alone = on_rows(NET, inputs[j], y[j], generator(), loss)
+        torch.testing.assert_close(together.gap(x)[:, j], alone.gap(x[:, j]))
+        torch.testing.assert_close(together.grad(x)[:, j], alone.grad(x[:, j]))
+        torch.testing.assert_close(together.sample_grad(x, index)[:, j], alone.sample_grad(x[:, j], index[:, j]))
+    torch.testing.assert_close(Oracle.full(together).component_grads(x).mean(2), together.grad(x))
+
+
 def test_half_square_and_accuracy():
     z = torch.tensor([[[1.0, 2.0], [3.0, 0.0]]])
     assert half_square(z, torch.zeros(2, 2)).item() == pytest.approx((5 + 9) / 4)

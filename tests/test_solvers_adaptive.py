@@ -112,7 +112,7 @@ def test_zero_over_zero_is_refused_and_a_positive_epsilon_taken(solver):
         path(solver, g)
     assert not path(replace(solver, eps=1e-8), g).any()
     assert path(solver, gradients(5, 3, 2)).isfinite().all()
-    tiny = torch.full((1, 3, 2), 1e-170, dtype=torch.float64)  # the square underflows
+    tiny = torch.full((2, 3, 2), 1e-170, dtype=torch.float64)  # squares underflow; the first one SOAP does not divide by
     with pytest.raises(ValueError, match="do not underflow in float64"):
         path(solver, tiny)
 

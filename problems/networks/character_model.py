@@ -5,8 +5,8 @@ r"""A small character model: a decoder-only transformer that predicts the next c
 x is the flat vector of all weights and w_i the i-th window of T + 1 characters of the training text (windows share
 their last and first character, so that each character is predicted once). Before each half of a block and before the
 head stands a layer normalization without parameters; attention is causal; the other half is a GELU network four times
-as wide; the matrices that write into the residual stream start at 0; the head has weights of its own; there are no
-biases:
+as wide; the matrices that write into the residual stream start at 0; the head has weights of its own, or those of the
+embedding where it is tied to it; there are no biases:
 
     h = embedding[w] + position;    h += o attention(q, k, v of norm(h));    h += contract GELU(expand norm(h))
 
@@ -43,6 +43,7 @@ class Transformer:
     width: int = 64
     heads: int = 4
     layers: int = 2
+    tied: bool = False  # the head is the embedding
 
     def __post_init__(self):
         for name in ("vocabulary", "context", "width", "heads", "layers"):
@@ -55,11 +56,12 @@ class Transformer:
     def layout(self) -> Layout:
         """Embedding, position and head first, then the hidden matrices: q, k, v and o, expand, contract."""
         d = self.width
+        head = {} if self.tied else {"head": (self.vocabulary, d)}
         return Layout(
             {
                 "embedding": (self.vocabulary, d),
                 "position": (self.context, d),
-                "head": (self.vocabulary, d),
+                **head,
                 "attention": (self.layers, 4, d, d),
                 "expand": (self.layers, 4 * d, d),
                 "contract": (self.layers, d, 4 * d),
@@ -84,7 +86,7 @@ class Transformer:
             mixed = F.scaled_dot_product_attention(q, k, v, is_causal=True)
             h = h + mixed.transpose(-2, -3).flatten(-2) @ qkvo[3].mT
             h = h + F.gelu(_norm(h) @ expand.mT) @ contract.mT
-        return _norm(h) @ w["head"].mT
+        return _norm(h) @ w["embedding" if self.tied else "head"].mT
 
     def cross_entropy(self, x: Tensor, windows: Tensor) -> Tensor:
         """Mean loss in nats a character: x (*batch, P), windows (b, T + 1) or (*batch, b, T + 1) -> (*batch,)."""

@@ -39,7 +39,8 @@ class Layout:
         """Views of the parts by name: (*batch, P) -> (*batch, *shape) each. Raises ValueError for another length."""
         if x.shape[-1] != self.size:
             raise ValueError(f"x has shape {tuple(x.shape)}; accepted are vectors of length {self.size} in the last axis")
-        return {name: x[..., where].unflatten(-1, self.shapes[name]) for name, where in self.slices.items()}
+        parts = x.split([math.prod(shape) for shape in self.shapes.values()], -1)  # whose gradient is one concatenation
+        return {name: part.unflatten(-1, shape) for (name, shape), part in zip(self.shapes.items(), parts, strict=True)}
 
     def join(self, parts: Mapping[str, Tensor]) -> Tensor:
         """The flat vector of all parts, the inverse of `split`: (*batch, *shape) each -> (*batch, P)."""

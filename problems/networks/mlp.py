@@ -114,18 +114,24 @@ def on_rows(
 ) -> FiniteSum:
     """The loss of a network on inputs (n, d) with labels (n,) or targets (n, c), from a random start of the inputs' dtype.
 
-    l2: a number, or a tensor (*batch,) that broadcasts against the losses, so that a sweep of decays is one run.
+    Inputs (*data, n, d) with labels (*data, n) or targets (*data, n, c) are data sets of their own for the networks x of
+    shape (*sweep, *data, P). l2: a number, or a tensor (*batch,) that broadcasts against the losses, so that a sweep of
+    decays is one run.
     """
-    n = len(inputs)
+    n, sets = inputs.shape[-2], inputs.shape[:-2]
+    penalized = isinstance(l2, Tensor) or l2 != 0
+    rows, answers = inputs.flatten(0, -2), y.flatten(0, len(sets))
+    first = n * torch.arange(sets.numel(), device=inputs.device).reshape(*sets, 1)  # row of every data set
 
     def value(x, a, y):
-        return loss(network.outputs(x, a), y) + l2 / 2 * x.square().sum(-1)
+        found = loss(network.outputs(x, a), y)
+        return found + l2 / 2 * x.square().sum(-1) if penalized else found
 
     grad = gradient_of(value)
 
     def sample_grad(x, index):
-        index = index.expand(*x.shape[:-1], index.shape[-1])
-        return grad(x, inputs[index], y[index])
+        index = index.expand(*x.shape[:-1], index.shape[-1]) + first
+        return grad(x, rows[index], answers[index])
 
     return FiniteSum(
         name=name,

@@ -132,7 +132,7 @@ def counted(batch: int) -> dict[str, float]:
     """Floating-point operations in products of matrices of one gradient and of one orthogonalization, and their ratio."""
     x = NETWORK.initial(torch.Generator().manual_seed(0))
     with FlopCounterMode(display=False) as gradient:
-        g = NETWORK.gradient(x, torch.zeros(batch, NETWORK.context + 1, dtype=torch.int64))
+        g = NETWORK.gradient(x, torch.zeros(batch, NETWORK.context + 1, dtype=torch.int64, device=x.device))
     with FlopCounterMode(display=False) as orthogonalization:
         for name in HIDDEN:
             MuonQuintic(ITERATIONS)(NETWORK.layout.split(g)[name])

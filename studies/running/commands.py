@@ -108,7 +108,7 @@ def run_studies(
     device: Annotated[Device, typer.Option(help="Where tensors live.")] = Device.cpu,
     jobs: Annotated[int | None, typer.Option(min=1, help="Parallel processes; default: all cores, 1 on cuda.")] = None,
     out: Out = None,
-    data: Annotated[Path | None, typer.Option(help="A LIBSVM or CSV file for the studies that read one.")] = None,
+    data: Annotated[Path | None, typer.Option(help="A LIBSVM or CSV file, or a folder of shards of tokens.")] = None,
 ) -> None:
     """Check the claims of the studies and write the report. Finished claims are not done again."""
     from ratewitness.studies.running.catalogue import chosen
@@ -158,16 +158,29 @@ def _need_cuda() -> None:
 
 
 def _need_readable(data: Path, claims: list) -> None:
+    from ratewitness.problems.data.shards import Shards
     from ratewitness.problems.data.tables import DataError, from_file
     from ratewitness.studies.running.catalogue import studies
     from ratewitness.studies.running.sources import reads_data
 
-    if not any(reads_data(claim.module, claim.name) for claim in claims):
-        reading = [s.name for s in studies().values() if any(reads_data(s.module, c.id.partition(".")[2]) for c in s.claims)]
-        reason = f"none of these studies reads a file; accepted is it with {', '.join(reading)}"
+    if not data.exists():
+        reason = f"{data}: no such file or folder; accepted are a table, and a folder of shards"
+        raise typer.BadParameter(reason, param_hint="--data")
+    folder = data.is_dir()
+
+    def reads(module: str, names: list[str]) -> bool:
+        return any(reads_data(module, name, folder) for name in names)
+
+    if not any(reads(claim.module, [claim.name]) for claim in claims):
+        reading = [s.name for s in studies().values() if reads(s.module, [c.id.partition(".")[2] for c in s.claims])]
+        what = "folder" if folder else "file"
+        reason = f"none of these studies reads a {what}; accepted is it with {', '.join(reading)}"
         raise typer.BadParameter(reason, param_hint="--data")
     try:
-        from_file(data)
+        for part in ("train", "val") if folder else ():
+            Shards.in_folder(data, part)
+        if not folder:
+            from_file(data)
     except DataError as error:
         raise typer.BadParameter(str(error), param_hint="--data") from None
 

@@ -147,6 +147,8 @@ def measure(
     torch.set_num_threads(1)
     claim: Claim = getattr(importlib.import_module(module), name)
     budget = replace(budget, scope=claim.id)
+    if budget.data and not sources.reads_data(module, name, Path(budget.data).is_dir()):
+        budget = replace(budget, data=None)  # a table is no folder of shards, nor the other way around
     # entering torch.device slows every call down a little, so it is done only where it changes something
     device = torch.device(budget.device) if budget.device != "cpu" else contextlib.nullcontext()
     tell(out, event="started", claim=claim.id)

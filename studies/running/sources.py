@@ -178,8 +178,10 @@ def measurements(module: str, name: str) -> frozenset[Name]:
 
 
 @cache
-def reads_data(module: str, name: str) -> bool:
-    """Whether a claim can reach `budget.data`, a file of the user's own."""
+def reads_data(module: str, name: str, folder: bool) -> bool:
+    """Whether a claim can reach `budget.data`, the user's own: a folder if it can reach a reader of shards, else a file."""
+    if folder != ((f"{NAME}.problems.data.shards", "Shards") in closure((module, name))):
+        return False
     statements = (node for each in closure((module, name)) for node in definitions(each[0])[0].get(each[1], ()))
     attributes = (node for each in statements for node in ast.walk(each) if isinstance(node, ast.Attribute))
     return any(node.attr == "data" and getattr(node.value, "id", "") == "budget" for node in attributes)
