@@ -24,11 +24,11 @@ from ratewitness.studies.landscapes.grokking_runs import (
     repeated,
 )
 
-STEPS = (0.01, 0.03, 0.1, 0.3)
-DECAYS = (1.0, 2.0, 4.0)
-PENALTIES = (1e-5, 1e-4, 1e-3)
-STRENGTHS = (2.0, 8.0, 32.0)
-SMALLER = (0.03, 0.1, 0.3)  # decays beside OrthoGrad, under which nothing makes the weights grow
+STEPS = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0)
+DECAYS = (0.5, 1.0, 2.0, 4.0)
+PENALTIES = (1e-6, 1e-5, 1e-4, 1e-3)
+STRENGTHS = (0.5, 1.0, 2.0, 5.0)
+SMALLER = (0.003, 0.01, 0.03, 0.1)  # decays beside OrthoGrad, under which nothing makes the weights grow
 EDGE = "github.com/LucasPrietoAl/grokking-at-the-edge-of-numerical-stability"
 DEFAULT = "openai/grok's default decay is 0: does it generalize without? (danielmamay/grokking, issue 1)"
 GROKFAST = "ironjr/grokfast, issue 12: Grokfast, or the decay beside it?"
@@ -64,17 +64,20 @@ REMEDIES = {
 @dataclass(frozen=True, eq=False)
 class Contest:
     """Of the fresh run of each group (groups,): steps to learn and to generalize, NaN where censored; validation accuracy at
-    its end; what was chosen in tuning, by name; and whether that is an end of a grid."""
+    its end; what was chosen in tuning, by name; whether that is an end of a grid; and of tuning, whether no setting
+    generalized there, and how many diverged."""
 
     learnt: np.ndarray
     steps: np.ndarray
     accuracy: np.ndarray
     chosen: dict[str, np.ndarray]
     edge: np.ndarray
+    none: np.ndarray
+    diverged: np.ndarray
 
 
 def limit(budget: Budget) -> int:
-    return budget.pick(200, 600)
+    return budget.pick(200, 1000)
 
 
 @measured("grokking_matrix")
@@ -82,18 +85,23 @@ def contest(budget: Budget, name: str, fresh: str) -> Contest:
     """Tuning and fresh runs of a remedy, on streams that all remedies share. fresh: names that of the fresh runs."""
     remedy, groups = REMEDIES[name], budget.pick(2, 4)
     grid = {"lr": STEPS, **remedy.second}
-    grid = {key: values[budget.pick(1, 0) : budget.pick(3, None)] for key, values in grid.items()}
+    grid = {key: values[budget.pick(slice(-3, -1), slice(None))] for key, values in grid.items()}
     cells = [dict(zip(grid, cell, strict=True)) for cell in product(*grid.values())]
-    tuning, judged = (drawn(budget.generator(stream), groups, dtype=remedy.dtype) for stream in ("tuning", fresh))
+    tuning, judged = (
+        drawn(budget.generator(stream), groups, dtype=remedy.dtype) for stream in ("matrix, tuning", f"matrix, {fresh}")
+    )
     # a setting leaves as soon as another of its group has generalized
     knobs, runs = repeated(cells, tuning)
     same = torch.arange(groups, device=tuning.start.device).repeat(len(cells))
     tried = arrivals(remedy.method, knobs, runs, limit(budget), remedy.loss, same)
     times, accuracy = (part.reshape(len(cells), groups) for part in (tried.generalized, tried.accuracy))
-    best = np.where(np.isnan(times).all(0), accuracy.argmax(0), np.nan_to_num(times, nan=np.inf).argmin(0))
+    none = np.isnan(times).all(0)
+    best = np.where(none, accuracy.argmax(0), np.nan_to_num(times, nan=np.inf).argmin(0))
     chosen = {key: np.array([cells[j][key] for j in best]) for key in grid}
     settings = {key: torch.tensor(values, device=tuning.start.device) for key, values in chosen.items()}
     found = arrivals(remedy.method, settings, judged, limit(budget), remedy.loss)
     edge = np.any([np.isin(chosen[key], (min(grid[key]), max(grid[key]))) for key in grid], axis=0)
     kept = {"lr": chosen["lr"], "second": chosen[(*grid,)[-1]] if remedy.second else np.full(groups, np.nan)}
-    return Contest(found.learnt, found.generalized, found.accuracy, kept, edge)
+    return Contest(
+        found.learnt, found.generalized, found.accuracy, kept, edge, none, tried.diverged.reshape(-1, groups).sum(0)
+    )
