@@ -81,7 +81,7 @@ def ended(budget: Budget, decay: float = DECAY, share: float = SHARE, shuffled: 
 
 
 def limit(budget: Budget) -> int:
-    return budget.pick(1200, 2400)
+    return budget.pick(400, 2400)
 
 
 @measured
@@ -90,7 +90,7 @@ def delays(budget: Budget, steps: tuple[float, ...], decays: tuple[float, ...], 
     seeds = budget.pick(2, 4)
     runs = drawn(budget.generator(stream), seeds, dtype=torch.float64)
     settings = [{"lr": step, "decay": decay} for step in steps for decay in decays]
-    found = arrivals(adamw, *repeated(settings, runs), budget.pick(2000, 8000))
+    found = arrivals(adamw, *repeated(settings, runs), budget.pick(600, 8000))
     return (found.generalized - found.learnt).reshape(len(settings), seeds)
 
 
@@ -124,7 +124,7 @@ def never_generalizes_without(budget: Budget, controls: dict | None = None) -> V
 
     Against decay 1 on 60 % of the pairs, the geometric mean over 6 seeds (quick: 2) of the ratio of steps to 95 % validation
     accuracy is above 2.5 in each control, in a 99 % interval; a run of a control that does not get there within 2400 steps
-    (quick: 1200) counts as 2400, a lower bound. With half the decay, which generalizes, it is not."""
+    (quick: 400) counts as 2400, a lower bound. With half the decay, which generalizes, it is not."""
     wanted, parts, tables = controls or CONTROLS, {}, []
     reference = ended(budget).generalized
     for name, changed in {"with decay": {}, **wanted}.items():

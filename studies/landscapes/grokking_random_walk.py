@@ -6,8 +6,8 @@ r"""After zero training error: do the weights walk at random, is their minimum w
 The seminar says "perhaps", and three things, which are judged one by one. Network and data are those of `grokking`, in
 float64, step 0.01: full batch and minibatches of 64 pairs, with decay 1 and without, and as a control that never generalizes
 shuffled labels with the same decay. The walk begins at step 150, where at least 99 % of the training pairs are right, and
-ends at step 800; weights are looked at every 50 steps, which the momentum of
-AdamW, beta1 = 0.9, does not remember; lags s are 50 to 200 steps.
+ends at step 800; weights are looked at every 50 steps, which the momentum of AdamW, beta1 = 0.9, does not remember; lags s
+are 50 to 200 steps.
 
 With cross-entropy the Hessian follows the loss, which without decay goes on falling: the raw width of a minimum at infinity
 says how far a run has come. So curvature divided by the loss stands beside it. Adam moves each coordinate by a step of about
@@ -43,7 +43,7 @@ def walks_at_random_as_stated(budget: Budget) -> Verdict:
     with decay or without.
 
     In each of the four cases the squared displacement grows with the lag to a power of 1 +- 0.25, and the mean cosine of
-    successive displacements of 50 steps lies within 0.25 of 0, in 99 % intervals over 4 seeds (quick: 2, to step 450)."""
+    successive displacements of 50 steps lies within 0.25 of 0, in 99 % intervals over 4 seeds (quick: 2, to step 350)."""
     parts = {name: is_random(walk(budget, name, "walk")) for name in CONDITIONS if not name.startswith("shuffled")}
     table = {}
     for name in CONDITIONS:
@@ -63,7 +63,7 @@ def walks_persist(budget: Budget, cosine: float = 0.25) -> Verdict:
 
     The mean cosine of successive displacements of 50 steps is above 0.25 and the exponent of the squared displacement above
     1.25, in full batch and in minibatches of 64, with decay 1 and without, in 99 % intervals over 4 seeds (quick: 2, to step
-    450). Independent displacements through the same pipeline have neither."""
+    350). Independent displacements through the same pipeline have neither."""
     return all_of(
         {name: persists(walk(budget, name, "walk"), cosine) for name in CONDITIONS if not name.startswith("shuffled")}
     )
@@ -80,7 +80,7 @@ def drifts_to_wider_minima(budget: Budget, wider: float = WIDER) -> Verdict:
     without.
 
     In full batch the top eigenvalue at step 150 over that at step 800 is above 2, with decay 1 and without, in 99 %
-    intervals of the geometric mean over 4 seeds (quick: 2, to step 450): raw curvature, as the sentence has it. What becomes
+    intervals of the geometric mean over 4 seeds (quick: 2, to step 350): raw curvature, as the sentence has it. What becomes
     of curvature over the loss, of trace and norm stands in the table."""
     runs = ("full batch, decay", "full batch, no decay")
     parts = {name: exceeds(fall(budget, name), np.log(wider)) for name in runs}
@@ -102,7 +102,7 @@ def grokking_confirms_it(budget: Budget, never: tuple[str, ...] = NEVER) -> Verd
 
     From step 150 to 800 the top eigenvalue falls in runs with decay 1, which generalize, by a factor at least twice that in
     runs without decay and in runs with shuffled labels, which do not, in 99 % intervals of the geometric mean over 4 paired
-    seeds (quick: 2, to step 450)."""
+    seeds (quick: 2, to step 350)."""
     return falls_more(budget, never)
 
 

@@ -14,7 +14,7 @@ from ratewitness.solvers.solver import iterates
 from ratewitness.studies.claims import Budget, measured
 from ratewitness.studies.landscapes.grokking_runs import LEARNT, NETWORK, adamw, drawn
 
-BEGIN, RECORDS = 150, 5
+BEGIN = 150
 LOOK, LAGS = 50, (50, 100, 200)  # steps; an average of AdamW with beta1 = 0.9 remembers about 10
 CONDITIONS = {  # minibatch (None: all pairs), decay, shuffled labels
     "full batch, decay": (None, 1.0, False),
@@ -54,12 +54,12 @@ def paths(x: torch.Tensor) -> tuple[np.ndarray, np.ndarray]:
 def walk(budget: Budget, condition: str, stream: str) -> Walk:
     """The run of every seed; NaN where fewer than 99 % of the training pairs are right at its beginning."""
     batch, decay, shuffled = CONDITIONS[condition]
-    seeds, end = budget.pick((2, 450), (4, 800))
+    seeds, end, records = budget.pick((2, 350, 3), (4, 800, 5))
     runs = drawn(budget.generator(stream), seeds, shuffled=shuffled, dtype=torch.float64)
     problem = on_table(NETWORK, runs.table, runs.start)
     draws = budget.generator("batches")
     oracle = Oracle.minibatch(problem, batch, draws, "without replacement") if batch else Oracle.full(problem)
-    at = sorted({LOOK * round(k / LOOK) for k in np.geomspace(BEGIN, end, RECORDS)})
+    at = sorted({LOOK * round(k / LOOK) for k in np.geomspace(BEGIN, end, records)})
     points, seen, probes = [], [], budget.generator("probes")
     with torch.no_grad():
         solver = adamw({"lr": 0.01, "decay": decay})
@@ -96,7 +96,7 @@ def fall(budget: Budget, condition: str, measure: str = "top eigenvalue", stream
 
 def simulated(budget: Budget, power: float) -> Walk:
     """Independent normal displacements (power 1), or the same one at every step (power 2), through the same pipeline."""
-    seeds, looks = budget.pick((2, 7), (4, 14))
+    seeds, looks = budget.pick((2, 5), (4, 14))
     steps = torch.randn(looks, seeds, 500, generator=budget.generator("simulated"), dtype=torch.float64)
     steps = steps[:1].expand_as(steps) if power == 2 else steps
     return Walk(*paths(steps.cumsum(0)), [], {})
