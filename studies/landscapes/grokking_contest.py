@@ -77,7 +77,7 @@ class Contest:
 
 
 def limit(budget: Budget) -> int:
-    return budget.pick(200, 1000)
+    return budget.pick(150, 1000)
 
 
 @measured("grokking_matrix")

@@ -87,7 +87,7 @@ def drifts_to_wider_minima(budget: Budget, wider: float = WIDER) -> Verdict:
     table = {}
     for name in CONDITIONS:
         found = walk(budget, name, "walk")
-        seen = {key: rows(value, at=np.array(found.at)) for key, value in found.seen.items()}
+        seen = {key: rows(value, geometric="eigenvalue" in key, at=np.array(found.at)) for key, value in found.seen.items()}
         table[name] = stacked(seen, "measure")
     return all_of(parts).showing(stacked(table, "run"))
 
@@ -121,12 +121,14 @@ def figures(verdicts: dict[str, Verdict]) -> dict[str, Figure]:
         2,
     )
     guide = {1.0: "random walk"}
-    draw(axes[0], Panel(moved, "lag", "lag (steps)", "squared displacement", by="run", guides=guide), LOOKS)
+    ticks = {"xticks": LAGS, "xticklabels": LAGS}
+    draw(axes[0], Panel(moved, "lag", "lag (steps)", "squared displacement", by="run", guides=guide, options=ticks), LOOKS)
     shown = ("top eigenvalue", "top eigenvalue / loss", "validation")
     for ax, measure in zip(axes[1:], shown, strict=True):
-        log = "x" if measure == "validation" else "xy"
-        label = "validation accuracy" if measure == "validation" else measure
-        draw(ax, Panel(seen[seen["measure"] == measure], "at", "steps", label, by="run", log=log), LOOKS)
+        log, label, options = "y", measure, {}
+        if measure == "validation":
+            log, label, options = "", "validation accuracy", {"ylim": (-0.05, 1.05)}
+        draw(ax, Panel(seen[seen["measure"] == measure], "at", "steps", label, by="run", log=log, options=options), LOOKS)
     legend_below(figure)
     return {"random_walk": figure}
 
