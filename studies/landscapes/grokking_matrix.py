@@ -150,7 +150,7 @@ def figures(verdicts: dict[str, Verdict]) -> dict[str, Figure]:
         ax.errorbar(
             row["measured"], k, xerr=bars, fmt="s", color="C3", mfc=face, ms=5, lw=1, label="mean" if k == 0 else "_"
         )
-    frame = (table["learnt"].min() / 2, 3 * table["limit"].iloc[0])  # an interval of few groups may end outside
+    frame = table["limit"].iloc[0] * np.array([0.01, 3.0])  # an interval of few groups may end outside
     ax.set(xscale="log", xlabel="steps", xlim=frame, yticks=range(len(means)), yticklabels=means["remedy"])
     ax.invert_yaxis()
     legend_below(figure)

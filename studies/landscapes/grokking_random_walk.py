@@ -122,7 +122,7 @@ def figures(verdicts: dict[str, Verdict]) -> dict[str, Figure]:
     )
     guide = {1.0: "random walk"}
     ticks = {"xticks": LAGS, "xticklabels": LAGS}
-    draw(axes[0], Panel(moved, "lag", "lag (steps)", "squared displacement", by="run", guides=guide, options=ticks), LOOKS)
+    draw(axes[0], Panel(moved, "lag", "lag (steps)", "squared distance", by="run", guides=guide, options=ticks), LOOKS)
     shown = ("top eigenvalue", "top eigenvalue / loss", "validation")
     for ax, measure in zip(axes[1:], shown, strict=True):
         log, label, options = "y", measure, {}
