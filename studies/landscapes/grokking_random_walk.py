@@ -74,7 +74,7 @@ def persists(found: Walk, cosine: float = 0.25) -> Verdict:
 
 
 @claim("phenomenon", "S48; the seminar says perhaps")
-@planted("64 times as wide", wider=64.0 * WIDER)
+@planted("500 times as wide", wider=500.0 * WIDER)
 def drifts_to_wider_minima(budget: Budget, wider: float = WIDER) -> Verdict:
     """S48: From zero training error on the top eigenvalue of the Hessian falls by a factor of 2 or more, with decay and
     without.
