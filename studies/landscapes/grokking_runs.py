@@ -9,7 +9,7 @@ one that ends at the limit without is censored (NaN), and one whose weights are 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -78,14 +78,23 @@ class Runs:
 
 
 def drawn(
-    generator: Generator,
-    runs: int,
-    share: float = SHARE,
-    shuffled: bool = False,
-    network: TwoHot = NETWORK,
-    gain: float = 1.0,
+    generator: Generator, runs: int, share: float = SHARE, shuffled: bool = False, dtype: torch.dtype = torch.float32
 ) -> Runs:
-    return Runs(addition(network.p, share, generator, runs, shuffled=shuffled), network.initial(generator, runs, gain=gain))
+    """Of one stream the same splits and, but for rounding, starts in every precision."""
+    table = addition(NETWORK.p, share, generator, runs, shuffled=shuffled)
+    return Runs(table, NETWORK.initial(generator, runs, dtype=torch.float64).to(dtype))
+
+
+def repeated(settings: Sequence[Mapping[str, float]], runs: Runs) -> tuple[dict[str, Tensor], Runs]:
+    """Every setting on every run, the runs running fastest: knobs (settings x runs,), and the runs."""
+    count = len(runs.start)
+    knobs = {name: torch.tensor([each[name] for each in settings]).repeat_interleave(count) for name in settings[0]}
+    return knobs, runs[torch.arange(count).repeat(len(settings))]
+
+
+def bounded(times: np.ndarray, limit: int) -> np.ndarray:
+    """Hitting times with the limit, a lower bound, in the place of those that are censored."""
+    return np.where(np.isnan(times), limit, times)
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,7 +114,6 @@ def arrivals(
     limit: int,
     loss: Callable = cross_entropy,
     groups: Tensor | None = None,
-    network: TwoHot = NETWORK,
 ) -> Arrivals:
     """When each run learnt and generalized. knobs: (runs,) each.
 
@@ -120,7 +128,7 @@ def arrivals(
     with torch.no_grad():
         for k in range(limit + 1):
             if k % EVERY == 0:
-                accuracy = network.accuracies(x, Table(*(part[here] for part in runs.table)))
+                accuracy = NETWORK.accuracies(x, Table(*(part[here] for part in runs.table)))
                 new = (accuracy >= thresholds) & times[:, here].isnan()
                 times[:, here] = torch.where(new, float(k), times[:, here])
                 seen[here], diverged[here] = accuracy[1], ~x.isfinite().all(-1)
@@ -134,9 +142,9 @@ def arrivals(
                     solver = method({name: knob[here].unsqueeze(-1).to(x) for name, knob in knobs.items()})
                     state = solver.init(x) if state is None else of_rows(state, ~gone)
                     now = runs[here]
-                    oracle = Oracle.full(on_table(network, now.table, now.start, loss))
+                    oracle = Oracle.full(on_table(NETWORK, now.table, now.start, loss))
             x, state = solver.step(x, state, oracle)
-    return Arrivals(*(part.cpu().numpy() for part in (*times.double(), seen, diverged)))
+    return Arrivals(*(part.cpu().numpy() for part in (*times.double(), seen.double(), diverged)))
 
 
 def of_rows(state: object, kept: Tensor) -> object:
