@@ -11,7 +11,8 @@ Hypotheses: L is quadratic with eigenvalues lam_j, except for the drift; 0 < s_i
     |m_ij| < 1 iff lam_j < lam_i: only the cycle of the largest eigenvalue, if it is single, is stable (`only_the_top_is`).
  2. No convergence to the minimizer: |w_j'| + |1 - eta lam_j| |w_j| >= eta rho lam_j^2 |w_j|/||H w||, and the norm of the
     right side over j is at least eta rho lam_min (`kick`): two successive iterates are never both within eta rho
-    lam_min/(1 + max |1 - eta lam_j|) of it. Only a start with gradient 0 stays.
+    lam_min/(1 + max |1 - eta lam_j|) of it, unless the first of them is the minimizer itself, where SAM stays: a null set
+    of starts hits it exactly, such as w = eta rho lam/(1 - eta lam) on the axis of an eigenvalue with eta lam < 1.
  3. On quadratics SAM is gradient descent on L + rho ||grad L||; in general to first order in rho (`objective`).
  4. Drift: for L = lam(t) n^2/2 + c(t) n^3/6 SAM bounces across the valley n = 0 at a distance a + O(rho^2), and t moves by
     -2 eta rho^2/(2 - eta lam)^2 lam'(t) + O(rho^3) a step (`drift`). As eta lam -> 0 the factor is eta rho^2/2, that of

@@ -71,9 +71,9 @@ def curves_gain_in_wider_networks(budget: Budget, factor: float = FACTOR, null: 
     """S46, refined: What a trained Bezier curve saves of the straight line's barrier grows with the width, at least twofold.
 
     Networks 64-h-h-10 on the digits: the ratio of the straight line's barrier to the Bezier curve's is larger at h = 128
-    than at h = 8 (quick: at 32) by a factor of at least 2 in the geometric mean, in a 99 % interval over 10 (quick: 4) pairs,
-    all after equally many steps: narrow networks are further from a minimum. An earlier design judged the curve's barrier alone; as the straight line's falls as well, this one judges their ratio, on
-    pairs that were not seen before."""
+    than at h = 8 (quick: at 32) by a factor of at least 2 in the geometric mean, in a 99 % interval over 10 (quick: 4)
+    pairs, all after equally many steps: narrow networks are further from a minimum. An earlier design judged the curve's
+    barrier alone; as the straight line's falls as well, this one judges their ratio, on pairs that were not seen before."""
     return gains(budget, "Bezier curve", factor, null)
 
 

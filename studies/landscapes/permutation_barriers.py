@@ -5,8 +5,8 @@ r"""What does the straight line between two numberings of the same neurons cost,
 The end points are a network with h random neurons and a random renumbering of them, which computes the same; its loss is 0
 at both, and the loss at t is the mean of (f_t - f)^2 over that of f^2. Linear: w normal in R^d, a = <w, v> + noise. ReLU: w
 normal, a = <w, v>. The law and its hypotheses (neurons of mean 0) are in theory/mode_connectivity.py; a finite network is
-below it or above it by a few per cent. So the barrier between "independently trained" networks (S46) need not vanish with
-the width: where it does in experiments, either training was lazy or the neurons have a common mean.
+below it or above it by a few per cent. These neurons are random and not trained: how barriers of trained networks (S46)
+depend on the width is measured in `barriers_and_width`.
 """
 
 from __future__ import annotations

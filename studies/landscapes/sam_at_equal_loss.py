@@ -23,8 +23,8 @@ SOURCE = "S44; Foret et al. (2021), arXiv:2010.01412"
 @planted("SGD on other seeds in the place of SAM", method="SGD, other seeds")
 @planted("a radius of almost 0", method="SAM, tiny radius")
 def smaller_eigenvalue_with_wrong_labels(budget: Budget, method: str = "SAM") -> Verdict:
-    """S44, refined: At equal training loss, with a fifth of the labels wrong, SAM has at most half of every control's top
-    Hessian eigenvalue.
+    """S44, refined: On digits at equal training loss, a fifth of the labels wrong, SAM has at most half of every
+    control's top Hessian eigenvalue.
 
     Over 12 (quick: 3) seeds, of which each tunes each method for itself by validation error at the end, the 99 % interval of
     the ratio at the loss that all methods reach is above 2 for SGD, SGD in twice the epochs and SGD with l2 regularization,
@@ -36,8 +36,8 @@ def smaller_eigenvalue_with_wrong_labels(budget: Budget, method: str = "SAM") ->
 @planted("SGD on other seeds in the place of SAM", method="SGD, other seeds")
 @planted("a radius of almost 0", method="SAM, tiny radius")
 def smaller_rise_with_wrong_labels(budget: Budget, method: str = "SAM") -> Verdict:
-    """S44, refined: At equal training loss, with a fifth of the labels wrong, SAM's loss rises at most half as much nearby
-    as any other.
+    """S44, refined: On digits at equal training loss, a fifth of the labels wrong, SAM's loss rises at most half as much
+    nearby as any other.
 
     As in `smaller_eigenvalue_with_wrong_labels`, with the largest rise of the loss found within 0.4."""
     return flatter(budget, method, "rise", "noisy", 2.0, equal=True)
@@ -46,8 +46,8 @@ def smaller_rise_with_wrong_labels(budget: Budget, method: str = "SAM") -> Verdi
 @claim("phenomenon", SOURCE)
 @planted("SGD on other seeds in the place of SAM", method="SGD, other seeds")
 def smaller_eigenvalue_on_clean_labels(budget: Budget, method: str = "SAM") -> Verdict:
-    """S44, refined: At equal training loss, on clean labels, every control has 1.25 times SAM's top Hessian eigenvalue, or
-    more.
+    """S44, refined: On digits at equal training loss, clean labels, every control has 1.25 times SAM's top Hessian
+    eigenvalue, or more.
 
     As in `smaller_eigenvalue_with_wrong_labels`, on clean labels and with 1.25 in place of 2."""
     return flatter(budget, method, "eigenvalue", "clean", 1.25, equal=True)
@@ -56,8 +56,8 @@ def smaller_eigenvalue_on_clean_labels(budget: Budget, method: str = "SAM") -> V
 @claim("phenomenon", SOURCE)
 @planted("SGD on other seeds in the place of SAM", method="SGD, other seeds")
 def smaller_rise_on_clean_labels(budget: Budget, method: str = "SAM") -> Verdict:
-    """S44, refined: At equal training loss, on clean labels, every control's loss rises 1.25 times as much nearby as SAM's,
-    or more.
+    """S44, refined: On digits at equal training loss, clean labels, every control's loss rises 1.25 times as much nearby
+    as SAM's, or more.
 
     As in `smaller_eigenvalue_with_wrong_labels`, with the largest rise of the loss found within 0.4, on clean labels and
     with 1.25 in place of 2."""

@@ -64,8 +64,8 @@ def leaving(solver, problem: FiniteSum, x0: Tensor, radius: float, limit: int) -
 @claim("proof", SOURCE)
 @falsified(trap, saddle)
 def trap_is_proved(budget: Budget) -> Verdict:
-    """S44, refined: At a strict maximum SAM never leaves the ball of radius rho; at a saddle it moves off only where the
-    gradient is long.
+    """S44, refined: At a maximum in one dimension SAM never leaves the interval of radius rho; at a saddle it moves off only
+    where the gradient is long.
 
     In one dimension, for L = -lam x^2/2 and eta lam <= 1, every start inside (-rho, rho) stays there. For a quadratic with
     an eigenvalue -mu that coordinate grows in a step iff ||grad L|| > rho mu, or its factor is below -1."""
@@ -76,9 +76,10 @@ def trap_is_proved(budget: Budget) -> Verdict:
 @planted("so does gradient descent", rho=0.0)
 @planted("the ball has radius 1.02 rho", reach=1.02)
 def maximum_is_never_left(budget: Budget, rho: float = RHO, reach: float = 1.0) -> Verdict:
-    """S44, refined: SAM stays at a maximum from every start nearer than rho, and leaves from every start beyond.
+    """S44, refined: SAM stays at a maximum in one dimension from every start nearer than rho, and leaves from those beyond.
 
-    For L = -x^2/2, rho = 0.1 and eta = 0.1, 0.3, 0.6 and 0.9: of 200 starts of 0.1 % to 99.9 % of rho none is at 3 rho
+    Along a line only: where a maximum has two different curvatures, the coordinate of the smaller one can grow. For L =
+    -x^2/2, rho = 0.1 and eta = 0.1, 0.3, 0.6 and 0.9: of 200 starts of 0.1 % to 99.9 % of rho none is at 3 rho
     within 500 (full budget: 4000) steps, and of 200 from 1.001 rho to 2 rho each is."""
     eta = torch.tensor(SHARES, device=budget.device).reshape(-1, 1, 1)
     share = torch.linspace(0.001, 0.999, 200, dtype=torch.float64, device=budget.device)
@@ -106,7 +107,7 @@ def grid(budget: Budget, limit: int) -> pd.DataFrame:
 @planted("so does gradient descent", rho=0.0)
 @planted("also from twice the distance", distance=2.0)
 def saddle_is_not_left(budget: Budget, rho: float = RHO, distance: float = 0.5) -> Verdict:
-    """S44, refined: From near the saddle point of (xy - 1)^2/2 SAM with a constant step never reaches a minimizer.
+    """S44, refined: From near the saddle point of (xy - 1)^2/2 SAM with a small constant step stays there.
 
     From starts uniform in directions at rho/2 from the origin, with eta = rho = 0.1, more than 95 % are nearer than 3 rho
     for 500 (full budget: 4000) steps: interval over 20 groups of 20 (50) starts. Gradient descent leaves from all but the

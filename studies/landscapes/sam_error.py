@@ -44,8 +44,8 @@ FORMS = {f"p = {p:g}": {"p": p} for p in (1.0, 1.5, 2.0, 4.0, math.inf)} | {
 @planted("SGD on other seeds in the place of SAM", method="SGD, other seeds")
 @planted("a radius of almost 0", method="SAM, tiny radius")
 def lower_than_sgd_with_wrong_labels(budget: Budget, method: str = "SAM") -> Verdict:
-    """S44: With a fifth of the labels wrong SAM's test error is at least a hundredth below SGD's, even with as many
-    gradients.
+    """S44: On digits with a fifth of the labels wrong SAM's test error is at least a hundredth below SGD's, even with as
+    many gradients.
 
     The test error of SAM is more than 1 % of the images below that of SGD and below that of SGD in twice the epochs, each in
     the 99 % interval over 12 (quick: 3) seeds, of which each tunes each method for itself among 16 settings by the error on
@@ -56,7 +56,7 @@ def lower_than_sgd_with_wrong_labels(budget: Budget, method: str = "SAM") -> Ver
 @claim("phenomenon", SOURCE)
 @planted("SGD on other seeds in the place of SAM", method="SGD, other seeds")
 def lower_at_all_with_wrong_labels(budget: Budget, method: str = "SAM") -> Verdict:
-    """S44: With a fifth of the labels wrong SAM's test error is below SGD's, even with as many gradients.
+    """S44: On digits with a fifth of the labels wrong SAM's test error is below SGD's, even with as many gradients.
 
     On 12 (quick: 3) fresh seeds, after those of `lower_than_sgd_with_wrong_labels` had not decided about one hundredth, the
     differences to SGD and to SGD in twice the epochs are above 0, each in its 99 % interval; all is tuned as there."""
@@ -67,7 +67,8 @@ def lower_at_all_with_wrong_labels(budget: Budget, method: str = "SAM") -> Verdi
 @planted("SGD on other seeds in the place of SAM", method="SGD, other seeds")
 @planted("a radius of almost 0", method="SAM, tiny radius")
 def lower_than_l2_with_wrong_labels(budget: Budget, method: str = "SAM") -> Verdict:
-    """S44, refined: With a fifth of the labels wrong SAM's test error is below that of SGD with l2 regularization.
+    """S44, refined: On digits with a fifth of the labels wrong SAM's test error is below that of SGD with l2
+    regularization.
 
     The difference is above 0 in the 99 % interval over 12 (quick: 3) seeds, of which each tunes both methods for itself
     among 16 settings, 4 steps with 4 penalties or radii each, by the error on 400 validation images."""
@@ -77,7 +78,7 @@ def lower_than_l2_with_wrong_labels(budget: Budget, method: str = "SAM") -> Verd
 @claim("phenomenon", SOURCE)
 @planted("SGD on other seeds in the place of SAM", method="SGD, other seeds")
 def lower_on_clean_labels(budget: Budget, method: str = "SAM") -> Verdict:
-    """S44, read as: On clean labels SAM's test error is below that of every control.
+    """S44, read as: On digits with clean labels SAM's test error is below that of every control.
 
     The difference to SGD, to SGD in twice the epochs and to SGD with l2 regularization is above 0 in the 99 % interval over
     12 (quick: 3) seeds, of which each tunes each method for itself by the error on 400 validation images."""

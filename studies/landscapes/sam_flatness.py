@@ -26,7 +26,8 @@ SOURCE = "S44; Foret et al. (2021), arXiv:2010.01412"
 @planted("SGD on other seeds in the place of SAM", method="SGD, other seeds")
 @planted("a radius of almost 0", method="SAM, tiny radius")
 def smaller_eigenvalue_with_wrong_labels(budget: Budget, method: str = "SAM") -> Verdict:
-    """S44: With a fifth of the labels wrong SAM ends with at most half the top Hessian eigenvalue of every control.
+    """S44: On digits with a fifth of the labels wrong SAM ends with at most half the top Hessian eigenvalue of every
+    control.
 
     Controls are SGD, SGD in twice the epochs and SGD with l2 regularization. Over 12 (quick: 3) seeds, of which each tunes
     each method for itself by validation error, the 99 % interval of the ratio to each control is above 2, in the geometric
@@ -38,7 +39,8 @@ def smaller_eigenvalue_with_wrong_labels(budget: Budget, method: str = "SAM") ->
 @planted("SGD on other seeds in the place of SAM", method="SGD, other seeds")
 @planted("a radius of almost 0", method="SAM, tiny radius")
 def smaller_rise_with_wrong_labels(budget: Budget, method: str = "SAM") -> Verdict:
-    """S44: With a fifth of the labels wrong the loss rises at most half as much around SAM's ends as around any control's.
+    """S44: On digits with a fifth of labels wrong the loss rises at most half as much around SAM's ends as around any
+    control's.
 
     The rise is the largest loss found within 0.4 of the end, by 20 steps of projected ascent from 3 points, minus the loss
     there. Over 12 (quick: 3) seeds, of which each tunes each method for itself by validation error, the 99 % interval of the
@@ -49,7 +51,7 @@ def smaller_rise_with_wrong_labels(budget: Budget, method: str = "SAM") -> Verdi
 @claim("phenomenon", SOURCE)
 @planted("SGD on other seeds in the place of SAM", method="SGD, other seeds")
 def smaller_eigenvalue_on_clean_labels(budget: Budget, method: str = "SAM") -> Verdict:
-    """S44, read as: On clean labels SAM ends with a smaller top Hessian eigenvalue than every control.
+    """S44, read as: On digits with clean labels SAM ends with a smaller top Hessian eigenvalue than every control.
 
     Over 12 (quick: 3) seeds, of which each tunes each method for itself by validation error, the 99 % interval of the ratio
     is above 1 for SGD, SGD in twice the epochs and SGD with l2 regularization, in the geometric mean."""
@@ -59,7 +61,7 @@ def smaller_eigenvalue_on_clean_labels(budget: Budget, method: str = "SAM") -> V
 @claim("phenomenon", SOURCE)
 @planted("SGD on other seeds in the place of SAM", method="SGD, other seeds")
 def smaller_rise_on_clean_labels(budget: Budget, method: str = "SAM") -> Verdict:
-    """S44, read as: On clean labels the loss rises less around SAM's ends than around those of any control.
+    """S44, read as: On digits with clean labels the loss rises less around SAM's ends than around those of any control.
 
     Rises are those of `smaller_rise_with_wrong_labels`. Over 12 (quick: 3) seeds, of which each tunes each method for itself
     by validation error, the 99 % interval of the ratio is above 1 for SGD, SGD in twice the epochs and SGD with l2

@@ -64,7 +64,8 @@ def cycles_are_proved(budget: Budget) -> Verdict:
     """S44, refined: On a quadratic SAM has one 2-cycle for each eigenvalue; only that of the largest is stable.
 
     For steps with 0 < eta lam < 2 its amplitude is eta lam rho/(2 - eta lam), and the multipliers near it are as in the
-    module's docstring. From no start with a gradient other than 0 does SAM converge to the minimizer. On a quadratic SAM is
+    module's docstring. SAM converges to the minimizer only from the starts of which an iterate hits it exactly: elsewhere
+    two successive iterates are never both near it. On a quadratic SAM is
     gradient descent on L + rho ||grad L||, and elsewhere to first order in rho."""
     return prove(*SYMBOLIC)
 
@@ -138,7 +139,7 @@ def multipliers_are_measured(budget: Budget, law: str = "sam") -> Verdict:
 @claim("lower bound", "S44; theory/sam_quadratics.py")
 @planted("a floor higher by a twentieth", factor=1.05)
 def never_near_the_minimizer_twice(budget: Budget, factor: float = 1.0) -> Verdict:
-    """S44, refined: SAM with a constant step does not converge to the minimizer of a quadratic.
+    """S44, refined: From random starts SAM with a constant step does not converge to the minimizer of a quadratic.
 
     Of two successive iterates one is at least eta rho lam_min/(1 + max_j |1 - eta lam_j|) from it, in every step of 4 times
     4 (full budget: 20) times 10 (50) runs of 700 steps in five dimensions, and of one run in one dimension, with eta lam =

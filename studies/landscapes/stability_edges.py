@@ -55,7 +55,7 @@ OTHER = {"heavy ball": "nesterov", "nesterov": "heavy ball"}
 @claim("proof", f"S3; {COHEN}; proofs in theory/stability_edges.py")
 @falsified(*PROVED)
 def edges_are_proved(budget: Budget) -> Verdict:
-    """S3: On a quadratic a constant step contracts below its edge: 2/eta for gradient descent, (2 + 2b)/eta for momentum.
+    """S3: On a quadratic a constant step contracts below its edge: 2/eta for gradient descent, (2 + 2b)/eta for heavy ball.
 
     For lam x^2/2, eta > 0 and 0 <= b < 1, with symbolic eta, lam and b: the characteristic polynomials of the heavy ball, of
     Nesterov's method and of averaged gradients have both roots in the unit disk exactly below their edges, have the root -1
