@@ -29,6 +29,7 @@ import torch
 from torch import Generator, Tensor
 
 Product = Callable[[Tensor], Tensor]
+FEWEST = 16  # probes before their spread is believed
 
 
 def hessian_vector(grad: Callable[[Tensor], Tensor], x: Tensor, v: Tensor) -> Tensor:
@@ -130,8 +131,8 @@ def hutchinson(
     """tr H from at most `probes` random v of the shape of `like` (*batch, d), with a standard error from their spread.
 
     Drawn `batch` at a time; stops when the standard error is at most tolerance * |mean| for every Hessian of the batch (a
-    rule on the spread of the probes, not on how little the mean changed). Raises ValueError for fewer than 2 probes, a
-    negative tolerance, a batch below 1 and another distribution.
+    rule on the spread of the probes, not on how little the mean changed), and not before 16 of them: a few random signs
+    often agree. Raises ValueError for fewer than 2 probes, a negative tolerance, a batch below 1 and another distribution.
     """
     if probes < 2 or batch < 1:
         raise ValueError(f"probes is {probes} and batch {batch}; accepted are 2 or more, in batches from 1 on")
@@ -151,5 +152,6 @@ def hutchinson(
         values = torch.stack(seen)
         mean = values.mean(0)
         error = values.std(0) / math.sqrt(len(seen)) if len(seen) > 1 else torch.full_like(mean, math.inf)
-        if len(seen) == probes or (error <= tolerance * mean.abs()).all():
+        settled = len(seen) >= FEWEST and (error <= tolerance * mean.abs()).all()
+        if settled or len(seen) == probes:
             return Trace(mean, error, len(seen))

@@ -12,6 +12,8 @@ The dropped term is a product of the Hessian on S at x with a vector: for eps = 
 1/p + 1/q = 1, it is rho H J grad f_S(x + eps), with J = the Hessian of ||.||_q at g. It is 0 for p = 1 and p = inf, where
 eps is piecewise constant; where an entry of g is 0 and J has none of it (p > 2), that entry of J is taken as 0.
 
+ASAM is pinned with D = diag|x|, so that a weight that is 0 is not perturbed; the authors' code adds 0.01 to it.
+
 g = 0 gives eps = 0, and rho = 0 gives the steps of `inner`. Nothing but gradients is perturbed: `inner` remembers, averages
 and decays its own iterate x. Function values and single components are not passed on.
 

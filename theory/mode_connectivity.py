@@ -102,19 +102,28 @@ def chain_of_minima(corners=CHAIN) -> bool:
     return holds
 
 
+_A = sp.symbols("a a_other", real=True)
+_W = sp.symbols("w w_other", real=True)
+
+
 @identity(wrong={"dependent end points": {"mixed": sp.Symbol("c")}})
 def mixed_terms_vanish(mixed=0) -> bool:
     """E ((1-t) a + t a')((1-t) w + t w') = (t^2 + (1-t)^2) E a w, where E a w' = E a' w = E a E w' = 0."""
     mean = sp.Symbol("c")
-    product = (1 - t) ** 2 * mean + t**2 * mean + 2 * t * (1 - t) * mixed
-    return vanishes(product - (t**2 + (1 - t) ** 2) * mean)
+    a, w = ((1 - t) * first + t * other for first, other in (_A, _W))
+    product = sp.Poly(sp.expand(a * w), *_A, *_W)
+    moments = {(1, 0, 1, 0): mean, (0, 1, 0, 1): mean, (1, 0, 0, 1): mixed, (0, 1, 1, 0): mixed}  # exponents of a a' w w'
+    return vanishes(sum(c * moments[powers] for powers, c in product.terms()) - (t**2 + (1 - t) ** 2) * mean)
 
 
 @identity(wrong={"one factor scales": {"power": 1}})
 def normal_neurons_shrink(power=2) -> bool:
-    """The variance of (1-t) w + t w' is s^2 = t^2 + (1-t)^2 times that of w, and <w, v> ReLU(<w, .>) has degree 2 in w."""
-    s = sp.sqrt((1 - t) ** 2 + t**2)
-    return vanishes(s**power - (t**2 + (1 - t) ** 2))
+    """E w ReLU(w) of a normal w of deviation s is s^2/2, and s^2 = t^2 + (1-t)^2 of (1-t) w + t w', w and w' independent."""
+    s, z = sp.symbols("s z", positive=True)
+    mean = sp.integrate(z * z * sp.exp(-(z**2) / (2 * s**2)) / (sp.sqrt(2 * sp.pi) * s), (z, 0, sp.oo))
+    square = sp.Poly(sp.expand(((1 - t) * _W[0] + t * _W[1]) ** 2), *_W)
+    variance = sum(c * {(2, 0): 1, (0, 2): 1, (1, 1): 0}[powers] for powers, c in square.terms())
+    return vanishes(mean - s**power / 2) and vanishes(variance - (t**2 + (1 - t) ** 2))
 
 
 @identity(wrong={"(t (1-t))^2": {"factor": 1}, "not squared": {"power": 1}})
