@@ -32,7 +32,7 @@ def null_delay(start: float, eps: float, eta: float, lam: float) -> float:
     """Steps until |start|^2 (1 - eta lam)^(2t) = eps.
 
     >>> round(null_delay(10.0, 0.01, 0.1, 0.1), 6)
-    458.210581
+    458.210577
     """
     return math.log(start / math.sqrt(eps)) / -math.log1p(-eta * lam)
 
