@@ -12,3 +12,11 @@ def test_it_is_the_cross_entropy_of_lines_and_hyperbolas():
     shares = (s / s.sum(-1, keepdim=True)).take_along_dim(y.unsqueeze(-1), -1)
     torch.testing.assert_close(stablemax_cross_entropy(z, y), -shares.log().mean((-1, -2)))
     assert torch.autograd.gradcheck(lambda z: stablemax_cross_entropy(z, y), z.requires_grad_())
+
+
+def test_outputs_of_zero_have_the_slope_of_the_line():
+    """s(0) = 1 and s'(0) = 1: there it is softmax, so that an output layer that starts at 0 is trained."""
+    y = torch.tensor([0, 2])
+    z = torch.zeros(2, 3, dtype=torch.float64)
+    found = torch.func.grad(stablemax_cross_entropy)(z, y)
+    torch.testing.assert_close(found, torch.func.grad(torch.nn.functional.cross_entropy)(z, y))
