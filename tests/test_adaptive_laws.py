@@ -41,6 +41,8 @@ SCALED = {
     }.items()
 }
 ROTATED = {name: of_lr(name) for name in names(rotates=True)}
+# with 0.1 it bounces across an eigenvector from step 12 on, where ||g||/||u|| = 100 multiplies rounding in every step
+SMALLER = {"orthograd": 0.04}
 
 
 free_of_scale = pytest.mark.parametrize("build", FREE_OF_SCALE.values(), ids=FREE_OF_SCALE)
@@ -97,10 +99,10 @@ def test_other_methods_and_a_large_epsilon_see_the_scale(build):
     assert ((scaled - steps).abs().amax(0) > 0.1 * steps.abs().amax(0))[1:].all()
 
 
-def rotated(build, Q):
+def rotated(build, Q, lr=0.1):
     """The greatest distance between the iterates on f(Q^T y) from Q x_0 and Q times those on f, relative to those."""
-    x = follow(build(0.1), lambda x: (QUADRATIC * x).sum(-1), X0)
-    y = follow(build(0.1), lambda y: Q @ (QUADRATIC @ (Q.T @ y)), Q @ X0)
+    x = follow(build(lr), lambda x: (QUADRATIC * x).sum(-1), X0)
+    y = follow(build(lr), lambda y: Q @ (QUADRATIC @ (Q.T @ y)), Q @ X0)
     return float((y - x @ Q.T).abs().max() / x.abs().max())
 
 
@@ -108,9 +110,9 @@ def orthogonal(seed):
     return torch.linalg.qr(gradients(1, 3, 3, seed=seed)[0])[0]
 
 
-@pytest.mark.parametrize("build", ROTATED.values(), ids=ROTATED)
-def test_methods_without_axes_rotate(build):
-    assert max(rotated(build, orthogonal(seed)) for seed in range(5)) < 1e-10
+@pytest.mark.parametrize("name", ROTATED)
+def test_methods_without_axes_rotate(name):
+    assert max(rotated(ROTATED[name], orthogonal(seed), SMALLER.get(name, 0.1)) for seed in range(5)) < 1e-10
 
 
 DIAGONAL = FREE_OF_SCALE | {"adadelta": of_lr("adadelta")}
