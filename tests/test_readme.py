@@ -44,7 +44,7 @@ def test_adam_of_torch_fails_and_amsgrad_does_not(capsys):
 
 def test_the_network_example_trains_and_sam_is_flatter(capsys):
     exec(block("module_problem"), {})
-    found = re.findall(r"^(.+): loss (\d\.\d+)(?:, sharpness (\d+\.\d))?$", capsys.readouterr().out, re.M)
+    found = re.findall(r"^(.+): loss (\d\.\d+)(?:, sharpness (\d+\.\d\d))?$", capsys.readouterr().out, re.M)
     assert [name for name, _, _ in found] == ["SGD", "SAM", "Muon and AdamW"]
     assert all(float(loss) < 1.5 for _, loss, _ in found)  # the uniform guess has 2.3
     assert 2 * float(found[1][2]) < float(found[0][2])
