@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
+SHARED = {"measuring", "running"}  # the folders of studies/ that are no rooms
 
 STUDY = '''r"""Is it so?
 
@@ -103,7 +104,8 @@ class Package:
     def __init__(self, folder: Path):
         self.folder, self.root, self.log = folder, folder / "package", folder / "log"
         self.out = folder / "out"
-        leave = shutil.ignore_patterns("rates", "adaptive", "norms", "__pycache__")
+        rooms = {path.name for path in (ROOT / "studies").iterdir() if path.is_dir()} - SHARED
+        leave = shutil.ignore_patterns(*rooms, "__pycache__")
         shutil.copytree(ROOT / "studies", self.root / "studies", ignore=leave)
         (folder / "names/ratewitness").mkdir(parents=True)
         for layer in ("theory", "problems", "solvers"):
