@@ -67,7 +67,7 @@ def h(v: ArrayLike, k: int, n: int, delta: float) -> ArrayLike:
     Raises ValueError for k < 1, n < 8 and a delta outside (0, 1).
 
     >>> round(float(h(100.0, 5, 2000, 0.01)), 4), round(float(h(100.0, 3466, 500, 0.01)), 2)
-    (0.1109, 2.91)
+    (0.1103, 2.9)
     """
     if not (k >= 1 and n >= 8 and 0 < delta < 1):
         raise ValueError(f"k, n, delta are {k}, {n}, {delta}; accepted are k >= 1, n >= 8 and delta in (0, 1)")
