@@ -163,6 +163,22 @@ def deterministic(
     )
 
 
+def uncertified(optimum_error: Number, reason: str) -> Constants:
+    """Of a function f >= 0 of which no more is known, as of networks: f* = 0 up to `optimum_error`, for this reason."""
+    return Constants(
+        smoothness=math.inf,
+        pl=0.0,
+        strong_convexity=0.0,
+        convex=False,
+        component_smoothness=math.inf,
+        variance=math.inf,
+        variance_at_minimizer=math.nan,
+        optimum=0.0,
+        optimum_error=optimum_error,
+        certificate=f"L: none known; mu: none; sigma2: none known; f*: {reason}",
+    )
+
+
 def flattened(problem: FiniteSum) -> FiniteSum:
     """The same problem over vectors (d,), d the number of entries of a point; the parts of a dict in its order."""
     shape = problem.shape

@@ -27,7 +27,7 @@ from dataclasses import dataclass
 
 import torch
 from ratewitness.problems.networks.layout import Layout
-from ratewitness.problems.problem import Constants, FiniteSum
+from ratewitness.problems.problem import FiniteSum, uncertified
 from torch import Generator, Tensor
 from torch.nn import functional as F
 
@@ -133,18 +133,10 @@ def character_model(
         sample_grad=lambda x, index: network.gradient(x, text[index]),
         start=network.initial(generator, dtype=dtype),
         minimizer=None,
-        constants=Constants(
-            smoothness=math.inf,
-            pl=0.0,
-            strong_convexity=0.0,
-            convex=False,
-            component_smoothness=math.inf,
-            variance=math.inf,
-            variance_at_minimizer=math.nan,
-            optimum=0.0,
-            optimum_error=largest,
-            certificate="L: none known; mu: none; sigma2: none known; f*: cross-entropy is at least 0, and a head of zeros "
-            "has log(vocabulary), so that f* lies between and the gap shown is f, too large by f*",
+        constants=uncertified(
+            largest,
+            "cross-entropy is at least 0, and a head of zeros has log(vocabulary), so that f* lies between and the gap "
+            "shown is f, too large by f*",
         ),
         floor=torch.finfo(dtype).eps * largest,
     )

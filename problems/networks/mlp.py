@@ -23,7 +23,7 @@ from itertools import pairwise
 
 import torch
 from ratewitness.problems.networks.layout import Layout
-from ratewitness.problems.problem import Constants, FiniteSum
+from ratewitness.problems.problem import FiniteSum, uncertified
 from torch import Generator, Tensor
 
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
@@ -142,18 +142,6 @@ def on_rows(
         sample_grad=sample_grad,
         start=network.initial(generator, dtype=inputs.dtype),
         minimizer=None,
-        constants=Constants(
-            smoothness=math.inf,
-            pl=0.0,
-            strong_convexity=0.0,
-            convex=False,
-            component_smoothness=math.inf,
-            variance=math.inf,
-            variance_at_minimizer=math.nan,
-            optimum=0.0,
-            optimum_error=math.inf,
-            certificate="L: none known; mu: none; sigma2: none known; f*: losses and squares are at least 0, so that the "
-            "gap shown is f, too large by f*",
-        ),
+        constants=uncertified(math.inf, "losses and squares are at least 0, so that the gap shown is f, too large by f*"),
         floor=torch.finfo(inputs.dtype).eps,
     )

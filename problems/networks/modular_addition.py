@@ -26,7 +26,7 @@ from typing import NamedTuple
 import torch
 from ratewitness.problems.networks.layout import Layout
 from ratewitness.problems.networks.mlp import ACTIVATIONS, cross_entropy, gradient_of
-from ratewitness.problems.problem import Constants, FiniteSum
+from ratewitness.problems.problem import FiniteSum, uncertified
 from torch import Generator, Tensor
 
 
@@ -140,18 +140,6 @@ def on_table(
         sample_grad=sample_grad,
         start=start,
         minimizer=None,
-        constants=Constants(
-            smoothness=math.inf,
-            pl=0.0,
-            strong_convexity=0.0,
-            convex=False,
-            component_smoothness=math.inf,
-            variance=math.inf,
-            variance_at_minimizer=math.nan,
-            optimum=0.0,
-            optimum_error=math.inf,
-            certificate="L: none known; mu: none; sigma2: none known; f*: losses are at least 0, so that the gap shown "
-            "is f, too large by f*",
-        ),
+        constants=uncertified(math.inf, "losses are at least 0, so that the gap shown is f, too large by f*"),
         floor=torch.finfo(start.dtype).eps,
     )

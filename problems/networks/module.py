@@ -18,7 +18,7 @@ from collections.abc import Callable
 
 import torch
 from ratewitness.problems.networks.mlp import cross_entropy
-from ratewitness.problems.problem import Constants, FiniteSum
+from ratewitness.problems.problem import FiniteSum, uncertified
 from torch import Tensor
 from torch.func import functional_call, grad, vmap
 
@@ -68,17 +68,6 @@ def module_problem(
         sample_grad=lambda x, index: batched(grad(value), x, index),
         start=start,
         minimizer=None,
-        constants=Constants(
-            smoothness=math.inf,
-            pl=0.0,
-            strong_convexity=0.0,
-            convex=False,
-            component_smoothness=math.inf,
-            variance=math.inf,
-            variance_at_minimizer=math.nan,
-            optimum=0.0,
-            optimum_error=math.inf,
-            certificate="L: none known; mu: none; sigma2: none known; f*: not known, so that the gap shown is f itself",
-        ),
+        constants=uncertified(math.inf, "not known, so that the gap shown is f itself"),
         floor=max(torch.finfo(part.dtype).eps for part in start.values()),
     )

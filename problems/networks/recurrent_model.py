@@ -21,12 +21,11 @@ S. Hochreiter and J. Schmidhuber (1997), experiment on adding; R. Pascanu, T. Mi
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import torch
 from ratewitness.problems.networks.layout import Layout
-from ratewitness.problems.problem import Constants, FiniteSum
+from ratewitness.problems.problem import FiniteSum, uncertified
 from torch import Generator, Tensor
 
 
@@ -112,18 +111,10 @@ def adding(network: Recurrent, n: int, length: int, generator: Generator, dtype:
         sample_grad=sample_grad,
         start=network.initial(generator, dtype=dtype),
         minimizer=None,
-        constants=Constants(
-            smoothness=math.inf,
-            pl=0.0,
-            strong_convexity=0.0,
-            convex=False,
-            component_smoothness=math.inf,
-            variance=math.inf,
-            variance_at_minimizer=math.nan,
-            optimum=0.0,
-            optimum_error=float(y.var(unbiased=False)),
-            certificate="L: none known; mu: none; sigma2: none known; f*: squares are at least 0, and the mean of y as "
-            "answer pays its variance, so that f* lies between and the gap shown is f, too large by f*",
+        constants=uncertified(
+            float(y.var(unbiased=False)),
+            "squares are at least 0, and the mean of y as answer pays its variance, so that f* lies between and the gap "
+            "shown is f, too large by f*",
         ),
         floor=torch.finfo(dtype).eps,
     )
