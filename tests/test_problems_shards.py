@@ -8,6 +8,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from ratewitness.problems.data import shards as shards_module
 from ratewitness.problems.data.shards import Shards, Stream, tokens_promised, write_shard
 from ratewitness.problems.data.tables import DataError
 from scripted import seeded
@@ -123,9 +124,14 @@ def test_reads_beyond_the_text_are_refused(folder):
         Stream(shards, 15)
 
 
-def test_a_fingerprint_is_of_names_sizes_and_headers(folder):
-    before = Shards.in_folder(folder).fingerprint()
-    write_shard(folder / "count_train_000002.bin", np.zeros(9, dtype=int))
-    assert Shards.in_folder(folder).fingerprint() == before  # tokens are not read
-    write_shard(folder / "count_train_000002.bin", np.zeros(8, dtype=int))
-    assert Shards.in_folder(folder).fingerprint() != before
+def test_a_fingerprint_is_of_names_sizes_and_both_ends(folder, monkeypatch):
+    monkeypatch.setattr(shards_module, "CHUNK", 3)
+    shard = folder / "count_train_000002.bin"
+
+    def fingerprint(*tokens):
+        write_shard(shard, np.array(tokens))
+        return Shards.in_folder(folder).fingerprint()
+
+    before = fingerprint(*range(9))
+    assert fingerprint(0, 1, 2, 9, 9, 9, 6, 7, 8) == before  # the middle is not read
+    assert len({before, fingerprint(9, *range(1, 9)), fingerprint(*range(8), 9), fingerprint(*range(8))}) == 4

@@ -13,7 +13,7 @@ from ratewitness.studies.running.records import digest_of
 from ratewitness.studies.running.sources import reads_data
 
 CLAIM = muon_language_model.gpt2_needs_fewer_steps
-REFERENCE = (("AdamW", 0.01), ("Muon", 0.01))
+REFERENCE = (("AdamW", 0.01), ("Muon", 0.01), ("SOAP", 0.01))
 TINY = Setting(Transformer(68, 8, 12, 2, 1, tied=True), 2, 4, 2, 8, 4, 1, 4, 6, 0.01, REFERENCE, None, torch.bfloat16)
 
 
@@ -48,19 +48,19 @@ def test_what_runs_then(shards, monkeypatch, tmp_path):
     verdict = CLAIM.check(shards)
     assert verdict.evidence["ran"] == 1
     assert {"loss_Muon", "loss_AdamW", "step_Muon", "mean_step", "steps_on_an_edge"} <= verdict.evidence.keys()
-    assert len([*(tmp_path / "cache/ratewitness/checkpoints").iterdir()]) == 4  # two methods, tuned and run
+    assert len([*(tmp_path / "cache/ratewitness/checkpoints").iterdir()]) == 6  # two methods: two tunings and a run
     assert list(verdict.table.groupby("curve").size()) == [5, 5]
-    found = {"gpt2_needs_fewer_steps": verdict, "ends_lower_at_equal_operations": verdict}
+    found = dict.fromkeys(("gpt2_needs_fewer_steps", "ends_lower_at_equal_operations", "soap_ends_lower_as_well"), verdict)
     assert set(figures(found)) == {"small", "gpt2"}
-    assert len(tables(found)["speed"]) == 4
+    assert len(tables(found)["speed"]) == 2
     assert "Muon is as low as AdamW ends" in on_data(found)[0]
 
 
 def test_a_run_that_is_asked_for_again_is_read(shards, monkeypatch):
     setting, lr = replace(TINY, folder=shards.data), ((0.01,),)
-    first = losses(shards, setting, "Muon", lr, 4, "fresh", 2)
+    first = losses(shards, setting, "Muon", lr, lr, 4, "fresh", 2)
     monkeypatch.setattr(language_model_runs.Streamed, "grad", lambda *given: 1 / 0)
-    again = losses(replace(shards, replicates=1), setting, "Muon", lr, 4, "fresh", 2)  # another budget is not remembered
+    again = losses(replace(shards, replicates=1), setting, "Muon", lr, lr, 4, "fresh", 2)  # another budget is not remembered
     assert torch.equal(first.values, again.values)
 
 
@@ -77,4 +77,4 @@ def test_the_digest_of_a_folder_says_what_it_is_of(shards, tmp_path):
     assert digest_of(None) is None
     (tmp_path / "a.csv").write_text("1,2\n")
     assert len(digest_of(str(tmp_path / "a.csv"))) == 64
-    assert digest_of(shards.data).startswith("names, sizes and headers of its shards: ")
+    assert digest_of(shards.data).startswith("names, sizes and both ends of its shards: ")

@@ -1,12 +1,15 @@
-r"""Muon and AdamW on the hidden matrices of a language model that reads shards: GPT-2 124M, or a small one on its own.
+r"""Muon, SOAP and AdamW on the hidden matrices of a language model that reads shards: GPT-2 124M, or a small one on its own.
 
     hidden matrices     W <- (1 - a lambda) W - a 0.2 sqrt(max(m, n)) NS_5(momentum of the gradients)     (Muon)
-                        or AdamW with step a
-    everything else     AdamW with one step b, in both methods
+                        or SOAP, or AdamW, with step a
+    everything else     AdamW with step b, whatever the method
 
-Betas 0.9 and 0.95, decay 0.1, warm-up over 4 % of the steps, linear decay over the last half. a is chosen from a grid of
-factors of 2 around a reference, as wide for either method, by shorter runs that no other run shares: the small model for
-each start by itself, GPT-2 once. Everything that a sweep or a start has of its own is a leading axis of one run.
+Betas 0.9 and 0.95 (SOAP: both 0.95, as published, and a new basis every 10 steps), decay 0.1, warm-up over 4 % of the
+steps, linear decay over the last half. Each method has an a and then, with this a, a b of its own, from grids of factors of
+2 around references, as wide for any method, by shorter runs that no other run shares: the small model for each start by
+itself, GPT-2 once. Everything that a sweep or a start has of its own is a leading axis of one run.
+
+History: the runs had one b, 0.008, in common until each method chose its own; streams are fresh since.
 """
 
 from __future__ import annotations
@@ -28,17 +31,20 @@ from ratewitness.problems.networks.character_model import Transformer
 from ratewitness.problems.networks.language_model import GPT2_124M, Streamed
 from ratewitness.solvers.around.layerwise import Layerwise, Part
 from ratewitness.solvers.norms.polar import MuonQuintic
+from ratewitness.solvers.norms.soap import SOAP
 from ratewitness.studies.claims import Budget, measured
 from ratewitness.studies.measuring.checkpoints import Trained, trained
-from ratewitness.studies.norms.transformer_runs import HIDDEN, ITERATIONS, adamw, muon
+from ratewitness.studies.norms.transformer_runs import HIDDEN, ITERATIONS, adamw, muon, scheduled
 
 SHARDS = 4  # of the small model's own text
 POINTS = 5  # steps of a grid
+INTERVAL = 10  # steps between two bases of SOAP
+TUNING, FRESH = "tuning of both steps", "fresh, both steps tuned"  # streams
 
 
 @dataclass(frozen=True)
 class Setting:
-    """All that two methods have in common."""
+    """All that the methods have in common."""
 
     network: Transformer
     seeds: int
@@ -49,19 +55,21 @@ class Setting:
     tuning_seeds: int  # as many as seeds, or one for all
     records: int
     held_out: int  # windows to judge by
-    elsewhere: float  # the step b
+    elsewhere: float  # the middle of the grid of b
     reference: tuple[tuple[str, float], ...]  # the middle of the grid of a, by method
     folder: str | None = None  # of shards; its own if None
     compute: torch.dtype | None = None
 
-    def grid(self, rule: str) -> np.ndarray:
-        return dict(self.reference)[rule] * 2.0 ** (np.arange(POINTS) - POINTS // 2)
+    def grids(self, rule: str) -> dict[str, np.ndarray]:
+        """Of a and of b."""
+        middles = {"hidden": dict(self.reference)[rule], "elsewhere": self.elsewhere}
+        return {part: middle * 2.0 ** (np.arange(POINTS) - POINTS // 2) for part, middle in middles.items()}
 
 
 def small(budget: Budget) -> Setting:
     """111104 weights, 1024 characters a step."""
     steps, tuning, seeds, batch, held_out = budget.pick((20, 10, 1, 16, 8), (200, 100, 4, 16, 128))
-    network, reference = Transformer(vocabulary=68), (("AdamW", 0.002), ("Muon", 0.01))
+    network, reference = Transformer(vocabulary=68), (("AdamW", 0.002), ("Muon", 0.01), ("SOAP", 0.002))
     return Setting(network, seeds, batch, batch, steps, tuning, seeds, 10, held_out, 0.008, reference)
 
 
@@ -94,33 +102,42 @@ def own_shards(shuffled: torch.Generator | None = None) -> Iterator[Path]:
         yield Path(folder)
 
 
-def method(setting: Setting, rule: str, lr: torch.Tensor, steps: int) -> Layerwise:
-    """The rule with steps lr (*batch,) for the stacks of hidden matrices, AdamW for what comes before them."""
+def method(setting: Setting, rule: str, lr: torch.Tensor, elsewhere: torch.Tensor, steps: int) -> Layerwise:
+    """The rule with steps lr (*batch,) for the stacks of hidden matrices, AdamW with others for what comes before them."""
     where, shapes = setting.network.layout.slices, setting.network.layout.shapes
     first = where[HIDDEN[0]].start
 
     def hidden(shape):
         own = lr.view(*lr.shape, *[1] * len(shape))
-        if rule == "AdamW":
-            return adamw(own, steps)
-        return replace(muon(own, steps), orthogonalize=MuonQuintic(ITERATIONS, dtype=setting.compute))
+        if rule == "Muon":
+            return replace(muon(own, steps), orthogonalize=MuonQuintic(ITERATIONS, dtype=setting.compute))
+        return SOAP(scheduled(own, steps), weight_decay=0.1, interval=INTERVAL) if rule == "SOAP" else adamw(own, steps)
 
-    elsewhere = [Part(slice(0, first), (first,), adamw(setting.elsewhere, steps))]
-    return Layerwise(elsewhere + [Part(where[name], shapes[name], hidden(shapes[name])) for name in HIDDEN])
+    before = Part(slice(0, first), (first,), adamw(elsewhere.unsqueeze(-1), steps))
+    return Layerwise([before] + [Part(where[name], shapes[name], hidden(shapes[name])) for name in HIDDEN])
 
 
 @measured
 def losses(
-    budget: Budget, setting: Setting, rule: str, lr: tuple, steps: int, stream: str, seeds: int, shuffled: bool = False
+    budget: Budget,
+    setting: Setting,
+    rule: str,
+    lr: tuple,
+    elsewhere: tuple,
+    steps: int,
+    stream: str,
+    seeds: int,
+    shuffled=False,
 ) -> Trained:
-    """Loss on held-out windows (records, points, seeds) in nats a token, for steps lr (points, 1 or seeds).
+    """Loss on held-out windows (records, points, seeds) in nats a token, for steps a and b, (points or 1, 1 or seeds) each.
 
     The stream alone decides on starts and batches, which the points of a grid share.
     """
     network, context = setting.network, setting.network.context
     device = torch.device(budget.device)
-    lr = torch.as_tensor(lr, device=device).expand(-1, seeds)
-    start = network.initial(budget.generator(stream, "start"), seeds).expand(len(lr), seeds, -1)
+    a, b = torch.broadcast_tensors(*(torch.as_tensor(each, device=device) for each in (lr, elsewhere)))
+    a, b = (each.expand(-1, seeds) for each in (a, b))
+    start = network.initial(budget.generator(stream, "start"), seeds).expand(len(a), seeds, -1)
     with (
         own_shards(budget.generator(stream, "order") if shuffled else None) if not setting.folder else _there(setting) as at
     ):
@@ -133,14 +150,14 @@ def losses(
         index = torch.arange(min(setting.held_out, windows), device="cpu") * max(windows // setting.held_out, 1)
         held_out = val.windows(index, context)
         named = f"{rule} {stream}, {steps} steps"
-        key = repr((named, budget.seed, replace(setting, folder=train.fingerprint()), lr.tolist(), shuffled))
+        key = repr((named, budget.seed, replace(setting, folder=train.fingerprint()), lr, elsewhere, shuffled))
         found = trained(
-            method(setting, rule, lr, steps),
+            method(setting, rule, a, b, steps),
             oracle,
             start,
             lambda x: oracle.loss(x, held_out),
             [round(steps * j / setting.records) for j in range(setting.records + 1)]
-            if stream == "fresh"
+            if stream == FRESH
             else [steps // 4, steps],
             checkpoints() / f"{hashlib.sha256(key.encode()).hexdigest()[:16]}.pt" if setting.folder else None,
             every=100,
@@ -161,27 +178,32 @@ def checkpoints() -> Path:
 
 @measured
 def tuned(budget: Budget, setting: Setting, rule: str) -> pd.DataFrame:
-    """The loss after a tuning run for every step of the grid and every start: step, seed, measured, chosen, on_edge."""
-    grid = setting.grid(rule)
-    lr, steps, seeds = tuple((float(a),) for a in grid), setting.tuning_steps, setting.tuning_seeds
-    found = losses(budget, setting, rule, lr, steps, "tuning", seeds).values[-1].double().cpu().numpy()
-    found = np.nan_to_num(found, nan=np.inf, posinf=np.inf)  # (points, seeds)
-    best = found.argmin(0)
-    table = pd.DataFrame({"step": np.repeat(grid, seeds), "seed": np.tile(np.arange(seeds), POINTS)})
-    table["measured"], table["chosen"] = found.ravel(), (np.arange(POINTS)[:, None] == best).astype(int).ravel()
-    return table.assign(on_edge=np.tile(np.isin(best, (0, POINTS - 1)).astype(int), POINTS))
+    """The losses after tuning runs, of every start, for every a at the middle b and for every b at the chosen a: part, step,
+    seed, measured, chosen, on_edge."""
+    tables, steps, seeds = {}, setting.tuning_steps, setting.tuning_seeds
+    at = {"hidden": None, "elsewhere": ((setting.elsewhere,),)}
+    for part, grid in setting.grids(rule).items():
+        at[part] = tuple((float(step),) for step in grid)
+        found = losses(budget, setting, rule, at["hidden"], at["elsewhere"], steps, TUNING, seeds).values[-1]
+        found = np.nan_to_num(found.double().cpu().numpy(), nan=np.inf, posinf=np.inf)  # (points, seeds)
+        best = found.argmin(0)
+        table = pd.DataFrame({"step": np.repeat(grid, seeds), "seed": np.tile(np.arange(seeds), POINTS)})
+        table["measured"], table["chosen"] = found.ravel(), (np.arange(POINTS)[:, None] == best).astype(int).ravel()
+        tables[part] = table.assign(on_edge=np.tile(np.isin(best, (0, POINTS - 1)).astype(int), POINTS))
+        at[part] = (tuple(grid[best].tolist()),)
+    return pd.concat(tables, names=["part"]).reset_index("part")
 
 
-def chosen(budget: Budget, setting: Setting, rule: str) -> tuple[float, ...]:
-    """The step of each start, or the one of all."""
+def chosen(budget: Budget, setting: Setting, rule: str, part: str = "hidden") -> tuple[float, ...]:
+    """The step of each start, or the one of all, for a part of the weights."""
     table = tuned(budget, setting, rule)
-    return tuple(table[table["chosen"] == 1].sort_values("seed")["step"])
+    return tuple(table[(table["part"] == part) & (table["chosen"] == 1)].sort_values("seed")["step"])
 
 
-def fresh(budget: Budget, setting: Setting, rule: str, steps: int, stream: str = "fresh", shuffled=False) -> Trained:
+def fresh(budget: Budget, setting: Setting, rule: str, steps: int, stream: str = FRESH, shuffled=False) -> Trained:
     """Runs at the tuned steps from other starts, on other batches: losses (records, 1, seeds)."""
-    lr = (chosen(budget, setting, rule),)
-    return losses(budget, setting, rule, lr, steps, stream, setting.seeds, shuffled)
+    lr, elsewhere = ((chosen(budget, setting, rule, part),) for part in ("hidden", "elsewhere"))
+    return losses(budget, setting, rule, lr, elsewhere, steps, stream, setting.seeds, shuffled)
 
 
 def finals(run: Trained) -> np.ndarray:

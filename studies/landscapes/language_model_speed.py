@@ -9,23 +9,32 @@ from ratewitness.problems.networks.character_model import Transformer
 from ratewitness.problems.networks.language_model import operations
 from ratewitness.studies.claims import Budget, measured
 from ratewitness.studies.judges import interval
-from ratewitness.studies.landscapes.language_model_runs import Setting
+from ratewitness.studies.landscapes.language_model_runs import INTERVAL, Setting
 from ratewitness.studies.measuring.checkpoints import Trained
 from ratewitness.studies.measuring.timing import seconds
 from ratewitness.studies.norms.transformer_runs import HIDDEN, ITERATIONS
 
 
-def orthogonalization(network: Transformer) -> int:
-    """Operations of Muon's quintic on all hidden matrices: T (4 n m^2 + 2 m^3) for m rows and n >= m columns."""
+def of_the_method(network: Transformer, rule: str) -> float:
+    """Operations of a step on all hidden matrices, of m rows and n >= m columns, beyond their gradients.
+
+    Muon: T (4 n m^2 + 2 m^3) for T iterations of its quintic. SOAP: 8 m n (m + n) for the statistics and for the gradient,
+    its average and the direction turned, and every 10 steps 20/3 (m^3 + n^3) for two products and a QR decomposition of each
+    basis. AdamW: no products of matrices.
+    """
     shapes = [network.layout.shapes[name] for name in HIDDEN]
-    each = ((int(np.prod(s[:-2])), min(s[-2:]), max(s[-2:])) for s in shapes)
-    return sum(count * ITERATIONS * (4 * n * m**2 + 2 * m**3) for count, m, n in each)
+    each = [(int(np.prod(s[:-2])), min(s[-2:]), max(s[-2:])) for s in shapes]
+    if rule == "Muon":
+        return sum(count * ITERATIONS * (4 * n * m**2 + 2 * m**3) for count, m, n in each)
+    if rule == "SOAP":
+        return sum(count * (8 * m * n * (m + n) + 20 / 3 * (m**3 + n**3) / INTERVAL) for count, m, n in each)
+    return 0.0
 
 
-def of_a_step(setting: Setting, rule: str) -> int:
+def of_a_step(setting: Setting, rule: str) -> float:
     """Operations in products of matrices of one step of one network."""
     gradient = setting.batch * setting.network.context * operations(setting.network)
-    return gradient + (orthogonalization(setting.network) if rule == "Muon" else 0)
+    return gradient + of_the_method(setting.network, rule)
 
 
 @measured

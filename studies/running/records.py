@@ -61,13 +61,13 @@ def keys(claims: Sequence[Claim], budget: Budget) -> dict[str, str]:
 
 
 def digest_of(data: str | None) -> str | None:
-    """Of the user's file; of a folder, which may hold many gigabytes, only of what it says of its shards, and it says so."""
+    """Of the user's file; of a folder, which may hold gigabytes, of names, sizes and ends of its shards, and it says so."""
     if not data or Path(data).is_file():
         return _sha(Path(data).read_bytes()) if data else None
     from ratewitness.problems.data.shards import Shards  # most runs have no need of it
 
     parts = [Shards.in_folder(data, part).fingerprint() for part in ("train", "val")]
-    return f"names, sizes and headers of its shards: {_sha(*(part.encode() for part in parts))}"
+    return f"names, sizes and both ends of its shards: {_sha(*(part.encode() for part in parts))}"
 
 
 def write(record: Record, out: Path) -> None:
