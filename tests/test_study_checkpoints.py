@@ -10,7 +10,17 @@ from ratewitness.solvers.adam import Adam
 from ratewitness.solvers.gradient_descent import GradientDescent
 from ratewitness.studies.claims import QUICK
 from ratewitness.studies.landscapes.killed_runs import differing, killed
-from ratewitness.studies.landscapes.language_model_runs import Setting, chosen, fresh, method, own_shards, tuned
+from ratewitness.studies.landscapes.language_model_runs import (
+    HIDDEN,
+    TUNING,
+    Setting,
+    chosen,
+    fresh,
+    losses,
+    method,
+    own_shards,
+    tuned,
+)
 from ratewitness.studies.measuring.checkpoints import leaves, refilled, trained
 
 
@@ -92,36 +102,48 @@ def test_states_are_rebuilt_from_their_leaves():
     assert len([*leaves(state)]) == 5
 
 
-TINY = Setting(Transformer(68, 8, 8, 2, 1), 2, 2, 2, 4, 2, 2, 2, 3, 0.01, (("AdamW", 0.01), ("Muon", 0.01)))
+TINY = Setting(Transformer(68, 8, 8, 2, 1), 2, 2, 2, 4, 2, 2, 2, 3, 0.01, (("AdamW", 0.01), ("Muon", 0.01), ("SOAP", 0.01)))
 
 
-def test_each_start_has_the_best_of_its_own_grid():
-    table = tuned(QUICK, TINY, "Muon")
-    assert len(table) == 10
-    for seed, step in enumerate(chosen(QUICK, TINY, "Muon")):
-        own = table[table["seed"] == seed]
-        assert step == own.loc[own["measured"].idxmin(), "step"]
-        assert own["on_edge"].iloc[0] == (step in (own["step"].min(), own["step"].max()))
+def test_each_start_has_the_best_of_its_own_grids():
+    found = tuned(QUICK, TINY, "Muon")
+    assert len(found) == 20
+    for part in ("hidden", "elsewhere"):
+        for seed, step in enumerate(chosen(QUICK, TINY, "Muon", part)):
+            own = found[(found["seed"] == seed) & (found["part"] == part)]
+            assert step == own.loc[own["measured"].idxmin(), "step"]
+            assert own["on_edge"].iloc[0] == (step in (own["step"].min(), own["step"].max()))
+    middle = TINY.elsewhere
+    again = losses(QUICK, TINY, "Muon", (chosen(QUICK, TINY, "Muon"),), ((middle,),), 2, TUNING, 2).values[-1, 0].double()
+    at_the_middle = found[(found["part"] == "elsewhere") & (found["step"] == middle)]
+    np.testing.assert_allclose(at_the_middle["measured"], again.cpu().numpy(), rtol=1e-6)  # at the chosen a
     assert fresh(QUICK, TINY, "Muon", 4).values.shape == (3, 1, 2)
 
 
 def test_a_sweep_is_its_single_runs():
-    """Steps (points, seeds) move each network as its own step would."""
-    x, g = torch.randn(2, 3, TINY.network.layout.size), torch.randn(2, 3, TINY.network.layout.size)
+    """Steps (points, seeds) move each network as its own step would, and in proportion to it."""
+    x, g = torch.randn(2, TINY.network.layout.size)
 
     class Fixed:
-        def __init__(self, g):
-            self.g = g
-
         def grad(self, x, redraw=True):
-            return self.g
+            return g.expand(x.shape)
 
-    lr = torch.tensor([[0.1, 0.2, 0.3], [0.4, 0.5, 0.6]])
-    for rule in ("AdamW", "Muon"):
-        every = method(TINY, rule, lr, 25)
-        moved = every.step(x, every.init(x), Fixed(g))[0]
-        alone = method(TINY, rule, lr[1, 2], 25)
-        torch.testing.assert_close(moved[1, 2], alone.step(x[1, 2], alone.init(x[1, 2]), Fixed(g[1, 2]))[0])
+    def twice(solver, x):
+        state = solver.init(x)
+        for _ in range(2):  # SOAP spends its first gradient
+            x, state = solver.step(x, state, Fixed())
+        return x
+
+    lr = torch.tensor([[0.1, 0.2, 0.3], [0.4, 0.5, 0.6]]) * 1e-3
+    for rule in ("AdamW", "Muon", "SOAP"):
+        moved = twice(method(TINY, rule, lr, 2 * lr, 25), x.expand(2, 3, -1))
+        alone = twice(method(TINY, rule, lr[1, 2], 2 * lr[1, 2], 25), x)
+        hidden = TINY.network.layout.slices[HIDDEN[0]].start
+        for part in (slice(0, hidden), slice(hidden, None)):
+            lengths = (moved - x)[..., part].norm(dim=-1)
+            torch.testing.assert_close(lengths / lr, lengths[0, 0].expand(2, 3) / lr[0, 0], rtol=1e-3, atol=0)
+            if rule != "SOAP":  # where statistics are singular its basis is the decomposition's choice
+                torch.testing.assert_close(lengths[1, 2], (alone - x)[part].norm(), rtol=1e-3, atol=0)
 
 
 def test_its_own_shards_hold_the_whole_text():

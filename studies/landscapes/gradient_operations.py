@@ -1,7 +1,8 @@
-r"""How many operations does a gradient of GPT-2 124M take, and how many does Muon add?
+r"""How many operations does a gradient of GPT-2 124M take, and how many do Muon and SOAP add?
 
     operations a token = 6 N + 12 layers d T,        N = 12 layers d^2 + vocabulary d
     Muon, each step    = 5 (4 n m^2 + 2 m^3) for each hidden matrix of m <= n
+    SOAP, each step    = 8 m n (m + n) + 4 (m^3 + n^3) / 10, and the QR decompositions
 
 In products of matrices, and nothing else. N are the weights that multiply: the embedding is looked up, and counts where it
 is the head as well; attention is counted without its mask. Model-flops utilization is made of this number and a measured
@@ -12,15 +13,17 @@ from __future__ import annotations
 
 from functools import cache
 
+import numpy as np
 import pandas as pd
 import torch
 from ratewitness.problems.networks.character_model import Transformer
 from ratewitness.problems.networks.language_model import GPT2_124M, operations
+from ratewitness.solvers.norms.soap import SOAP
 from ratewitness.studies.claims import Budget, Verdict, claim, planted
 from ratewitness.studies.judges import equals_exactly
-from ratewitness.studies.landscapes.language_model_runs import small
-from ratewitness.studies.landscapes.language_model_speed import orthogonalization
-from ratewitness.studies.norms.transformer_runs import counted
+from ratewitness.studies.landscapes.language_model_runs import INTERVAL, small
+from ratewitness.studies.landscapes.language_model_speed import hidden, of_the_method
+from ratewitness.studies.norms.transformer_runs import HIDDEN, ITERATIONS, counted
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -44,8 +47,7 @@ def gradient_costs_6n_and_attention(budget: Budget, attention: int = 12, positio
 
     For the transformers of this package, N being the weights that multiply, hidden matrices and head, and attention counted
     in full, without its mask: what torch counts for 1 and 3 windows equals it, as integers, for GPT-2 124M (tied, on tensors
-    without memory) and for 4 smaller shapes; and 5 iterations of Muon's quintic take 5 (4 n m^2 + 2 m^3) for each hidden
-    matrix of the character model, m <= n."""
+    without memory) and for 4 smaller shapes."""
     shapes = [GPT2_124M, *(Transformer(68, 16, 32, 4, layers, tied=tied) for layers in (1, 3) for tied in (False, True))]
     shapes = [(network, windows) for network in shapes for windows in (1, 3)]
     found = pd.DataFrame({"context": network.context, "windows": windows} for network, windows in shapes)
@@ -58,8 +60,54 @@ def gradient_costs_6n_and_attention(budget: Budget, attention: int = 12, positio
         + positions * 6 * windows * network.context**2 * network.width
         for network, windows in shapes
     ]
-    muon = counted(4)["orthogonalization"], orthogonalization(small(budget).network)
-    return equals_exactly([*found["measured"], muon[0]], [*found["theory"], muon[1]]).showing(found)
+    return equals_exactly(found["measured"], found["theory"]).showing(found)
+
+
+@cache
+def of_soap(network: Transformer) -> int:
+    """What torch counts, without decompositions, for steps 1 to 10 of SOAP on all hidden matrices, the last with new bases."""
+    solver, total = SOAP(1e-3, interval=INTERVAL), 0
+    generator = torch.Generator("cpu").manual_seed(0)
+    for name in HIDDEN:
+        x = torch.randn(network.layout.shapes[name], generator=generator, device="cpu")
+        oracle = Drawn(generator)
+        x, state = solver.step(x, solver.init(x), oracle)  # the first gives the bases alone
+        with FlopCounterMode(display=False) as counter:
+            for _ in range(INTERVAL):
+                x, state = solver.step(x, state, oracle)
+        total += counter.get_total_flops()
+    return total
+
+
+class Drawn:
+    """Gradients that are drawn, whatever the point."""
+
+    def __init__(self, generator: torch.Generator):
+        self._generator = generator
+
+    def grad(self, x: torch.Tensor, redraw: bool = True) -> torch.Tensor:
+        return torch.randn(x.shape, generator=self._generator, device=x.device)
+
+
+@claim("exact", "S37; Jordan et al. (2024); Vyas et al. (2024), arXiv:2409.11321")
+@planted("Muon's quintic with 3 n m^2", quintic=3)
+@planted("SOAP's average not turned", turned=6)
+@planted("SOAP's new bases left out", bases=0)
+def methods_cost_what_is_charged(budget: Budget, quintic: int = 4, turned: int = 8, bases: int = 4) -> Verdict:
+    """S37: Muon adds 5 (4 n m^2 + 2 m^3) operations for a hidden matrix of sides m <= n, and SOAP 8 m n (m + n) and new bases.
+
+    In products of matrices, for the hidden matrices of the character model of 111104 weights: what torch counts in one step
+    of Muon's quintic, 5 iterations, and in 10 steps of SOAP with new bases in the last, 4 (m^3 + n^3), equals it, as
+    integers. torch does not count the QR decompositions, which `muon_language_model` charges with 8/3 (m^3 + n^3); the first
+    step of SOAP, not counted here, takes fewer."""
+    network = small(budget).network
+    charged = of_the_method(network, "Muon"), round(INTERVAL * of_the_method(network, "SOAP", qr=0))
+    m, n, many = (np.array(each) for each in zip(*hidden(network), strict=True))
+    muon = (quintic - 4) * ITERATIONS * (many * n * m**2).sum()
+    soap = (many * ((turned - 8) * INTERVAL * m * n * (m + n) + (bases - 4) * (m**3 + n**3))).sum()
+    found = pd.DataFrame({"method": ["Muon", "SOAP"], "measured": [counted(4)["orthogonalization"], of_soap(network)]})
+    found["theory"] = [charged[0] + muon, charged[1] + soap]
+    return equals_exactly(found["measured"], found["theory"]).showing(found)
 
 
 if __name__ == "__main__":

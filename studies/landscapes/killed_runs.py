@@ -59,7 +59,8 @@ def training(at: str, rule: str, order: str, file: Path | None = None, dies: int
     generator = torch.Generator("cpu").manual_seed(7) if order == "drawn" else None
     oracle = Mortal(NETWORK, Stream(shards, NETWORK.context, generator), setting.batch, setting.micro)
     oracle.dies = dies
-    solver = method(setting, rule, torch.full((2,), 0.01, device="cpu"), STEPS)
+    lr = torch.full((2,), 0.01, device="cpu")
+    solver = method(setting, rule, lr, lr, STEPS)
     start = NETWORK.initial(torch.Generator("cpu").manual_seed(1), 2)
     held_out = shards.windows(torch.arange(5, device="cpu"), NETWORK.context)
     measure, recorded = (lambda x: oracle.loss(x, held_out)), [0, STEPS // 2, STEPS]

@@ -15,19 +15,23 @@ from ratewitness.studies.measuring.timing import seconds
 from ratewitness.studies.norms.transformer_runs import HIDDEN, ITERATIONS
 
 
-def of_the_method(network: Transformer, rule: str) -> float:
+def hidden(network: Transformer) -> list[tuple[int, int, int]]:
+    """The hidden matrices: the smaller side, the larger, and how many there are of this kind."""
+    shapes = [network.layout.shapes[name] for name in HIDDEN]
+    return [(min(s[-2:]), max(s[-2:]), int(np.prod(s[:-2]))) for s in shapes]
+
+
+def of_the_method(network: Transformer, rule: str, qr: float = 8 / 3) -> float:
     """Operations of a step on all hidden matrices, of m rows and n >= m columns, beyond their gradients.
 
     Muon: T (4 n m^2 + 2 m^3) for T iterations of its quintic. SOAP: 8 m n (m + n) for the statistics and for the gradient,
-    its average and the direction turned, and every 10 steps 20/3 (m^3 + n^3) for two products and a QR decomposition of each
-    basis. AdamW: no products of matrices.
+    its average and the direction turned, and every 10 steps (4 + qr) (m^3 + n^3) for two products of each basis and its QR
+    decomposition, 4/3 m^3 for the reflections and as much for their product. AdamW: no products of matrices.
     """
-    shapes = [network.layout.shapes[name] for name in HIDDEN]
-    each = [(int(np.prod(s[:-2])), min(s[-2:]), max(s[-2:])) for s in shapes]
     if rule == "Muon":
-        return sum(count * ITERATIONS * (4 * n * m**2 + 2 * m**3) for count, m, n in each)
+        return sum(count * ITERATIONS * (4 * n * m**2 + 2 * m**3) for m, n, count in hidden(network))
     if rule == "SOAP":
-        return sum(count * (8 * m * n * (m + n) + 20 / 3 * (m**3 + n**3) / INTERVAL) for count, m, n in each)
+        return sum(count * (8 * m * n * (m + n) + (4 + qr) * (m**3 + n**3) / INTERVAL) for m, n, count in hidden(network))
     return 0.0
 
 

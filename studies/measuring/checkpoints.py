@@ -8,7 +8,6 @@ new one. On a CPU with as many threads what goes on is what was not interrupted;
 from __future__ import annotations
 
 import os
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -16,9 +15,8 @@ from pathlib import Path
 
 import torch
 from ratewitness.solvers.solver import Solver, State
+from ratewitness.studies.measuring.progress import Progress
 from torch import Tensor
-
-SPEAKS = 20.0  # seconds between two lines of progress
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,8 +51,11 @@ def trained(
     x, state, k, taken, values, seconds = x0, solver.init(x0), 0, 0.0, [], []
     if file and file.exists():
         k, x, state, taken, values, seconds = _read(file, named, x0, state, oracle)
-    begin, first, started = _now(x0) - taken, k, time.monotonic()
-    spoke = started
+    begin, first, speak = _now(x0) - taken, k, Progress(named, at[-1], k)
+
+    def last() -> Tensor | None:
+        return values[-1] if values else None
+
     with torch.no_grad():
         while len(values) < len(at):
             if k == at[len(values)]:
@@ -75,23 +76,10 @@ def trained(
                 )
             x, state = solver.step(x, state, oracle)
             k += 1
-            if time.monotonic() - spoke > SPEAKS:
-                spoke = time.monotonic()
-                _speak(named, k, at[-1], values, (spoke - started) / (k - first))
+            speak(k, last)
     if file:
         _write(file, {"named": named, "values": values, "seconds": seconds})
     return Trained(x, state, [*at], torch.stack(values), seconds)
-
-
-def _speak(named: str, k: int, steps: int, values: list[Tensor], pace: float) -> None:
-    loss = f"loss {float(values[-1].mean()):.4f}, " if values else ""
-    left = pace * (steps - k)
-    left = f"{left:.0f} s" if left < 100 else f"{left / 60:.0f} min"
-    print(
-        f"{named}: step {k} of {steps}, {loss}{1e3 * pace:.0f} ms a step, about {left} left",
-        file=sys.stderr,
-        flush=True,
-    )
 
 
 def _now(x: Tensor) -> float:
