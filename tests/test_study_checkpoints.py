@@ -102,7 +102,7 @@ def test_states_are_rebuilt_from_their_leaves():
     assert len([*leaves(state)]) == 5
 
 
-TINY = Setting(Transformer(68, 8, 8, 2, 1), 2, 2, 2, 4, 2, 2, 2, 3, 0.01, (("AdamW", 0.01), ("Muon", 0.01), ("SOAP", 0.01)))
+TINY = Setting(Transformer(68, 8, 8, 2, 1), 2, 2, 2, 4, 2, 2, 2, 3, 5, 0.01, (("AdamW", 0.01), ("Muon", 0.01)))
 
 
 def test_each_start_has_the_best_of_its_own_grids():

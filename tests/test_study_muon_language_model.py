@@ -14,7 +14,7 @@ from ratewitness.studies.running.sources import reads_data
 
 CLAIM = muon_language_model.gpt2_needs_fewer_steps
 REFERENCE = (("AdamW", 0.01), ("Muon", 0.01), ("SOAP", 0.01))
-TINY = Setting(Transformer(68, 8, 12, 2, 1, tied=True), 2, 4, 2, 8, 4, 1, 4, 6, 0.01, REFERENCE, None, torch.bfloat16)
+TINY = Setting(Transformer(68, 8, 12, 2, 1, tied=True), 2, 4, 2, 8, 4, 1, 4, 6, 5, 0.01, REFERENCE, None, torch.bfloat16)
 
 
 @pytest.fixture

@@ -65,7 +65,7 @@ def gradient_costs_6n_and_attention(budget: Budget, attention: int = 12, positio
 
 @cache
 def of_soap(network: Transformer) -> int:
-    """What torch counts, without decompositions, for steps 1 to 10 of SOAP on all hidden matrices, the last with new bases."""
+    """What torch counts, but for decompositions, in 10 steps of SOAP on all hidden matrices, the last with new bases."""
     solver, total = SOAP(1e-3, interval=INTERVAL), 0
     generator = torch.Generator("cpu").manual_seed(0)
     for name in HIDDEN:
@@ -94,7 +94,7 @@ class Drawn:
 @planted("SOAP's average not turned", turned=6)
 @planted("SOAP's new bases left out", bases=0)
 def methods_cost_what_is_charged(budget: Budget, quintic: int = 4, turned: int = 8, bases: int = 4) -> Verdict:
-    """S37: Muon adds 5 (4 n m^2 + 2 m^3) operations for a hidden matrix of sides m <= n, and SOAP 8 m n (m + n) and new bases.
+    """S37: Muon adds 5 (4 n m^2 + 2 m^3) operations for a hidden matrix of m <= n; SOAP adds 8 m n (m + n) and new bases.
 
     In products of matrices, for the hidden matrices of the character model of 111104 weights: what torch counts in one step
     of Muon's quintic, 5 iterations, and in 10 steps of SOAP with new bases in the last, 4 (m^3 + n^3), equals it, as

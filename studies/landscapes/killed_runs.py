@@ -54,7 +54,7 @@ class Mortal(Streamed):
 
 def training(at: str, rule: str, order: str, file: Path | None = None, dies: int = -1) -> tuple[Trained, Streamed]:
     """The run, from a checkpoint if there is one, on windows that are "drawn", or "in order"."""
-    setting = Setting(NETWORK, 2, 4, 2, STEPS, 0, 0, 0, 0, 0.01, ())
+    setting = Setting(NETWORK, 2, 4, 2, STEPS, 0, 0, 0, 0, 0, 0.01, ())
     shards = Shards.in_folder(at, vocabulary=68)
     generator = torch.Generator("cpu").manual_seed(7) if order == "drawn" else None
     oracle = Mortal(NETWORK, Stream(shards, NETWORK.context, generator), setting.batch, setting.micro)

@@ -37,7 +37,6 @@ from ratewitness.studies.measuring.checkpoints import Trained, trained
 from ratewitness.studies.norms.transformer_runs import HIDDEN, ITERATIONS, adamw, muon, scheduled
 
 SHARDS = 4  # of the small model's own text
-POINTS = 5  # steps of a grid
 INTERVAL = 10  # steps between two bases of SOAP
 TUNING, FRESH = "tuning of both steps", "fresh, both steps tuned"  # streams
 
@@ -55,6 +54,7 @@ class Setting:
     tuning_seeds: int  # as many as seeds, or one for all
     records: int
     held_out: int  # windows to judge by
+    points: int  # of a grid
     elsewhere: float  # the middle of the grid of b
     reference: tuple[tuple[str, float], ...]  # the middle of the grid of a, by method
     folder: str | None = None  # of shards; its own if None
@@ -63,14 +63,14 @@ class Setting:
     def grids(self, rule: str) -> dict[str, np.ndarray]:
         """Of a and of b."""
         middles = {"hidden": dict(self.reference)[rule], "elsewhere": self.elsewhere}
-        return {part: middle * 2.0 ** (np.arange(POINTS) - POINTS // 2) for part, middle in middles.items()}
+        return {part: middle * 2.0 ** (np.arange(self.points) - self.points // 2) for part, middle in middles.items()}
 
 
 def small(budget: Budget) -> Setting:
     """111104 weights, 1024 characters a step."""
     steps, tuning, seeds, batch, held_out = budget.pick((20, 10, 1, 16, 8), (200, 100, 4, 16, 128))
     network, reference = Transformer(vocabulary=68), (("AdamW", 0.002), ("Muon", 0.01), ("SOAP", 0.002))
-    return Setting(network, seeds, batch, batch, steps, tuning, seeds, 10, held_out, 0.008, reference)
+    return Setting(network, seeds, batch, batch, steps, tuning, seeds, 10, held_out, 7, 0.016, reference)
 
 
 def gpt2(budget: Budget) -> Setting | None:
@@ -80,7 +80,7 @@ def gpt2(budget: Budget) -> Setting | None:
     steps, tuning, seeds, batch, held_out = budget.pick((20, 10, 1, 16, 16), (5100, 640, 3, 512, 10240))
     reference = (("AdamW", 0.0018), ("Muon", 0.0018))  # Muon's step is scaled to have the size of AdamW's
     records, bf16 = 20 if budget.name == "quick" else 51, torch.bfloat16
-    return Setting(GPT2_124M, seeds, batch, 16, steps, tuning, 1, records, held_out, 0.0018, reference, budget.data, bf16)
+    return Setting(GPT2_124M, seeds, batch, 16, steps, tuning, 1, records, held_out, 5, 0.0018, reference, budget.data, bf16)
 
 
 @contextmanager
@@ -187,9 +187,9 @@ def tuned(budget: Budget, setting: Setting, rule: str) -> pd.DataFrame:
         found = losses(budget, setting, rule, at["hidden"], at["elsewhere"], steps, TUNING, seeds).values[-1]
         found = np.nan_to_num(found.double().cpu().numpy(), nan=np.inf, posinf=np.inf)  # (points, seeds)
         best = found.argmin(0)
-        table = pd.DataFrame({"step": np.repeat(grid, seeds), "seed": np.tile(np.arange(seeds), POINTS)})
-        table["measured"], table["chosen"] = found.ravel(), (np.arange(POINTS)[:, None] == best).astype(int).ravel()
-        tables[part] = table.assign(on_edge=np.tile(np.isin(best, (0, POINTS - 1)).astype(int), POINTS))
+        table = pd.DataFrame({"step": np.repeat(grid, seeds), "seed": np.tile(np.arange(seeds), len(grid))})
+        table["measured"], table["chosen"] = found.ravel(), (np.arange(len(grid))[:, None] == best).astype(int).ravel()
+        tables[part] = table.assign(on_edge=np.tile(np.isin(best, (0, len(grid) - 1)).astype(int), len(grid)))
         at[part] = (tuple(grid[best].tolist()),)
     return pd.concat(tables, names=["part"]).reset_index("part")
 

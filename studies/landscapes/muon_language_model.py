@@ -134,7 +134,7 @@ def ends_lower_at_equal_operations(budget: Budget, rule: str = "Muon", other: st
     character after 200 steps of both methods, and after 200 of AdamW against as many of Muon as take no more operations in
     products of matrices, 164, with a schedule of that length, in 99 % intervals over 4 paired starts and batches (quick: 20
     steps from one start, without an interval, which decides nothing). Each start has its own steps of either method: for the
-    hidden matrices of 5 a factor 2 apart around 0.002 (AdamW) and 0.01 (Muon), then elsewhere of 5 around 0.008 (AdamW in
+    hidden matrices of 7 a factor 2 apart around 0.002 (AdamW) and 0.01 (Muon), then elsewhere of 7 around 0.016 (AdamW in
     both), after 100 steps; none may be an end of its grid. This says nothing about GPT-2 124M."""
     return below(budget, rule, other)
 
