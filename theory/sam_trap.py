@@ -100,6 +100,8 @@ def transfer(sign=1, slope=_b) -> bool:
 def integral(start=1, power=1) -> bool:
     """(v - c) log|v - c| - v log v + c log c is the integral of log|1 - c/v| from 0, on both sides of c."""
     v, c, d = sp.symbols("v c d", positive=True)
-    total = (v - c) * sp.log((v - c) ** 2) / 2 - power * v * sp.log(v) + start * c * sp.log(c)
+    shifted = (v - c) * sp.log((v - c) ** 2) / 2 + start * c * sp.log(c)
+    total = shifted - power * v * sp.log(v)
     beyond = (sp.diff(total, v) - sp.log((v - c) ** 2) / 2 + sp.log(v)).subs(v, c + d)
-    return vanishes(sp.expand_log(sp.simplify(beyond))) and vanishes(sp.limit(total.subs(c, 1), v, 0))
+    at_zero = sp.expand_log(shifted.subs(v, 0)) + sp.limit(v * sp.log(v), v, 0)
+    return vanishes(sp.expand_log(sp.simplify(beyond))) and vanishes(at_zero)
