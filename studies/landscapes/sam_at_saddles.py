@@ -132,12 +132,14 @@ def figures(verdicts: dict[str, Verdict]) -> dict[str, Figure]:
         ax.plot(np.cos(turn), np.sin(turn), "k--", lw=1.2, label=r"$\|\nabla L\| = \rho\mu$")
         ax.set(title=title, xlabel=r"$x/\rho$", ylabel=r"$y/\rho$", aspect="equal")
         ax.grid(visible=False)
-        figure.colorbar(shown, ax=ax, label=r"steps until $3\rho$", shrink=0.8)
+    figure.colorbar(shown, ax=axes, label=r"steps until $3\rho$", shrink=0.8)
     for name, style in LOOKS.items():
         part = shares[shares["method"] == name]
         label = name.replace("1.5 rho", r"$1.5\rho$")
         sweep.errorbar(part["eta"], part["measured"], whiskers(part), ms=4, lw=1, label=label, **look(style))
-    sweep.set(xscale="log", xlabel=r"$\eta$", ylabel="share that stays", ylim=(-0.05, 1.05))
+    sweep.set(xscale="log", xlabel=r"$\eta$", ylabel="share that stays", ylim=(-0.05, 1.05), xticks=(0.02, 0.1, 0.3, 0.9))
+    sweep.xaxis.set_major_formatter("{x:g}")
+    sweep.xaxis.set_minor_formatter("")
     legend_below(figure)
     return {"saddle": figure}
 
