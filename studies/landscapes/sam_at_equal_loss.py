@@ -23,7 +23,7 @@ def smaller_eigenvalue_with_wrong_labels(budget: Budget, method: str = "SAM") ->
     """S44, refined: On digits at equal training loss, a fifth of the labels wrong, SAM has at most half of every
     control's top Hessian eigenvalue.
 
-    Over 12 (quick: 3) seeds, which are splits and starts of one data set, and of which each tunes each method for itself by
+    Over 12 (quick: 2) seeds, which are splits and starts of one data set, and of which each tunes each method for itself by
     validation error at the end, the 99 % interval of the ratio at the loss that all methods reach is above 2 for SGD, SGD in
     twice the epochs and SGD with l2 regularization, in the geometric mean."""
     return flatter(budget, method, "eigenvalue", "noisy", 2.0, equal=True).showing(ends(budget, equal=True))

@@ -153,7 +153,7 @@ def above_one_for_networks(budget: Budget, samples: int = TRAIN, weights: int = 
     With delta = 0.01, both h(1), which h is at least for rho <= ||w||, and 0.9 + h(0), for a ball that holds a network
     with the constant answer that is rarest, are above 1; h(1) is so from 4 n/log 2 weights on, for n up to 1000. Along
     runs of SGD and of SAM with radii 0.1, 0.25, 0.625 and 1.56, step 0.125, on 500 digits of which a fifth have wrong
-    labels, h is above 2 at every second of 50 (quick: 6) epochs, for 12 (quick: 3) seeds, splits and starts of one data
+    labels, h is above 2 at every second of 50 (quick: 6) epochs, for 12 (quick: 2) seeds, splits and starts of one data
     set, and the bound with each of these radii as rho."""
     squares, everywhere = along_networks(budget), least_right_side(weights, samples, DELTA, CLASSES)
     along = np.stack([h(squares / rho**2, weights, samples, DELTA) for rho in RADII])  # (rho, records, SAM's radii, seeds)

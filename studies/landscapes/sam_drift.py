@@ -16,56 +16,24 @@ Sources: K. Wen, T. Ma and Z. Li (2023), arXiv:2211.05729, for small steps; theo
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import pandas as pd
 import torch
 from matplotlib.figure import Figure
 from ratewitness.problems.oracle import Oracle
-from ratewitness.problems.problem import deterministic
 from ratewitness.solvers.gradient_descent import GradientDescent
 from ratewitness.solvers.sam import SAM
 from ratewitness.solvers.solver import run
 from ratewitness.studies.claims import Budget, Verdict, claim, measured, planted
 from ratewitness.studies.judges import agrees, bound_holds, exceeds
+from ratewitness.studies.landscapes.valleys import FORMS, minimizers, valley
 from ratewitness.studies.measuring.drawing import canvas, legend_below
 from ratewitness.studies.measuring.proofs import falsified, prove
 from ratewitness.theory.sam_quadratics import drift, drift_factor, small_step_drift_factor
-from torch import Tensor
 
 SOURCE = "S44; Wen, Ma and Li (2023), arXiv:2211.05729; theory/sam_quadratics.py"
 RHO, SETTLED, COUNTED = 1e-4, 300, 100  # steps until the bounce is regular, and steps of the measurement
 SHARES = np.array([0.1, 0.2, 0.4, 0.7, 1.0, 1.3, 1.6, 1.8])  # eta lam
-FORMS = {
-    "hyperbola": torch.tensor([[0.0, 0.5], [0.5, 0.0]], dtype=torch.float64),
-    "ellipse": torch.diag(torch.tensor([1.0, 4.0], dtype=torch.float64)),
-    "product": torch.kron(torch.tensor([[0.0, 0.5], [0.5, 0.0]]), torch.eye(2)).double(),
-}
-
-
-def valley(form: str, device: str):
-    """L = h^2/2, h = <w, A w> - 1, with the gradient of h and of lam = ||grad h||^2."""
-    A = FORMS[form].to(device)
-    d = len(A)
-
-    def h(w: Tensor) -> Tensor:
-        return (w @ A * w).sum(-1, keepdim=True) - 1
-
-    problem = deterministic(
-        name=form, shape=(d,), gap=lambda w: h(w)[..., 0] ** 2 / 2, grad=lambda w: h(w) * 2 * (w @ A),
-        start=torch.ones(d, dtype=torch.float64, device=device), minimizer=None, smoothness=math.inf, convex=False,
-        certificate="f*: 0, where h is", floor=1e-16,
-    )  # fmt: skip
-    return problem, A
-
-
-def minimizers(A: Tensor, generator: torch.Generator, count: int) -> Tensor:
-    """Random directions scaled onto h = 0, where <w, A w> is positive: (count, d)."""
-    w = torch.randn(40 * count, len(A), generator=generator, dtype=torch.float64, device=generator.device)
-    size = (w @ A * w).sum(-1)
-    kept = size > 0.3 * w.square().sum(-1) * torch.linalg.eigvalsh(A)[-1]
-    return (w[kept] / size[kept].sqrt().unsqueeze(-1))[:count]
 
 
 @measured

@@ -45,7 +45,7 @@ def lower_than_sgd_with_wrong_labels(budget: Budget, method: str = "SAM", points
     many gradients.
 
     The test error of SAM is more than 1 % of the images below that of SGD and below that of SGD in twice the epochs, each in
-    the 99 % interval over 12 (quick: 3) seeds, of which each tunes each method for itself among 16 settings by the error on
+    the 99 % interval over 12 (quick: 2) seeds, of which each tunes each method for itself among 16 settings by the error on
     400 validation images. The seeds are splits and starts of one data set: the interval is not over data sets."""
     return lower(budget, method, CONTROLS[:2], "noisy", points).showing(ends(budget))
 
@@ -66,7 +66,7 @@ def lower_than_l2_with_wrong_labels(budget: Budget, method: str = "SAM") -> Verd
     """S44, refined: On digits with a fifth of the labels wrong SAM's test error is below that of SGD with l2
     regularization.
 
-    The difference is above 0 in the 99 % interval over 12 (quick: 3) seeds, those of `lower_than_sgd_with_wrong_labels`, of
+    The difference is above 0 in the 99 % interval over 12 (quick: 2) seeds, those of `lower_than_sgd_with_wrong_labels`, of
     which each tunes both methods for itself among 16 settings, 4 steps with 4 penalties or radii each, by the error on 400
     validation images. The seeds are splits and starts of one data set. On seeds that were drawn before it was 0.9 with the
     interval [0.2, 1.6]."""
@@ -79,7 +79,7 @@ def lower_on_clean_labels(budget: Budget, method: str = "SAM") -> Verdict:
     """S44, read as: On digits with clean labels SAM's test error is below that of every control.
 
     The difference to SGD, to SGD in twice the epochs and to SGD with l2 regularization is above 0 in the 99 % interval over
-    12 (quick: 3) seeds, of which each tunes each method for itself by the error on 400 validation images. The seeds are
+    12 (quick: 2) seeds, of which each tunes each method for itself by the error on 400 validation images. The seeds are
     splits and starts of one data set."""
     return lower(budget, method, CONTROLS, "clean", 0.0)
 

@@ -26,7 +26,7 @@ def smaller_eigenvalue_with_wrong_labels(budget: Budget, method: str = "SAM") ->
     """S44: On digits with a fifth of the labels wrong SAM ends with at most half the top Hessian eigenvalue of every
     control.
 
-    Controls are SGD, SGD in twice the epochs and SGD with l2 regularization. Over 12 (quick: 3) seeds, which are splits and
+    Controls are SGD, SGD in twice the epochs and SGD with l2 regularization. Over 12 (quick: 2) seeds, which are splits and
     starts of one data set, and of which each tunes each method for itself by validation error, the 99 % interval of the
     ratio to each control is above 2, in the geometric mean."""
     return flatter(budget, method, "eigenvalue", "noisy", 2.0).showing(ends(budget))
@@ -39,7 +39,7 @@ def smaller_rise_with_wrong_labels(budget: Budget, method: str = "SAM") -> Verdi
     control's.
 
     The rise is the largest loss found within 0.4 of the end, by 20 steps of projected ascent from 3 points, minus the loss
-    there. Over 12 (quick: 3) seeds, which are splits and starts of one data set, and of which each tunes each method for
+    there. Over 12 (quick: 2) seeds, which are splits and starts of one data set, and of which each tunes each method for
     itself by validation error, the 99 % interval of the ratio is above 2 for SGD, SGD in twice the epochs and SGD with l2
     regularization, in the geometric mean."""
     return flatter(budget, method, "rise", "noisy", 2.0)
@@ -50,7 +50,7 @@ def smaller_rise_with_wrong_labels(budget: Budget, method: str = "SAM") -> Verdi
 def smaller_eigenvalue_on_clean_labels(budget: Budget, method: str = "SAM") -> Verdict:
     """S44, read as: On digits with clean labels SAM ends with a smaller top Hessian eigenvalue than every control.
 
-    Over 12 (quick: 3) seeds, which are splits and starts of one data set, and of which each tunes each method for itself by
+    Over 12 (quick: 2) seeds, which are splits and starts of one data set, and of which each tunes each method for itself by
     validation error, the 99 % interval of the ratio is above 1 for SGD, SGD in twice the epochs and SGD with l2
     regularization, in the geometric mean."""
     return flatter(budget, method, "eigenvalue", "clean", 1.0)
@@ -61,7 +61,7 @@ def smaller_eigenvalue_on_clean_labels(budget: Budget, method: str = "SAM") -> V
 def smaller_rise_on_clean_labels(budget: Budget, method: str = "SAM") -> Verdict:
     """S44, read as: On digits with clean labels the loss rises less around SAM's ends than around those of any control.
 
-    Rises are those of `smaller_rise_with_wrong_labels`. Over 12 (quick: 3) seeds, which are splits and starts of one data
+    Rises are those of `smaller_rise_with_wrong_labels`. Over 12 (quick: 2) seeds, which are splits and starts of one data
     set, and of which each tunes each method for itself by validation error, the 99 % interval of the ratio is above 1 for
     SGD, SGD in twice the epochs and SGD with l2 regularization, in the geometric mean."""
     return flatter(budget, method, "rise", "clean", 1.0)

@@ -119,7 +119,7 @@ class Runs:
 
 
 def seeds(budget: Budget) -> int:
-    return budget.pick(3, 12)
+    return budget.pick(2, 12)
 
 
 def epochs(budget: Budget) -> int:

@@ -42,7 +42,7 @@ def shown(budget: Budget) -> pd.DataFrame:
 def two_is_best(budget: Budget, best: str = "2") -> Verdict:
     """S45, as stated: On digits SAM's test error is lower with p = 2 than with p = 1, 1.5, 4 or infinity.
 
-    The difference to each is above 0 in the 99 % interval over 12 (quick: 3) paired seeds, splits and starts of one data
+    The difference to each is above 0 in the 99 % interval over 12 (quick: 2) paired seeds, splits and starts of one data
     set, of which each tunes each p for itself among 16 settings by the error on 400 validation images."""
     others = [name for p, name in OF_P.items() if p != best]
     return lower(budget, OF_P[best], others, "noisy", 0.0).showing(shown(budget))
@@ -57,7 +57,7 @@ def near_two_is_as_good(
 ) -> Verdict:
     """S45, refined: On digits p = 1.5 and p = 4 change SAM's test error by less than a third of what p = 2 gains on SGD.
 
-    On each of 12 (quick: 3) paired seeds, splits and starts of one data set, tuned as in `two_is_best`, a third of SGD's
+    On each of 12 (quick: 2) paired seeds, splits and starts of one data set, tuned as in `two_is_best`, a third of SGD's
     error less that of p = 2 is the margin; margin minus difference, and margin plus difference, are above 0 in their 99 %
     intervals. Earlier the margin was 1.5 % of the images, on other seeds: as wide as all of SAM's gain there, and so not a
     statement about p."""
@@ -78,7 +78,7 @@ def one_is_worse(budget: Budget, other: str = "SAM, p = 1") -> Verdict:
     """S45, refined: On digits with p = 1, which moves one weight, SAM's test error is above that with p = 2 by half a
     hundredth or more.
 
-    The difference is above 0.5 % of the images in the 99 % interval over 12 (quick: 3) paired seeds, splits and starts of
+    The difference is above 0.5 % of the images in the 99 % interval over 12 (quick: 2) paired seeds, splits and starts of
     one data set, tuned as in `two_is_best`."""
     return lower(budget, "SAM", [other], "noisy", 0.5)
 
