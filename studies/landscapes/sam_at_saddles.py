@@ -19,33 +19,22 @@ import numpy as np
 import pandas as pd
 import torch
 from matplotlib.figure import Figure
-from ratewitness.problems.oracle import Oracle
-from ratewitness.problems.problem import FiniteSum, deterministic
+from ratewitness.problems.problem import FiniteSum
 from ratewitness.solvers.gradient_descent import GradientDescent
 from ratewitness.solvers.sam import SAM
-from ratewitness.solvers.solver import hitting_times
 from ratewitness.studies.claims import Budget, Verdict, claim, measured, planted
 from ratewitness.studies.judges import all_of, equals_exactly, exceeds
-from ratewitness.studies.measuring.drawing import canvas, legend_below
+from ratewitness.studies.landscapes.escape_runs import leaving, maximum, plain
+from ratewitness.studies.measuring.drawing import canvas, legend_below, look, whiskers
+from ratewitness.studies.measuring.groups import rows, stacked
 from ratewitness.studies.measuring.proofs import falsified, prove
 from ratewitness.theory.sam_quadratics import saddle, trap
-from torch import Tensor
 
 SOURCE = "S44; Kim et al. (2023), arXiv:2301.06308; theory/sam_quadratics.py"
-RHO, GROUPS, ETA = 0.1, 20, 0.1
+RHO, GROUPS = 0.1, 20
 SHARES = np.array([0.1, 0.3, 0.6, 0.9])  # eta lam
-
-
-def plain(name: str, d: int, gap, grad, device: str) -> FiniteSum:
-    start = torch.zeros(d, dtype=torch.float64, device=device)
-    return deterministic(
-        name=name, shape=(d,), gap=gap, grad=grad, start=start, minimizer=None, smoothness=math.inf, convex=False,
-        certificate="none: the minimizers are not the question", floor=0.0,
-    )  # fmt: skip
-
-
-def maximum(device: str) -> FiniteSum:
-    return plain("maximum", 1, lambda x: -(x[..., 0] ** 2) / 2, lambda x: -x, device)
+ETAS = (0.02, 0.1, 0.3, 0.6, 0.9)
+LOOKS = {"SAM": "C0o-", "SAM from 1.5 rho": "C1s-", "gradient descent": "C2^-"}
 
 
 def product(device: str) -> FiniteSum:
@@ -53,12 +42,6 @@ def product(device: str) -> FiniteSum:
         return w[..., :1] * w[..., 1:] - 1
 
     return plain("product", 2, lambda w: residual(w)[..., 0] ** 2 / 2, lambda w: residual(w) * w.flip(-1), device)
-
-
-def leaving(solver, problem: FiniteSum, x0: Tensor, radius: float, limit: int) -> np.ndarray:
-    """The first step at a distance of `radius` from 0, -1 where there is none: (*batch,)."""
-    out = torch.full(x0.shape[:-1], -radius, dtype=torch.float64, device=x0.device)
-    return hitting_times(solver, Oracle.full(problem), x0, limit, lambda x: -x.norm(dim=-1), out).cpu().numpy()
 
 
 @claim("proof", SOURCE)
@@ -69,77 +52,94 @@ def trap_is_proved(budget: Budget) -> Verdict:
 
     In one dimension, for L = -lam x^2/2 and eta lam <= 1, every start inside (-rho, rho) stays there. For a quadratic with
     an eigenvalue -mu that coordinate grows in a step iff ||grad L|| > rho mu, or its factor is below -1."""
-    return prove(trap, saddle)
+    return prove(trap, saddle).showing(grid(budget))
 
 
 @claim("exact", SOURCE)
-@planted("so does gradient descent", rho=0.0)
-@planted("the ball has radius 1.02 rho", reach=1.02)
-def maximum_is_never_left(budget: Budget, rho: float = RHO, reach: float = 1.0) -> Verdict:
+@planted("the interval of 1.02 rho is not left", reach=1.02)
+@planted("that of 0.98 rho is all that is not left", beyond=0.98)
+def maximum_is_never_left(budget: Budget, reach: float = 1.0, beyond: float = 1.001) -> Verdict:
     """S44, refined: SAM stays at a maximum in one dimension from every start nearer than rho, and leaves from those beyond.
 
-    Along a line only: where a maximum has two different curvatures, the coordinate of the smaller one can grow. For L =
-    -x^2/2, rho = 0.1 and eta = 0.1, 0.3, 0.6 and 0.9: of 200 starts of 0.1 % to 99.9 % of rho none is at 3 rho
-    within 500 (full budget: 4000) steps, and of 200 from 1.001 rho to 2 rho each is."""
+    Along a line only; several curvatures: `sam_at_maxima`. For L = -x^2/2, rho = 0.1 and eta = 0.1, 0.3, 0.6 and 0.9: of 200
+    starts of 0.1 % to 99.9 % of rho none is at 3 rho within 500 (full budget: 4000) steps, and of 200 from 1.001 rho to 2
+    rho each is."""
     eta = torch.tensor(SHARES, device=budget.device).reshape(-1, 1, 1)
     share = torch.linspace(0.001, 0.999, 200, dtype=torch.float64, device=budget.device)
-    starts = {"inside": RHO * reach * share, "beyond": RHO * (1.001 + 0.999 * share)}
+    starts = {"inside": RHO * reach * share, "beyond": RHO * (beyond + (2 - beyond) * share)}
+    problem = maximum(torch.ones(1, dtype=torch.float64, device=budget.device))
     verdicts = {}
     for name, x0 in starts.items():
         x0 = x0.reshape(1, -1, 1).expand(len(SHARES), -1, 1).clone()
-        left = leaving(SAM(GradientDescent(eta), rho), maximum(budget.device), x0, 3 * RHO, budget.pick(500, 4000)) >= 0
+        left = leaving(SAM(GradientDescent(eta), RHO), problem, x0, 3 * RHO, budget.pick(500, 4000)) >= 0
         verdicts[name] = equals_exactly(left.sum(-1), np.full(len(SHARES), 0 if name == "inside" else 200))
     return all_of(verdicts)
 
 
-@measured
-def grid(budget: Budget, limit: int) -> pd.DataFrame:
-    """Steps until 3 rho from starts on a grid, -1 where there are none."""
+def grid(budget: Budget) -> pd.DataFrame:
+    """Steps until 3 rho from starts on a grid around the saddle point, eta = 0.1, -1 where there are none."""
     line = torch.linspace(-2, 2, 33, dtype=torch.float64, device=budget.device) * RHO
     x0 = torch.stack(torch.meshgrid(line, line, indexing="xy"), -1)
     columns = {"x": x0[..., 0].flatten().cpu().numpy(), "y": x0[..., 1].flatten().cpu().numpy()}
     for name, rho in (("sam", RHO), ("descent", 0.0)):
-        columns[name] = leaving(SAM(GradientDescent(ETA), rho), product(budget.device), x0, 3 * RHO, limit).ravel()
+        columns[name] = leaving(SAM(GradientDescent(0.1), rho), product(budget.device), x0, 3 * RHO, 1000).ravel()
     return pd.DataFrame(columns)
+
+
+@measured
+def staying(budget: Budget, rho: float, distance: float, etas: tuple[float, ...]) -> np.ndarray:
+    """The share of starts at distance times RHO that stay nearer than 3 RHO to the saddle point: (etas, groups)."""
+    angle = 2 * math.pi * torch.rand(
+        GROUPS, budget.pick(20, 50), 1, generator=budget.generator("directions"), dtype=torch.float64, device=budget.device
+    )  # fmt: skip
+    x0 = distance * RHO * torch.cat([angle.cos(), angle.sin()], -1).expand(len(etas), -1, -1, -1)
+    eta = torch.tensor(etas, dtype=torch.float64, device=budget.device).reshape(-1, 1, 1, 1)
+    left = leaving(SAM(GradientDescent(eta), rho), product(budget.device), x0, 3 * RHO, budget.pick(1000, 4000))
+    return (left < 0).mean(-1)
 
 
 @claim("phenomenon", SOURCE)
 @planted("so does gradient descent", rho=0.0)
-@planted("also from twice the distance", distance=2.0)
-def saddle_is_not_left(budget: Budget, rho: float = RHO, distance: float = 0.5) -> Verdict:
-    """S44, refined: From near the saddle point of (xy - 1)^2/2 SAM with a small constant step stays there.
+@planted("also from 1.5 rho", distance=1.5)
+@planted("also with eta = 1.2", etas=(1.2,))
+def saddle_is_not_left(budget: Budget, rho: float = RHO, distance: float = 0.9, etas: tuple[float, ...] = ETAS) -> Verdict:
+    """S44, refined: From near the saddle point of (xy - 1)^2/2 SAM stays there, with constant steps from 0.02 to 0.9.
 
-    From starts uniform in directions at rho/2 from the origin, with eta = rho = 0.1, more than 95 % are nearer than 3 rho
-    for 500 (full budget: 4000) steps: interval over 20 groups of 20 (50) starts. Gradient descent leaves from all but the
-    directions (1, -1), and SAM from many starts at 2 rho."""
-    angle = 2 * math.pi * torch.rand(
-        GROUPS, budget.pick(20, 50), 1, generator=budget.generator("directions"), dtype=torch.float64, device=budget.device
-    )  # fmt: skip
-    x0 = distance * RHO * torch.cat([angle.cos(), angle.sin()], -1)
-    limit = budget.pick(500, 4000)
-    stays = leaving(SAM(GradientDescent(ETA), rho), product(budget.device), x0, 3 * RHO, limit) < 0
-    return exceeds(stays.mean(-1), 0.95).showing(grid(budget, limit))
+    From starts uniform in directions at 0.9 rho from the origin, rho = 0.1 and eta = 0.02, 0.1, 0.3, 0.6 and 0.9, where the
+    curvatures are 1 and -1, more than 95 % are nearer than 3 rho for 1000 (full budget: 4000) steps: for each eta in the 99
+    % interval over 20 groups of 20 (50) starts. Gradient descent leaves from all but the directions (1, -1), SAM from many
+    starts at 1.5 rho, and with eta = 1.2 from everywhere."""
+    stays = staying(budget, rho, distance, etas)
+    cases = {"SAM": (rho, distance), "SAM from 1.5 rho": (rho, 1.5), "gradient descent": (0.0, distance)}
+    table = stacked({name: rows(staying(budget, *case, ETAS), eta=np.array(ETAS)) for name, case in cases.items()})
+    return all_of({f"eta {eta:g}": exceeds(own, 0.95) for eta, own in zip(etas, stays, strict=True)}).showing(table)
 
 
 def figures(verdicts: dict[str, Verdict]) -> dict[str, Figure]:
     caption = (
-        "Starts around the saddle point of $(xy - 1)^2/2$ (at the origin; minimizers lie far outside, up right and "
-        "down left), and the steps until a distance of $3\\rho$, $\\eta = \\rho = 0.1$. Crosses: never, in as many "
-        "steps as the statement says. The circle has radius $\\rho$: inside it the gradient is shorter than "
-        "$\\rho\\mu$."
+        "Starts around the saddle point of $(xy - 1)^2/2$ (at the origin; minimizers lie far outside, up right and down "
+        "left), $\\rho = 0.1$. First: the steps until a distance of $3\\rho$, $\\eta = 0.1$; white: not in 1000. Inside the "
+        "circle the gradient is shorter than $\\rho\\mu$. Last: the share of starts that stay, from a distance of "
+        "$0.9\\rho$ unless another is named, with 99 % intervals."
     )
-    table = verdicts["saddle_is_not_left"].table
-    figure, axes = canvas(caption, 2, height=3.2, shared="xy")
+    table, shares = verdicts["trap_is_proved"].table, verdicts["saddle_is_not_left"].table
+    figure, (*axes, sweep) = canvas(caption, 3, height=2.9)
+    x, y = np.unique(table["x"]) / RHO, np.unique(table["y"]) / RHO
     for ax, (column, title) in zip(axes, (("sam", "SAM"), ("descent", "gradient descent")), strict=True):
-        left, never = table[table[column] >= 0], table[table[column] < 0]
-        shown = ax.scatter(
-            left["x"] / RHO, left["y"] / RHO, c=left[column], s=9, marker="s", vmin=0, vmax=80, label="leaves"
-        )
-        ax.plot(never["x"] / RHO, never["y"] / RHO, "x", color="C3", ms=3.5, label="never leaves")
+        steps = table.sort_values(["y", "x"])[column].to_numpy(dtype=float).reshape(len(y), len(x))
+        shown = ax.pcolormesh(x, y, np.where(steps < 0, np.nan, steps), vmin=0, vmax=80, cmap="viridis", rasterized=True)
         turn = np.linspace(0, 2 * np.pi, 200)
         ax.plot(np.cos(turn), np.sin(turn), "k--", lw=1.2, label=r"$\|\nabla L\| = \rho\mu$")
         ax.set(title=title, xlabel=r"$x/\rho$", ylabel=r"$y/\rho$", aspect="equal")
+        ax.grid(visible=False)
     figure.colorbar(shown, ax=axes, label=r"steps until $3\rho$", shrink=0.8)
+    for name, style in LOOKS.items():
+        part = shares[shares["method"] == name]
+        label = name.replace("1.5 rho", r"$1.5\rho$")
+        sweep.errorbar(part["eta"], part["measured"], whiskers(part), ms=4, lw=1, label=label, **look(style))
+    sweep.set(xscale="log", xlabel=r"$\eta$", ylabel="share that stays", ylim=(-0.05, 1.05), xticks=(0.02, 0.1, 0.3, 0.9))
+    sweep.xaxis.set_major_formatter("{x:g}")
+    sweep.xaxis.set_minor_formatter("")
     legend_below(figure)
     return {"saddle": figure}
 

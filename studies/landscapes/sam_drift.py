@@ -16,56 +16,24 @@ Sources: K. Wen, T. Ma and Z. Li (2023), arXiv:2211.05729, for small steps; theo
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import pandas as pd
 import torch
 from matplotlib.figure import Figure
 from ratewitness.problems.oracle import Oracle
-from ratewitness.problems.problem import deterministic
 from ratewitness.solvers.gradient_descent import GradientDescent
 from ratewitness.solvers.sam import SAM
 from ratewitness.solvers.solver import run
 from ratewitness.studies.claims import Budget, Verdict, claim, measured, planted
-from ratewitness.studies.judges import agrees, exceeds
+from ratewitness.studies.judges import agrees, bound_holds, exceeds
+from ratewitness.studies.landscapes.valleys import FORMS, minimizers, valley
 from ratewitness.studies.measuring.drawing import canvas, legend_below
 from ratewitness.studies.measuring.proofs import falsified, prove
 from ratewitness.theory.sam_quadratics import drift, drift_factor, small_step_drift_factor
-from torch import Tensor
 
 SOURCE = "S44; Wen, Ma and Li (2023), arXiv:2211.05729; theory/sam_quadratics.py"
 RHO, SETTLED, COUNTED = 1e-4, 300, 100  # steps until the bounce is regular, and steps of the measurement
 SHARES = np.array([0.1, 0.2, 0.4, 0.7, 1.0, 1.3, 1.6, 1.8])  # eta lam
-FORMS = {
-    "hyperbola": torch.tensor([[0.0, 0.5], [0.5, 0.0]], dtype=torch.float64),
-    "ellipse": torch.diag(torch.tensor([1.0, 4.0], dtype=torch.float64)),
-    "product": torch.kron(torch.tensor([[0.0, 0.5], [0.5, 0.0]]), torch.eye(2)).double(),
-}
-
-
-def valley(form: str, device: str):
-    """L = h^2/2, h = <w, A w> - 1, with the gradient of h and of lam = ||grad h||^2."""
-    A = FORMS[form].to(device)
-    d = len(A)
-
-    def h(w: Tensor) -> Tensor:
-        return (w @ A * w).sum(-1, keepdim=True) - 1
-
-    problem = deterministic(
-        name=form, shape=(d,), gap=lambda w: h(w)[..., 0] ** 2 / 2, grad=lambda w: h(w) * 2 * (w @ A),
-        start=torch.ones(d, dtype=torch.float64, device=device), minimizer=None, smoothness=math.inf, convex=False,
-        certificate="f*: 0, where h is", floor=1e-16,
-    )  # fmt: skip
-    return problem, A
-
-
-def minimizers(A: Tensor, generator: torch.Generator, count: int) -> Tensor:
-    """Random directions scaled onto h = 0, where <w, A w> is positive: (count, d)."""
-    w = torch.randn(40 * count, len(A), generator=generator, dtype=torch.float64, device=generator.device)
-    size = (w @ A * w).sum(-1)
-    kept = size > 0.3 * w.square().sum(-1) * torch.linalg.eigvalsh(A)[-1]
-    return (w[kept] / size[kept].sqrt().unsqueeze(-1))[:count]
 
 
 @measured
@@ -136,11 +104,13 @@ def long_run(budget: Budget, rho: float) -> tuple[np.ndarray, np.ndarray]:
 
 @claim("phenomenon", SOURCE)
 @planted("so does gradient descent", rho=0.0)
+@planted("with a third of the radius", rho=0.1 / 3)
 def ends_at_the_flattest_minimizer(budget: Budget, rho: float = 0.1) -> Verdict:
-    """S44: On the minimizers xy = 1 of (xy - 1)^2/2 SAM ends at the flattest one, curvature 2; gradient descent stays.
+    """S44: On the minimizers xy = 1 of (xy - 1)^2/2 SAM ends at the flattest one, of curvature 2.
 
     From 10 (full budget: 40) minimizers (x, 1/x), x uniform in [1.4, 2.6], moved off by 0.01, with eta = 0.2, rho = 0.1 and
-    1200 steps: of the excess of x^2 + y^2 over 2 more than 90 % is gone on average. The control is rho = 0."""
+    1200 steps: of the excess of x^2 + y^2 over 2 more than 90 % is gone on average. The control is rho = 0; that it stays is
+    `gradient_descent_stays`."""
     w, at = long_run(budget, rho)
     excess = (w**2).sum(-1) - 2
     tables = []
@@ -149,6 +119,20 @@ def ends_at_the_flattest_minimizer(budget: Budget, rho: float = 0.1) -> Verdict:
         x, y = own[:, 0].T
         tables.append(pd.DataFrame({"method": name, "step": at, "x": x, "y": y, "curvature": x**2 + y**2}))
     return exceeds((1 - excess[-1] / excess[0])[1:], 0.9).showing(pd.concat(tables, ignore_index=True))
+
+
+@claim("exact", "S44; theory/sam_quadratics.py")
+@planted("from the start on", settled=0)
+@planted("so does SAM with radius 1e-5", rho=1e-5)
+def gradient_descent_stays(budget: Budget, rho: float = 0.0, settled: int = 200) -> Verdict:
+    """S44, refined: Gradient descent with the same step does not move along the minimizers once it has reached them.
+
+    In the setting of `ends_at_the_flattest_minimizer` with rho = 0: between the steps 200 and 1200 the largest distance from
+    the iterate at step 200, at every twentieth step, is below 1e-11, which is rounding."""
+    w, at = long_run(budget, rho)
+    w = w[at >= settled]
+    moved = np.linalg.norm(w - w[0], axis=-1).max(0)
+    return bound_holds(moved, np.full(len(moved), 1e-11), floor=-1.0)
 
 
 def flow(x0: float, steps: np.ndarray, eta: float, rho: float) -> np.ndarray:
@@ -177,15 +161,16 @@ def figures(verdicts: dict[str, Verdict]) -> dict[str, Figure]:
     for name, style in (("SAM", "C0."), ("gradient descent", "C2^")):
         own = runs[runs["method"] == name]
         plane.plot(own["x"], own["y"], style, ms=5, label=name)
-        curve.plot(own["step"], own["curvature"], style, ms=4, label=name)
+        curve.plot(own["step"], own["curvature"], style, ms=4, markevery=2, label=name)
     plane.plot(1, 1, "k*", ms=9, label="flattest minimizer")
     plane.set(xlabel="$x$", ylabel="$y$")
     steps = runs["step"].unique()
     curve.plot(steps, flow(2.0, steps, 0.2, 0.1), color="0.3", lw=1, label="theory")
     curve.set(xlabel="step", ylabel="$x^2 + y^2$")
-    for (name, own), style in zip(speeds.groupby("manifold", sort=False), ("C1o", "C3s", "C4D"), strict=True):
+    looks = (("C1o", 8), ("C3s", 6), ("C4D", 3))  # the three agree: one marker inside the other
+    for (name, own), (style, size) in zip(speeds.groupby("manifold", sort=False), looks, strict=True):
         bars = np.stack([own["measured"] - own["low"], own["high"] - own["measured"]]).clip(0)
-        speed.errorbar(own["share"], own["measured"], bars, fmt=style[2:], color=style[:2], ms=5, mfc="none", label=name)
+        speed.errorbar(own["share"], own["measured"], bars, fmt=style[2:], color=style[:2], ms=size, mfc="none", label=name)
     s = np.linspace(0, 1.85, 100)
     speed.plot(s, 4 / (2 - s) ** 2, color="0.3", lw=1, label="theory")
     speed.axhline(1, color="0.3", lw=1, ls="--", label="as $\\eta\\lambda \\to 0$")

@@ -15,10 +15,11 @@ import numpy as np
 import pandas as pd
 import torch
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator
 from numpy.typing import ArrayLike
 from ratewitness.problems.curvature import hessian_vector, lanczos
 from ratewitness.problems.problem import FiniteSum
-from ratewitness.studies.claims import Budget, Verdict, measured
+from ratewitness.studies.claims import Budget, Check, Verdict, measured, planted
 from ratewitness.studies.judges import all_of, exceeds
 from ratewitness.studies.landscapes.sam_runs import CONTROLS, METHODS, NOISE, OTHERS, data, error, runs, seeds, training_loss
 from ratewitness.studies.measuring.drawing import canvas, legend_below, look, whiskers
@@ -26,8 +27,19 @@ from ratewitness.studies.measuring.groups import rows
 from ratewitness.studies.measuring.tuning import unless_on_edge
 from torch import Tensor
 
+SOURCE = "S44; Foret et al. (2021), arXiv:2010.01412"
 RADIUS = 0.4  # of the ball in which the loss is raised
 KRYLOV, RESIDUAL = 80, 1e-3  # steps of Lanczos' method at most, and the error that is allowed, relative
+
+
+def null_controls(check: Check) -> Check:
+    """Stands under @claim, as `planted` does: what has no effect, or nearly none, in the place of SAM."""
+    for name, method in (
+        ("a third of the least radius", "SAM, small radius"),
+        ("SGD on other seeds in the place of SAM", "SGD, other seeds"),
+    ):
+        check = planted(name, method=method)(check)
+    return check
 
 
 @measured("sam_runs")
@@ -133,7 +145,10 @@ def ends(budget: Budget, equal: bool = False) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
-def draw_ends(caption: str, table: pd.DataFrame, ylabels: Mapping[str, str]) -> Figure:
+FLATNESS = {"eigenvalue": "top eigenvalue", "rise": "rise of the loss"}
+
+
+def draw_ends(caption: str, table: pd.DataFrame, ylabels: Mapping[str, str] = FLATNESS) -> Figure:
     """A panel for each of these measures of `ends`: a place on the axis for each method, a look for the labels."""
     figure, axes = canvas(caption, len(ylabels))
     for ax, (measure, ylabel) in zip(axes, ylabels.items(), strict=True):
@@ -142,7 +157,12 @@ def draw_ends(caption: str, table: pd.DataFrame, ylabels: Mapping[str, str]) -> 
             name = {"clean": "clean labels", "noisy": "a fifth of the labels wrong"}[labels]
             ax.errorbar(np.arange(len(part)) + shift, part["measured"], whiskers(part), ms=4, label=name, **look(style))
         names = [each.replace(", ", ",\n").replace(" with", "\nwith") for each in METHODS]
-        ax.set(ylabel=ylabel, xticks=range(len(names)), xticklabels=names, yscale="linear" if measure == "error" else "log")
+        ax.set(ylabel=ylabel, xticks=range(len(names)), xticklabels=names, xlim=(-0.5, len(names) - 0.5))
+        if measure != "error":
+            ax.set_yscale("log")
+            ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            ax.yaxis.set_major_formatter("{x:g}")
+            ax.yaxis.set_minor_formatter("")
         ax.tick_params(axis="x", labelsize="x-small")
     legend_below(figure)
     return figure

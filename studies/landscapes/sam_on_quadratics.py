@@ -114,9 +114,9 @@ def approach(budget: Budget, lam: torch.Tensor) -> np.ndarray:
 
 
 @claim("constant", "S44; theory/sam_quadratics.py")
-@planted("the multipliers of gradient descent", law="descent")
-@planted("the ratio of eigenvalues once", law="once")
-def multipliers_are_measured(budget: Budget, law: str = "sam") -> Verdict:
+@planted("the ratio of eigenvalues once", power=1.0)
+@planted("its power 2.01", power=2.01)
+def multipliers_are_measured(budget: Budget, power: float = 2.0) -> Verdict:
     """S44, refined: Near a cycle two steps of SAM multiply the coordinate j by m_ij^2, and the last approach has that rate.
 
     For every pair of eigenvalues, 4 steps and 4 (full budget: 20) spectra within 1e-4 (1 + m_ij^2), for distances of 1e-6
@@ -125,11 +125,7 @@ def multipliers_are_measured(budget: Budget, law: str = "sam") -> Verdict:
     spectrum = spectra(budget)
     lam = spectrum[:, 0].cpu().numpy()
     eta, i, j = ETAS[:, None, None, None], lam[:, :, None], lam[:, None, :]
-    m = {
-        "sam": multiplier(eta, i, j),
-        "descent": 1 - eta * j + 0 * i,
-        "once": 1 - eta * j - (2 - eta * i) * (j / i),
-    }[law]
+    m = multiplier(eta, i, j) + (2 - eta * i) * ((j / i) ** 2 - (j / i) ** power)
     m = np.where(np.eye(D, dtype=bool), 1 - eta * i, m)  # of the distance to the amplitude itself
     pairs = agrees(1 + (near(budget, spectrum) - m**2) / (1 + m**2), np.ones_like(m), 1e-4)
     rate = mean_is(approach(budget, spectrum), np.log(np.abs(m[:, :, 0]).max(-1)), 0.05)

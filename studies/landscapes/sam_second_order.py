@@ -28,7 +28,7 @@ from ratewitness.solvers.sam import SAM
 from ratewitness.solvers.solver import run
 from ratewitness.studies.claims import Budget, Verdict, claim, measured, planted
 from ratewitness.studies.judges import agrees, all_of, exceeds, exponent_is, interval
-from ratewitness.studies.measuring.drawing import canvas, legend_below
+from ratewitness.studies.measuring.drawing import canvas, legend_below, look, whiskers
 from ratewitness.studies.measuring.proofs import falsified, prove
 from ratewitness.theory import sam
 from torch import Tensor
@@ -38,6 +38,7 @@ SYMBOLIC = (sam.jacobian, sam.whole_gradient, sam.vanishes_on_eigenvectors, sam.
 DANSKIN = (sam.danskin, sam.danskin_needs_one_maximizer)
 NETWORK, RHO, LR, BATCH, ROWS = MLP((64, 16, 10), "tanh"), 0.3, 0.5, 50, 300
 RADII = np.logspace(-4, -2, 9)
+LOOKS = ("C2^-", "C0o-", "C3s-")
 METHODS = {"SGD": {"rho": 0.0}, "SAM": {}, "with the term": {"second_order": True}}
 
 
@@ -136,8 +137,8 @@ def solver_takes_the_whole_gradient(budget: Budget, kept: float = 1.0, transpose
 
 
 @claim("exponent", f"{SOURCE}; theory/sam.py")
-@planted("1.9 and 1.1", powers=(1.9, 1.1))
-@planted("the orders exchanged", powers=(1.0, 2.0))
+@planted("1.9 and 1", powers=(1.9, 1.0))
+@planted("2 and 1.1", powers=(2.0, 1.1))
 def term_is_of_second_order(budget: Budget, powers: tuple[float, float] = (2.0, 1.0)) -> Verdict:
     """S43, refined: The dropped term grows like rho^2 for SAM, and like rho without normalization.
 
@@ -159,8 +160,9 @@ def dropping_it_changes_little(budget: Budget, other: str = "with the term") -> 
 
     Mean over 12 (quick: 4) seeds after 600 (quick: 150) steps of SGD with lr 0.5 on minibatches of 50, rho 0.3, a fifth of
     the labels wrong: both ends of the 99 % interval of the difference between SAM with and without the term. The control is
-    SGD in the place of SAM with the term. Seeds share one split of the data; steps and radius are not tuned. Less than two
-    points is not nothing: the evidence has the sign and the interval of the difference."""
+    SGD in the place of SAM with the term. Seeds are starts and minibatches on one split of one data set; steps and radius
+    are not tuned. Two points are about a third of what SAM gains on SGD here, and not nothing: the evidence has the sign and
+    the interval of the difference."""
     runs = trained(budget)
     gain = runs[other]["error"] - runs["SAM"]["error"]
     verdict = all_of({"above": exceeds(gain, -0.02), "below": exceeds(-gain, -0.02)})
@@ -180,9 +182,10 @@ def figures(verdicts: dict[str, Verdict]) -> dict[str, Figure]:
     )
     table = verdicts["dropping_it_changes_little"].table
     figure, (ax,) = canvas(caption, 1, height=3.2)
-    for (name, own), style in zip(table.groupby("method", sort=False), ("C2^-", "C0o-", "C3s-"), strict=True):
-        bars = np.stack([own["measured"] - own["low"], own["high"] - own["measured"]]).clip(0)
-        ax.errorbar(own["step"], own["measured"], bars, fmt=style[2:], color=style[:2], ms=5, lw=1, label=name)
+    for shift, ((name, own), style) in enumerate(zip(table.groupby("method", sort=False), LOOKS, strict=True)):
+        apart = own["step"].max() / 60 * (shift - 1)
+        style = look(style) | {"ms": 5, "lw": 1, "label": name}
+        ax.errorbar(own["step"] + apart, own["measured"], whiskers(own), **style)
     ax.set(xlabel="step", ylabel=r"$\|J^\top v\|\,/\,\|v - g\|$", ylim=(0, None))
     legend_below(figure)
     return {"second_order": figure}

@@ -6,7 +6,7 @@ The seminar calls p in [1, infinity] a slight generalization and p = 2 empirical
 weights are trained on 500 digits, a fifth of the labels wrong (`sam_runs`). Radii are compared by Euclidean length: r is
 ||eps||_2 for the gradient g_0 of the training loss at the start, and takes the same 4 values, with the same 4 steps, for
 every p; each seed chooses for itself by validation error. p = 1 moves one weight, p = infinity all weights equally far. SGD
-is the control that says how much any of them gains.
+says how much any of them gains. Seeds are splits and starts of one data set.
 
 Source: P. Foret, A. Kleiner, H. Mobahi and B. Neyshabur (2021), arXiv:2010.01412.
 """
@@ -18,7 +18,7 @@ from collections.abc import Sequence
 import pandas as pd
 from matplotlib.figure import Figure
 from ratewitness.studies.claims import Budget, Verdict, claim, planted
-from ratewitness.studies.judges import all_of, exceeds
+from ratewitness.studies.judges import all_of, exceeds, interval
 from ratewitness.studies.landscapes.sam_measures import errors, lower, tuned
 from ratewitness.studies.measuring.drawing import canvas, legend_below, whiskers
 from ratewitness.studies.measuring.groups import rows, stacked
@@ -26,6 +26,7 @@ from ratewitness.studies.measuring.groups import rows, stacked
 SOURCE = "S45; Foret et al. (2021), arXiv:2010.01412"
 OF_P = {"1": "SAM, p = 1", "1.5": "SAM, p = 1.5", "2": "SAM", "4": "SAM, p = 4", "infinity": "SAM, p = inf"}
 NEAR = ("1.5", "4")
+SIDES = {"not worse": 1, "not better": -1}
 
 
 def shown(budget: Budget) -> pd.DataFrame:
@@ -37,12 +38,12 @@ def shown(budget: Budget) -> pd.DataFrame:
 
 @claim("phenomenon", SOURCE)
 @planted("p = 4 is the best", best="4")
-@planted("p = infinity is the best", best="infinity")
+@planted("p = 1 is the best", best="1")
 def two_is_best(budget: Budget, best: str = "2") -> Verdict:
     """S45, as stated: On digits SAM's test error is lower with p = 2 than with p = 1, 1.5, 4 or infinity.
 
-    The difference to each is above 0 in the 99 % interval over 12 (quick: 3) paired seeds, of which each tunes each p for
-    itself among 16 settings by the error on 400 validation images."""
+    The difference to each is above 0 in the 99 % interval over 12 (quick: 2) paired seeds, splits and starts of one data
+    set, of which each tunes each p for itself among 16 settings by the error on 400 validation images."""
     others = [name for p, name in OF_P.items() if p != best]
     return lower(budget, OF_P[best], others, "noisy", 0.0).showing(shown(budget))
 
@@ -50,19 +51,24 @@ def two_is_best(budget: Budget, best: str = "2") -> Verdict:
 @claim("phenomenon", SOURCE)
 @planted("SGD beside them", others=("SGD",))
 @planted("p = 1 as well", others=("SAM, p = 1",))
-@planted("within half a hundredth", within=0.5)
+@planted("a ninth", share=1 / 9)
 def near_two_is_as_good(
-    budget: Budget, others: Sequence[str] = tuple(OF_P[p] for p in NEAR), within: float = 1.5
+    budget: Budget, others: Sequence[str] = tuple(OF_P[p] for p in NEAR), share: float = 1 / 3
 ) -> Verdict:
-    """S45, refined: On digits the test errors with p = 1.5 and p = 4 are within 1.5 hundredths of that with p = 2.
+    """S45, refined: On digits p = 1.5 and p = 4 change SAM's test error by less than a third of what p = 2 gains on SGD.
 
-    The 99 % intervals of the differences over 12 (quick: 3) paired seeds, tuned as in `two_is_best`, lie inside -1.5 and 1.5
-    % of the images. That margin is coarse: on the same seeds SGD is 1.4 % above p = 2."""
-    best, verdicts = errors(budget, "SAM", "noisy"), {}
+    On each of 12 (quick: 2) paired seeds, splits and starts of one data set, tuned as in `two_is_best`, a third of SGD's
+    error less that of p = 2 is the margin; margin minus difference, and margin plus difference, are above 0 in their 99 %
+    intervals. Earlier the margin was 1.5 % of the images, on other seeds: as wide as all of SAM's gain there, and so not a
+    statement about p."""
+    best = errors(budget, "SAM", "noisy")
+    gain, verdicts = 100 * (errors(budget, "SGD", "noisy") - best), {}
     for other in others:
         difference = 100 * (errors(budget, other, "noisy") - best)
-        verdicts |= {f"{other}, above": exceeds(-difference, -within), f"{other}, below": exceeds(difference, -within)}
-    return tuned(all_of(verdicts), budget, ("SAM", *others), "noisy")
+        verdicts |= {f"{other}, {side}": exceeds(share * gain - sign * difference, 0.0) for side, sign in SIDES.items()}
+    mean, low, high = interval(gain)
+    verdict = all_of(verdicts).noting(gain=float(mean), gain_low=float(low), gain_high=float(high))
+    return tuned(verdict, budget, ("SGD", "SAM", *others), "noisy")
 
 
 @claim("phenomenon", SOURCE)
@@ -72,8 +78,8 @@ def one_is_worse(budget: Budget, other: str = "SAM, p = 1") -> Verdict:
     """S45, refined: On digits with p = 1, which moves one weight, SAM's test error is above that with p = 2 by half a
     hundredth or more.
 
-    The difference is above 0.5 % of the images in the 99 % interval over 12 (quick: 3) paired seeds, tuned as in
-    `two_is_best`."""
+    The difference is above 0.5 % of the images in the 99 % interval over 12 (quick: 2) paired seeds, splits and starts of
+    one data set, tuned as in `two_is_best`."""
     return lower(budget, "SAM", [other], "noisy", 0.5)
 
 
@@ -95,6 +101,9 @@ def figures(verdicts: dict[str, Verdict]) -> dict[str, Figure]:
             )
         ax.set(xticks=range(len(names)), xticklabels=names, xlabel="$p$", ylabel=ylabel)
     axes[1].axhline(0, color="0.3", lw=1, ls=":", label="as $p = 2$")
+    gain = table[(table["part"] == "difference") & (table["p"] == "SGD")]["measured"].item()
+    for side in (-1, 1):
+        axes[1].axhline(side * gain / 3, color="0.3", lw=1, ls="--", label=r"$\pm$ a third of the gain on SGD")
     legend_below(figure)
     return {"which_p": figure}
 
