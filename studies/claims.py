@@ -13,7 +13,8 @@ of them changed:
         ceil((L R^2/eps - 2)/4) steps of size 1/L to f - f* <= eps, at 25 accuracies over 3.6 decades.'''
 
 Each variant must come out refuted or inconclusive, and stands in the ledger beside its claim with the kind "planted". What
-several claims measure in common is one function under `@measured`. The ledger is every `Claim` found under studies/.
+several claims measure in common is one function under `@measured`. A claim whose design was changed after a verdict was seen
+is `@revised`, and judged on fresh data. The ledger is every `Claim` found under studies/.
 """
 
 from __future__ import annotations
@@ -92,6 +93,8 @@ class Claim:
     kind: Kind
     check: Check
     planted: Mapping[str, Check]
+    revision: int = 0
+    why: str = ""  # the design was changed
 
     @property
     def module(self) -> str:
@@ -109,6 +112,11 @@ class Claim:
     def id(self) -> str:
         return f"{self.study}.{self.name}"
 
+    @property
+    def streams(self) -> str:
+        """Names the random streams of its check: others after each revision."""
+        return f"{self.id}, revision {self.revision}" if self.revision else self.id
+
 
 def claim(kind: Kind, source: str) -> Callable[[Check], Claim]:
     """Make a Claim of a check, whose docstring states it, and of the variants planted under it."""
@@ -118,7 +126,7 @@ def claim(kind: Kind, source: str) -> Callable[[Check], Claim]:
         variants = getattr(check, "planted", {})
         if not (statement and variants):
             raise ValueError(f"the claim {check.__name__} needs a docstring that states it and a planted false variant")
-        return Claim(statement, precisely, source, kind, check, variants)
+        return Claim(statement, precisely, source, kind, check, variants, *getattr(check, "revised", ()))
 
     return decorate
 
@@ -138,6 +146,20 @@ def planted(name: str, check: Check | None = None, **changed: object) -> Callabl
         if (check is None) == (not changed) or not {*changed} <= {*accepted}:
             raise ValueError(f"{name!r} changes {', '.join(changed) or 'nothing'}; accepted are {', '.join(accepted)}")
         stated.planted = {name: check or partial(stated, **changed), **getattr(stated, "planted", {})}  # from below upwards
+        return stated
+
+    return note
+
+
+def revised(revision: int, why: str) -> Callable[[Check], Check]:
+    """Stands under @claim: its design was changed, for the reason given, after a verdict had been seen, so that the next one
+    must stand on fresh data. Each such change raises the revision, and with it the streams of the check; a measurement that
+    it shares takes a new name: @measured("momentum, revision 1")."""
+    if revision < 1 or not why:
+        raise ValueError(f"revision {revision}, because {why!r}; accepted are numbers from 1 on, and a reason")
+
+    def note(stated: Check) -> Check:
+        stated.revised = revision, why
         return stated
 
     return note

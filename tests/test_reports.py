@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from ratewitness.studies.running import sources
+from ratewitness.studies.running import history, sources
 from ratewitness.studies.running.catalogue import renamed, studies
 from ratewitness.studies.running.report import COLUMNS, read_ledger
 
@@ -76,6 +76,14 @@ def test_the_same_seed_gives_the_same_ledger_for_any_number_of_jobs(quick, tmp_p
     before = (ROOT / "reports/quick/ledger.csv").read_text().splitlines()
     without_seconds = [[line.rpartition(",")[0] for line in lines] for lines in (again, before)]
     assert without_seconds[0] == [line for line in without_seconds[1] if line.startswith(("claim,", "noise_floor."))]
+
+
+def test_the_history_ends_with_the_ledger_and_no_word_became_better_on_the_same_data(full):
+    """But for the first four, which are why there is a history."""
+    last = {row["claim"]: row for row in history.rows(FULL)}
+    assert {claim: row["outcome"] for claim, row in last.items()} == {c: outcomes(full).get(c) for c in last}
+    assert {claim for claim, row in last.items() if not int(row["revision"]) and row["outcome"] in AFFIRMED} == set()
+    assert {c for c in full.loc[full["revised"] != "", "claim"]} == {*last}
 
 
 @pytest.fixture(scope="module")

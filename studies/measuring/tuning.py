@@ -120,8 +120,10 @@ def tune(
     return refined(losses, around(centre, points[0]), points[1])
 
 
-def unless_on_edge(verdict: Verdict, *compared: Tuned) -> Verdict:
-    """The same verdict, but inconclusive where a method's best step lies on the edge of its grid."""
+def unless_on_edge(verdict: Verdict, *compared) -> Verdict:
+    """The same verdict, but inconclusive where a method's best step lies on the edge of its grid.
+
+    compared: what has an `on_edge`, a truth or a number of seeds."""
     edges = sum(tuned.on_edge for tuned in compared)
     verdict = verdict.noting(steps_on_an_edge=float(edges))
     return replace(verdict, outcome="inconclusive") if edges else verdict

@@ -105,6 +105,7 @@ def run_studies(
     names: Names = None,
     budget: Annotated[BudgetName, typer.Option(help="quick: a first look; full: for reports.")] = BudgetName.quick,
     seed: Annotated[int, typer.Option(min=0, max=2**62, help="Seed of every random stream.")] = 0,
+    seeds: Annotated[str | None, typer.Option(help="Judge on all of these, such as 0-19 or 0,3,8-9.")] = None,
     device: Annotated[Device, typer.Option(help="Where tensors live.")] = Device.cpu,
     jobs: Annotated[int | None, typer.Option(min=1, help="Parallel processes; default: all cores, 1 on cuda.")] = None,
     out: Out = None,
@@ -114,12 +115,15 @@ def run_studies(
     from ratewitness.studies.running.catalogue import chosen
 
     wanted = chosen(names or [])
+    several = _seeds(seeds) if seeds is not None else []
+    if several and seed:
+        raise typer.BadParameter(f"{seeds} with --seed {seed}; accepted is one of both", param_hint="--seeds")
     _import_what_runs()
     from filelock import FileLock, Timeout
     from ratewitness.studies.claims import FULL, QUICK
     from ratewitness.studies.running.catalogue import load
     from ratewitness.studies.running.records import write_atomically
-    from ratewitness.studies.running.run import run
+    from ratewitness.studies.running.run import repeat, run
 
     claims = [claim for name, of in wanted.items() for claim in load(name, of)]
     if device == Device.cuda:
@@ -141,8 +145,22 @@ def run_studies(
     spending = QUICK if budget == BudgetName.quick else FULL
     spending = replace(spending, seed=seed, device=str(device), data=str(data.resolve()) if data else None)
     jobs = jobs or (1 if device == Device.cuda else os.cpu_count() or 1)  # processes would share one GPU
-    if not run(wanted, claims, spending, out, jobs):
+    whole = repeat(wanted, claims, spending, several, out, jobs) if several else run(wanted, claims, spending, out, jobs)
+    if not whole:
         raise typer.Exit(1)
+
+
+def _seeds(text: str) -> list[int]:
+    """0-3,7 -> 0, 1, 2, 3, 7."""
+    import re
+
+    ranges = [re.fullmatch(r"(\d+)(?:-(\d+))?", part.strip()) for part in text.split(",")]
+    found = []
+    for each in ranges if all(ranges) else ():
+        found += range(int(each[1]), int(each[2] or each[1]) + 1)
+    if len(found) < 2 or len({*found}) < len(found):
+        raise typer.BadParameter(f"{text!r}; accepted are two seeds or more, such as 0-19 or 0,3,8-9", param_hint="--seeds")
+    return found
 
 
 def _import_what_runs() -> None:

@@ -125,14 +125,14 @@ def ledger_rows(records: Sequence[Record]) -> list[dict]:
         rows.append(
             shared
             | {"claim": claim.id, "kind": claim.kind, "statement": claim.statement, "seconds": f"{record.seconds:.2f}"}
-            | {"outcome": record.verdict.outcome, "evidence": _evidence(record.verdict)}
+            | {"outcome": record.verdict.outcome, "evidence": evidence_of(record.verdict.evidence)}
         )
         for variant, verdict in record.planted.items():
             rows.append(
                 shared
                 | {"claim": f"{claim.id}!{variant.replace(' ', '_')}", "kind": "planted", "seconds": "", "precisely": ""}
                 | {"statement": f"False on purpose, {variant}: {claim.statement}"}
-                | {"outcome": verdict.outcome, "evidence": _evidence(verdict)}
+                | {"outcome": verdict.outcome, "evidence": evidence_of(verdict.evidence)}
             )
     return rows
 
@@ -143,11 +143,13 @@ def source_link(study: Study, out: Path) -> str:
     return os.path.relpath(sources.ROOT / study.file, out.resolve()).replace(os.sep, "/") if inside else ""
 
 
-def _evidence(verdict: Verdict) -> str:
+def evidence_of(numbers: Mapping[str, float]) -> str:
+    """As it stands in a ledger."""
+
     def tidy(value):  # JSON knows neither NaN nor infinity
         return None if math.isnan(value) else str(value) if math.isinf(value) else float(f"{value:.6g}")
 
-    return json.dumps({name: tidy(value) for name, value in verdict.evidence.items()})
+    return json.dumps({name: tidy(value) for name, value in numbers.items()})
 
 
 def readable(evidence: str) -> str:

@@ -1,6 +1,7 @@
 """Turns records into files: ledger, tables, figures, one page a study, and where it all came from. Never measures.
 
-ledger.csv, ledger.md      every claim; the table has a row for every planted variant as well
+ledger.csv, ledger.md      every claim; the table has a row for every planted variant as well. `revised` is how often its
+                           word has changed (`history.py`), `seeds` on how many seeds it is the same (`repeated.py`)
 planted.md                 the planted variants
 <study>.md                 the study's page, with its figures and tables
 figures/<study>-*          as SVG for the page and PDF for a paper, at the width of a page; others on demand
@@ -17,7 +18,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
-from ratewitness.studies.running import sources
+from ratewitness.studies.running import history, repeated, sources
 from ratewitness.studies.running.catalogue import Study, load, studies
 from ratewitness.studies.running.page import FORMATS, PAGES, ledger_rows, readable, source_link, write_study
 from ratewitness.studies.running.records import Damaged, answered, current, write_atomically
@@ -25,7 +26,8 @@ from ratewitness.studies.running.records import file as record_file
 from ratewitness.studies.running.statements import STATEMENTS
 
 COLUMNS = [
-    "claim", "outcome", "kind", "statement", "precisely", "source", "evidence", "budget", "seed", "device", "seconds"
+    "claim", "outcome", "revised", "seeds", "kind", "statement", "precisely", "source", "evidence", "budget", "seed",
+    "device", "seconds",
 ]  # fmt: skip
 
 
@@ -48,7 +50,8 @@ the full statements among them, in ledger.csv. {{ counts }}
 | claim | outcome | kind | statement | evidence | budget, seed, device |
 |---|---|---|---|---|---|
 {% for row in rows -%}
-| `{{ row.claim | barred }}` | {{ row.outcome }} | {{ row.kind }} | {{ row.statement | plain }} |\
+| `{{ row.claim | barred }}` | {{ row.outcome }}{{ ", revised" if row.revised }}\
+{{ " (" ~ row.seeds ~ ")" if row.seeds }} | {{ row.kind }} | {{ row.statement | plain }} |\
  {{ row.numbers | plain }} | {{ row.budget }}, {{ row.seed }}, {{ row.device }} |
 {% endfor %}{% endfor %}{% endfor %}"""
 )
@@ -124,6 +127,9 @@ def write_ledger(new: Mapping[str, Sequence[Mapping]], out: Path) -> None:
         old = read_ledger(path)
         table = pd.concat([old[~study_of(old).isin(new) & old["claim"].str.split("!").str[0].isin(ids)], table])
     table = table.iloc[study_of(table).map(known.index).argsort(kind="stable")]
+    changes = pd.Series([row["claim"] for row in history.rows(out)], dtype=str)
+    table["revised"] = table["claim"].map(changes.value_counts()).map("{:.0f}".format, na_action="ignore").fillna("")
+    table["seeds"] = repeated.agreement(table, out)
     write_atomically(path, table.to_csv(index=False, lineterminator="\n"))
     table["numbers"] = table["evidence"].map(readable)
     table["study"] = study_of(table)

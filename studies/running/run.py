@@ -6,14 +6,16 @@ import sys
 import time
 import warnings
 from collections import Counter
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 
 from ratewitness.studies.claims import Budget, Claim
+from ratewitness.studies.running import repeated
 from ratewitness.studies.running.catalogue import load, studies
 from ratewitness.studies.running.progress import Watch
 from ratewitness.studies.running.records import Damaged, answered, current, origin
-from ratewitness.studies.running.report import read_ledger, render, up_to_date
+from ratewitness.studies.running.report import read_ledger, render, up_to_date, write_ledger
 from ratewitness.studies.running.runner import run_claims
 from ratewitness.studies.running.sources import ROOT
 from rich.console import Console
@@ -24,8 +26,8 @@ PAGES = 10.0  # seconds between the times at which the pages of finished studies
 COLOURS = {"proved": "green", "supported": "green", "refuted": "red", "inconclusive": "yellow"}
 
 
-def run(wanted: dict[str, list[str]], claims: list[Claim], budget: Budget, out: Path, jobs: int) -> bool:
-    """Measure, and write the report study by study; whether every claim was judged."""
+def run(wanted: dict[str, list[str]], claims: list[Claim], budget: Budget, out: Path, jobs: int, pages: bool = True) -> bool:
+    """Measure, and write the report study by study; whether every claim was judged. pages: False keeps records alone."""
     warnings.filterwarnings("ignore", "tasks .*cancelled|A worker stopped", module="joblib")  # a run says so itself
     console = Console(width=None if sys.stdout.isatty() else 120)
     for line in _replaced(claims, budget, out):
@@ -43,16 +45,32 @@ def run(wanted: dict[str, list[str]], claims: list[Claim], budget: Budget, out: 
             judged, left[name] = judged + (result.record is not None), left[name] - 1
             if not result.record:
                 broken[result.claim.id] = result.error or "its record was removed during the run; run it again\n"
-            ready += [] if left[name] else [name]
+            ready += [name] if pages and not left[name] else []
             if ready and time.perf_counter() - written > PAGES:
                 broken |= _reported(ready, budget, out)
                 ready, written = [], time.perf_counter()
     broken |= _reported(ready, budget, out)
     for what, error in broken.items():
         print(f"error: {what} broke:\n{error}", file=sys.stderr)
-    _summary(wanted, out, console)
+    if pages:
+        _summary(wanted, out, console)
     console.print(f"{judged} of {len(claims)} judged in {time.perf_counter() - begin:.0f} s; report in {out}", markup=False)
     return not broken
+
+
+def repeat(
+    wanted: dict[str, list[str]], claims: list[Claim], budget: Budget, seeds: list[int], out: Path, jobs: int
+) -> bool:
+    """Judge on every seed, the first of which gives the report; the ledger says on how many the word is the same."""
+    first, *others = seeds
+    whole = run(wanted, claims, replace(budget, seed=first), out, jobs)
+    for seed in others:
+        whole &= run(wanted, claims, replace(budget, seed=seed), repeated.folder(out, seed), jobs, pages=False)
+    found = repeated.collect(claims, seeds, out)
+    write_ledger({}, out)
+    for line in repeated.differing(found):
+        print(line)
+    return whole
 
 
 def _replaced(claims: list[Claim], budget: Budget, out: Path) -> list[str]:

@@ -23,6 +23,7 @@ import joblib
 import torch
 from ratewitness.studies.claims import Budget, Claim
 from ratewitness.studies.running import sources
+from ratewitness.studies.running.history import note
 from ratewitness.studies.running.records import Record, discard, finished, keys, write
 from threadpoolctl import threadpool_limits
 
@@ -146,7 +147,7 @@ def measure(
     """
     torch.set_num_threads(1)
     claim: Claim = getattr(importlib.import_module(module), name)
-    budget = replace(budget, scope=claim.id)
+    budget = replace(budget, scope=claim.streams)
     if budget.data and not sources.reads_data(module, name, Path(budget.data).is_dir()):
         budget = replace(budget, data=None)  # a table is no folder of shards, nor the other way around
     # entering torch.device slows every call down a little, so it is done only where it changes something
@@ -163,7 +164,9 @@ def measure(
             if sources.measured(module, name) != digest:
                 tell(out, event="broken", claim=claim.id)
                 return claim.id, "its sources changed during the run; run it again\n"
-        write(Record(claim, verdict, planted, seconds, key, digest, origin), out)
+        record = Record(claim, verdict, planted, seconds, key, digest, origin)
+        note(record, out)
+        write(record, out)
     except Exception:
         tell(out, event="broken", claim=claim.id)
         return claim.id, traceback.format_exc(limit=-4)

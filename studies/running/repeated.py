@@ -1,0 +1,75 @@
+"""The whole judgement on several seeds: on how many of them each claim has the word that stands in the ledger.
+
+    <out>/seeds.csv         claim, budget, device, measured, seed, outcome, evidence: of every seed that was judged
+    <out>/seeds/<seed>/     what was measured on the seeds but the first, which is that of the report
+
+Rows of other definitions than those of the report's record, or of another budget or device, count for nothing.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+from ratewitness.studies.claims import Claim
+from ratewitness.studies.running.page import evidence_of, readable
+from ratewitness.studies.running.records import answered, write_atomically
+
+SAME = ["claim", "budget", "device", "measured"]
+COLUMNS = [*SAME, "seed", "outcome", "evidence"]
+
+
+def folder(out: Path, seed: int) -> Path:
+    return out / "seeds" / str(seed)
+
+
+def kept(out: Path) -> pd.DataFrame:
+    path = out / "seeds.csv"
+    return pd.read_csv(path, dtype=str, keep_default_na=False) if path.exists() else pd.DataFrame(columns=COLUMNS, dtype=str)
+
+
+def collect(claims: Sequence[Claim], seeds: Sequence[int], out: Path) -> pd.DataFrame:
+    """Put what was found on these seeds, the first being that of the report, into seeds.csv; the rows of these claims."""
+    rows = []
+    for claim in claims:
+        for seed in seeds:
+            found = answered(claim.id, out if seed == seeds[0] else folder(out, seed))
+            if found:
+                where = [str(found["origin"][part]) for part in ("budget", "device")]
+                verdict = found["verdict"]
+                words = [str(seed), verdict["outcome"], evidence_of(verdict["evidence"])]
+                rows.append([claim.id, *where, found["measured"], *words])
+    table = pd.concat([kept(out), pd.DataFrame(rows, columns=COLUMNS, dtype=str)])
+    table = table.drop_duplicates([*SAME, "seed"], keep="last")
+    today = pd.DataFrame(rows, columns=COLUMNS, dtype=str).drop_duplicates(SAME)[SAME]
+    others = table[~table["claim"].isin(today["claim"])]
+    table = pd.concat([others, table.merge(today, on=SAME)])
+    write_atomically(out / "seeds.csv", table.to_csv(index=False, lineterminator="\n", quoting=csv.QUOTE_MINIMAL))
+    return table[table["claim"].isin(today["claim"])]
+
+
+def agreement(ledger: pd.DataFrame, out: Path) -> pd.Series:
+    """For every row of the ledger on how many of the judged seeds its word is the same, such as 19/20; '' for none."""
+    table, shares = kept(out), {}
+    for claim, rows in table.groupby("claim"):
+        record = answered(claim, out)
+        mine = rows[rows["measured"] == record["measured"]] if record else rows[:0]
+        if len(mine):
+            shares[claim] = f"{(mine['outcome'] == record['verdict']['outcome']).sum()}/{len(mine)}"
+    return ledger["claim"].map(shares).fillna("")
+
+
+def differing(table: pd.DataFrame) -> list[str]:
+    """One line for every claim whose word is not the same on all seeds, with the numbers of one seed for each word."""
+    lines = []
+    for claim, rows in table.groupby("claim", sort=False):
+        if rows["outcome"].nunique() > 1:
+            words = [
+                f"{word} on {', '.join(of['seed'])} ({readable(of['evidence'].iloc[0])})"
+                for word, of in rows.groupby("outcome", sort=False)
+            ]
+            lines.append(f"{claim}: {'; '.join(words)}")
+    judged = table["claim"].nunique()
+    return [*lines, f"the same word on all of {table['seed'].nunique()} seeds: {judged - len(lines)} of {judged} claims"]
