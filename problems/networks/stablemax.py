@@ -13,6 +13,7 @@ from torch import Tensor
 
 def stablemax_cross_entropy(z: Tensor, y: Tensor) -> Tensor:
     """Mean over the rows: outputs (*batch, n, c), labels (n,) or (*batch, n) -> (*batch,)."""
-    log = torch.log1p(z.relu()) - torch.log1p((-z).relu())
+    # clamped, so that the branch that is not taken gives no NaN; a difference of relus would have no slope at 0
+    log = torch.where(z < 0, -torch.log1p(-z.clamp(max=0)), torch.log1p(z.clamp(min=0)))
     chosen = log.gather(-1, y.expand(z.shape[:-1]).unsqueeze(-1)).squeeze(-1)
     return (log.logsumexp(-1) - chosen).mean(-1)
