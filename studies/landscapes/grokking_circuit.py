@@ -12,16 +12,21 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+import pandas as pd
 import torch
+from matplotlib.figure import Figure
 from ratewitness.problems.networks.modular_addition import TwoHot, addition
 from ratewitness.studies.claims import Budget, Verdict, claim, planted
 from ratewitness.studies.judges import agrees, all_of, equals_exactly
+from ratewitness.studies.measuring.drawing import Panel, canvas, draw, legend_below
 from ratewitness.studies.measuring.proofs import falsified, prove
 from ratewitness.theory import grokking as theory
 from torch import Tensor
 
 GROMOV = "S47; Gromov (2023), arXiv:2301.02679"
 PROVED = (theory.six_neurons, theory.margin)
+SHOWN = 19  # the modulus whose outputs the figure shows
 
 
 def circuit(p: int, neurons: int, phases: tuple[int, int], device: str) -> Tensor:
@@ -64,9 +69,41 @@ def six_neurons_answer_every_pair(
         wrong.append(int((others >= right).sum()))
         margins.append(float((right - others).min()))
     predicted = 1 - torch.cos(2 * math.pi / (moduli + shift))
-    table = {"modulus": moduli.numpy(), "measured": margins, "theory": predicted.numpy(), "wrong": wrong}
+    answers = pd.DataFrame({"method": "least margin", "x": moduli, "measured": margins, "theory": predicted})
+    shown = [outputs_by_distance(each, phases, budget.device) for each in (neurons, neurons - 1)]
     pairs = equals_exactly(wrong, [0] * len(wrong))
-    return all_of({"pairs": pairs, "margin": agrees(margins, predicted, 1e-9)}).showing(table)
+    verdict = all_of({"pairs": pairs, "margin": agrees(margins, predicted, 1e-9)})
+    return verdict.showing(pd.concat([answers.assign(low=margins, high=margins), *shown], ignore_index=True))
+
+
+def outputs_by_distance(neurons: int, phases: tuple[int, int], device: str) -> pd.DataFrame:
+    """The outputs of a circuit against c - a - b mod SHOWN: their mean, least and largest over all pairs."""
+    z = TwoHot(SHOWN, neurons).outputs(circuit(SHOWN, neurons, phases, device)).reshape(SHOWN, SHOWN, SHOWN).cpu().numpy()
+    a, b, c = np.ogrid[:SHOWN, :SHOWN, :SHOWN]
+    at = [z[(c - a - b) % SHOWN == distance] for distance in range(SHOWN)]
+    x = np.arange(SHOWN)
+    columns = {"measured": np.mean(at, -1), "low": np.min(at, -1), "high": np.max(at, -1)}
+    return pd.DataFrame({"method": f"{neurons} neurons", "x": x, **columns, "theory": np.cos(2 * np.pi * x / SHOWN)})
+
+
+def figures(verdicts: dict[str, Verdict]) -> dict[str, Figure]:
+    table = verdicts["six_neurons_answer_every_pair"].table
+    figure, (outputs, margins) = canvas(
+        f"First: the output for the answer c against its distance from a + b modulo {SHOWN}; bars are the range over all "
+        "pairs (a, b), and the line is $\\cos(2 \\pi (c - a - b)/p)$. With five neurons the output depends on the pair. "
+        "Second: the least margin of six neurons over all pairs, and $1 - \\cos(2 \\pi/p)$.",
+        2,
+    )
+    looks = {"5 neurons": "C1s open", "6 neurons": "C0o", "least margin": "C2^"}
+    part = table[table["method"] != "least margin"]
+    part = part.assign(x=part["x"] + 0.35 * (part["method"] == "5 neurons"))  # beside the others
+    x = np.linspace(0, SHOWN, 200)
+    outputs.plot(x, np.cos(2 * np.pi * x / SHOWN), color="0.3", lw=1, label="_")
+    draw(outputs, Panel(part, "x", "$(c - a - b)$ mod $p$", "output $z_c$", log="", theory=False), looks)
+    part = table[table["method"] == "least margin"]
+    draw(margins, Panel(part, "x", "modulus $p$", "margin", options={"ylim": (1e-3, 3)}), looks)
+    legend_below(figure)
+    return {"circuit": figure}
 
 
 if __name__ == "__main__":
