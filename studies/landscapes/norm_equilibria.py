@@ -150,7 +150,7 @@ def fixed_lengths_settle(budget: Budget, momentum: float = 0.0, radial: float = 
 def figures(verdicts: dict[str, Verdict]) -> dict[str, Figure]:
     caption = (
         "$\\|w\\|^2$ under decoupled decay over its value at rest, for steps of fixed length on tangential noise, from "
-        "starts above and below it: means over groups with 99 % intervals. Theory: geometric with ratio "
+        "starts above and below it: means over groups with 99 % intervals, curves set apart. Theory: geometric with ratio "
         "$(1 - \\eta \\lambda)^2$."
     )
     table = verdicts["fixed_lengths_settle"].table

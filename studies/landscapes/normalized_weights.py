@@ -34,7 +34,7 @@ TRAINING, BATCH, SHARPNESS = 200, 10, 3.0
 @measured
 def balances(budget: Budget, normalized: bool) -> tuple[np.ndarray, ...]:
     """Means over the later half of a run of |W|^2, of |W|^2 |grad|^2 and of 1 - cos of a step: (TURNS, seeds) each."""
-    generator, seeds, steps = budget.generator("digits"), budget.pick(5, 8), budget.pick(1000, 3000)
+    generator, seeds, steps = budget.generator("digits"), budget.pick(5, 8), budget.pick(500, 3000)
     data = split_digits(TRAINING, generator, dtype=torch.float64)
 
     def loss(w, a, y):
@@ -67,7 +67,7 @@ def settle_and_go_on_turning(budget: Budget, normalized: bool = True, factor: fl
     sets, and go on turning.
 
     Softmax regression on 200 digits, minibatches of 10, SGD with step 0.5 and eta lam = 0.005, 0.01 and 0.02, means over the
-    later half of 3000 steps (quick: 1000), 8 seeds (quick: 5): |W|^2 agrees with the formula for the mean of G^2, and 1
+    later half of 3000 steps (quick: 500), 8 seeds (quick: 5): |W|^2 agrees with the formula for the mean of G^2, and 1
     minus the cosine of a step with eta lam, each within 5 %, in 99 % intervals."""
     square, gradient, turned = balances(budget, normalized)
     turn = factor * TURNS[:, None]
@@ -88,7 +88,7 @@ def figures(verdicts: dict[str, Verdict]) -> dict[str, Figure]:
         "cosine of a step, against $\\eta \\lambda$; means over seeds with 99 % intervals. Theory: for the measured $E G^2$."
     )
     looks, xlabel = {"squared norm": "C0o", "1 - cosine": "C1s"}, "$\\eta \\lambda$"
-    both = [Panel(table[table["method"] == name], "x", xlabel, name) for name in looks]
+    both = [Panel(table[table["method"] == name], "x", xlabel, name, log="") for name in looks]
     return {"balance": panels(caption, looks, both)}
 
 
