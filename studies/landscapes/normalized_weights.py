@@ -88,7 +88,7 @@ def figures(verdicts: dict[str, Verdict]) -> dict[str, Figure]:
         "cosine of a step, against $\\eta \\lambda$; means over seeds with 99 % intervals. Theory: for the measured $E G^2$."
     )
     looks, xlabel = {"squared norm": "C0o", "1 - cosine": "C1s"}, "$\\eta \\lambda$"
-    both = [Panel(table[table["method"] == name], "x", xlabel, name, log="") for name in looks]
+    both = [Panel(table[table["method"] == name], "x", xlabel, name, log="", options={"xticks": TURNS}) for name in looks]
     return {"balance": panels(caption, looks, both)}
 
 
