@@ -4,7 +4,9 @@ r"""What of grokking can be computed exactly? A circuit that generalizes, a dela
 
 S47 speaks of networks on algorithmic data (`grokking`, measured). Here is why a network *can* generalize on modular
 addition, why decay sets the time of it in the simplest model, linear regression with more weights than rows, and where
-cross-entropy stops to train in float32. The derivations are in theory/grokking.py.
+cross-entropy stops to train in float32. The derivations are in theory/grokking.py. Further: a circuit without biases
+(`grokking_circuit`), the law of the delay with its controls and without decay (`grokking_delay`), a delay in which features
+change (`grokking_diagonal`), the collapse in four formats and StableMax (`softmax_collapse`).
 
 A. Gromov (2023), arXiv:2301.02679; L. Prieto et al. (2025), arXiv:2501.04697.
 """
