@@ -13,11 +13,12 @@ Source: P. Foret, A. Kleiner, H. Mobahi and B. Neyshabur (2021), arXiv:2010.0141
 from __future__ import annotations
 
 from matplotlib.figure import Figure
-from ratewitness.studies.claims import Budget, Verdict, claim
-from ratewitness.studies.landscapes.sam_measures import SOURCE, draw_ends, ends, flatter, null_controls
+from ratewitness.studies.claims import Budget, Verdict, claim, revised
+from ratewitness.studies.landscapes.sam_measures import AGAIN, SOURCE, draw_ends, ends, flatter, null_controls
 
 
 @claim("phenomenon", SOURCE)
+@revised(1, AGAIN)
 @null_controls
 def smaller_eigenvalue_with_wrong_labels(budget: Budget, method: str = "SAM") -> Verdict:
     """S44, refined: On digits at equal training loss, a fifth of the labels wrong, SAM has at most half of every
@@ -30,6 +31,7 @@ def smaller_eigenvalue_with_wrong_labels(budget: Budget, method: str = "SAM") ->
 
 
 @claim("phenomenon", SOURCE)
+@revised(1, AGAIN)
 @null_controls
 def smaller_rise_with_wrong_labels(budget: Budget, method: str = "SAM") -> Verdict:
     """S44, refined: On digits at equal training loss, a fifth of the labels wrong, SAM's loss rises at most half as much
@@ -41,6 +43,7 @@ def smaller_rise_with_wrong_labels(budget: Budget, method: str = "SAM") -> Verdi
 
 
 @claim("phenomenon", SOURCE)
+@revised(1, AGAIN)
 @null_controls
 def smaller_eigenvalue_on_clean_labels(budget: Budget, method: str = "SAM") -> Verdict:
     """S44, refined: On digits at equal training loss, clean labels, every control has 1.25 times SAM's top Hessian
@@ -53,6 +56,7 @@ def smaller_eigenvalue_on_clean_labels(budget: Budget, method: str = "SAM") -> V
 
 
 @claim("phenomenon", SOURCE)
+@revised(1, AGAIN)
 @null_controls
 def smaller_rise_on_clean_labels(budget: Budget, method: str = "SAM") -> Verdict:
     """S44, refined: On digits at equal training loss, clean labels, every control's loss rises 1.25 times as much nearby

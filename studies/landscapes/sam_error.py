@@ -24,9 +24,9 @@ from ratewitness.solvers.gradient_descent import GradientDescent
 from ratewitness.solvers.heavy_ball import HeavyBall
 from ratewitness.solvers.sam import SAM
 from ratewitness.solvers.solver import run
-from ratewitness.studies.claims import Budget, Verdict, claim, planted
+from ratewitness.studies.claims import Budget, Verdict, claim, planted, revised
 from ratewitness.studies.judges import equals_exactly
-from ratewitness.studies.landscapes.sam_measures import SOURCE, draw_ends, ends, lower, null_controls
+from ratewitness.studies.landscapes.sam_measures import AGAIN, SOURCE, draw_ends, ends, lower, null_controls
 from ratewitness.studies.landscapes.sam_runs import BATCH, CONTROLS, NETWORK, seeds, training_loss
 
 BASES = {"SGD": GradientDescent(0.1), "momentum": HeavyBall(0.1, 0.9), "Adam": Adam(0.01)}
@@ -38,6 +38,7 @@ FORMS = {f"p = {p:g}": {"p": p} for p in (1.0, 1.5, 2.0, 4.0, math.inf)} | {
 
 
 @claim("phenomenon", SOURCE)
+@revised(1, AGAIN)
 @planted("three hundredths", points=3.0)
 @null_controls
 def lower_than_sgd_with_wrong_labels(budget: Budget, method: str = "SAM", points: float = 1.0) -> Verdict:
@@ -51,6 +52,7 @@ def lower_than_sgd_with_wrong_labels(budget: Budget, method: str = "SAM", points
 
 
 @claim("phenomenon", SOURCE)
+@revised(1, AGAIN)
 @null_controls
 def lower_at_all_with_wrong_labels(budget: Budget, method: str = "SAM") -> Verdict:
     """S44: On digits with a fifth of the labels wrong SAM's test error is below SGD's, even with as many gradients.
@@ -61,6 +63,7 @@ def lower_at_all_with_wrong_labels(budget: Budget, method: str = "SAM") -> Verdi
 
 
 @claim("phenomenon", SOURCE)
+@revised(1, AGAIN)
 @null_controls
 def lower_than_l2_with_wrong_labels(budget: Budget, method: str = "SAM") -> Verdict:
     """S44, refined: On digits with a fifth of the labels wrong SAM's test error is below that of SGD with l2
@@ -74,6 +77,7 @@ def lower_than_l2_with_wrong_labels(budget: Budget, method: str = "SAM") -> Verd
 
 
 @claim("phenomenon", SOURCE)
+@revised(1, AGAIN)
 @null_controls
 def lower_on_clean_labels(budget: Budget, method: str = "SAM") -> Verdict:
     """S44, read as: On digits with clean labels SAM's test error is below that of every control.

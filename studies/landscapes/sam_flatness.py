@@ -16,11 +16,12 @@ Source: P. Foret, A. Kleiner, H. Mobahi and B. Neyshabur (2021), arXiv:2010.0141
 from __future__ import annotations
 
 from matplotlib.figure import Figure
-from ratewitness.studies.claims import Budget, Verdict, claim
-from ratewitness.studies.landscapes.sam_measures import SOURCE, draw_ends, ends, flatter, null_controls
+from ratewitness.studies.claims import Budget, Verdict, claim, revised
+from ratewitness.studies.landscapes.sam_measures import AGAIN, SOURCE, draw_ends, ends, flatter, null_controls
 
 
 @claim("phenomenon", SOURCE)
+@revised(1, AGAIN)
 @null_controls
 def smaller_eigenvalue_with_wrong_labels(budget: Budget, method: str = "SAM") -> Verdict:
     """S44: On digits with a fifth of the labels wrong SAM ends with at most half the top Hessian eigenvalue of every
@@ -33,6 +34,7 @@ def smaller_eigenvalue_with_wrong_labels(budget: Budget, method: str = "SAM") ->
 
 
 @claim("phenomenon", SOURCE)
+@revised(1, AGAIN)
 @null_controls
 def smaller_rise_with_wrong_labels(budget: Budget, method: str = "SAM") -> Verdict:
     """S44: On digits with a fifth of labels wrong the loss rises at most half as much around SAM's ends as around any
@@ -46,6 +48,7 @@ def smaller_rise_with_wrong_labels(budget: Budget, method: str = "SAM") -> Verdi
 
 
 @claim("phenomenon", SOURCE)
+@revised(1, AGAIN)
 @null_controls
 def smaller_eigenvalue_on_clean_labels(budget: Budget, method: str = "SAM") -> Verdict:
     """S44, read as: On digits with clean labels SAM ends with a smaller top Hessian eigenvalue than every control.
@@ -57,6 +60,7 @@ def smaller_eigenvalue_on_clean_labels(budget: Budget, method: str = "SAM") -> V
 
 
 @claim("phenomenon", SOURCE)
+@revised(1, AGAIN)
 @null_controls
 def smaller_rise_on_clean_labels(budget: Budget, method: str = "SAM") -> Verdict:
     """S44, read as: On digits with clean labels the loss rises less around SAM's ends than around those of any control.

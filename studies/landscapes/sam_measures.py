@@ -28,6 +28,7 @@ from ratewitness.studies.measuring.tuning import unless_on_edge
 from torch import Tensor
 
 SOURCE = "S44; Foret et al. (2021), arXiv:2010.01412"
+AGAIN = "all comparisons of SAM on the digits are asked of the same, later seeds, of which only some had been"
 RADIUS = 0.4  # of the ball in which the loss is raised
 KRYLOV, RESIDUAL = 80, 1e-3  # steps of Lanczos' method at most, and the error that is allowed, relative
 

@@ -17,9 +17,9 @@ from collections.abc import Sequence
 
 import pandas as pd
 from matplotlib.figure import Figure
-from ratewitness.studies.claims import Budget, Verdict, claim, planted
+from ratewitness.studies.claims import Budget, Verdict, claim, planted, revised
 from ratewitness.studies.judges import all_of, exceeds, interval
-from ratewitness.studies.landscapes.sam_measures import errors, lower, tuned
+from ratewitness.studies.landscapes.sam_measures import AGAIN, errors, lower, tuned
 from ratewitness.studies.measuring.drawing import canvas, legend_below, whiskers
 from ratewitness.studies.measuring.groups import rows, stacked
 
@@ -37,6 +37,7 @@ def shown(budget: Budget) -> pd.DataFrame:
 
 
 @claim("phenomenon", SOURCE)
+@revised(1, AGAIN)
 @planted("p = 4 is the best", best="4")
 @planted("p = 1 is the best", best="1")
 def two_is_best(budget: Budget, best: str = "2") -> Verdict:
@@ -49,6 +50,7 @@ def two_is_best(budget: Budget, best: str = "2") -> Verdict:
 
 
 @claim("phenomenon", SOURCE)
+@revised(1, AGAIN)
 @planted("SGD beside them", others=("SGD",))
 @planted("p = 1 as well", others=("SAM, p = 1",))
 @planted("a ninth", share=1 / 9)
@@ -72,6 +74,7 @@ def near_two_is_as_good(
 
 
 @claim("phenomenon", SOURCE)
+@revised(1, AGAIN)
 @planted("p = 4 in the place of p = 1", other="SAM, p = 4")
 @planted("p = 1.5 in the place of p = 1", other="SAM, p = 1.5")
 def one_is_worse(budget: Budget, other: str = "SAM, p = 1") -> Verdict:
