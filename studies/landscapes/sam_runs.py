@@ -41,6 +41,7 @@ from ratewitness.solvers.norms.lmo import lp
 from ratewitness.solvers.sam import SAM
 from ratewitness.solvers.solver import Solver, run
 from ratewitness.studies.claims import Budget, measured
+from ratewitness.studies.measuring.progress import watched
 from ratewitness.studies.measuring.tuning import Paired
 from torch import Tensor
 
@@ -163,7 +164,8 @@ def trained(budget: Budget, name: str, labels: str) -> dict[int, Runs]:
         knob = knob / first
     oracle = Oracle.minibatch(problem, BATCH, fresh.generator(method.stream, "batches"), "reshuffled")
     at = [epoch * TRAIN // BATCH for epoch in range(0, method.times * epochs(budget) + 1, 2)]
-    path = run(method.solver(lr, knob), Paired(oracle), x0.expand(len(settings), *x0.shape), at[-1], lambda x: x, at).values
+    seen = watched(f"{name}, {labels} labels", at, problem.gap)
+    path = run(method.solver(lr, knob), Paired(oracle), x0.expand(len(settings), *x0.shape), at[-1], seen, at).values
     validation, found = data(budget, labels, method.stream).validation, {}
     for times in range(1, method.times + 1):
         records = path[: times * epochs(budget) // 2 + 1 : times]

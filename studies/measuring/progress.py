@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from torch import Tensor
 
@@ -32,6 +32,19 @@ class Progress:
         left = f"{left:.0f} s" if left < 100 else f"{left / 60:.0f} min"
         said = [f"step {k} of {self.steps}", _mean(losses()), f"{1e3 * pace:.0f} ms a step", f"about {left} left"]
         print(f"{self.named}: {', '.join(filter(None, said))}", file=sys.stderr, flush=True)
+
+
+def watched(
+    named: str, at: Sequence[int], losses: Callable[[Tensor], Tensor], measure: Callable[[Tensor], object] = lambda x: x
+) -> Callable[[Tensor], object]:
+    """What `run` takes for the measure at the steps `at`: it speaks of the losses there as well."""
+    speak, left = Progress(named, at[-1]), iter(at)
+
+    def seen(x: Tensor) -> object:
+        speak(next(left), lambda: losses(x))
+        return measure(x)
+
+    return seen
 
 
 def _mean(losses: Tensor | None) -> str:
