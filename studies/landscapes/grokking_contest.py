@@ -62,9 +62,10 @@ class Remedy:
     dtype: torch.dtype = torch.float32
 
     def grid(self, budget: Budget) -> dict[str, tuple[float, ...]]:
-        parts = {"lr": (self.step, AROUND)} | ({self.second: (self.centre, AROUND[:4])} if self.second else {})
-        inside = budget.pick(slice(1, 4), slice(None))
-        return {name: tuple(centre * part for part in around[inside]) for name, (centre, around) in parts.items()}
+        grid = {"lr": tuple(self.step * part for part in AROUND[budget.pick(slice(1, 4), slice(None))])}
+        return grid | (
+            {self.second: tuple(self.centre * part for part in AROUND[budget.pick(1, 0) : 4])} if self.second else {}
+        )
 
 
 decayed = partial(Remedy, second="decay")

@@ -119,6 +119,7 @@ def figures(verdicts: dict[str, Verdict]) -> dict[str, Figure]:
         "Accuracy along the epochs on addition modulo 113 (quick: 31), each seed a line: OrthoGrad around Adam, until all "
         "seeds have generalized, and Adam alone from the same starts.",
         1,
+        height=3.2,
     )
     for (method, seed), run in table.groupby(["method", "seed"]):
         colour = {"OrthoGrad": "C0", "Adam": "C3"}[method]
