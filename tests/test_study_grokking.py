@@ -6,6 +6,7 @@ from ratewitness.problems.networks.modular_addition import TwoHot, on_table
 from ratewitness.problems.oracle import Oracle
 from ratewitness.solvers.solver import run
 from ratewitness.studies.landscapes import grokking_runs
+from ratewitness.studies.landscapes.grokking_contest import misplaced
 from ratewitness.studies.landscapes.grokking_walks import LAGS, LOOK, paths
 from scripted import seeded
 
@@ -36,6 +37,21 @@ def test_a_run_leaves_when_another_of_its_group_has_generalized(monkeypatch):
     found = grokking_runs.arrivals(grokking_runs.adamw, knobs, runs, 5, groups=torch.tensor([0, 0]))
     assert found.generalized.tolist() == [0.0, 0.0]
     assert np.isnan(found.learnt).all()
+
+
+def test_the_first_of_a_group_is_its_least_time():
+    times, groups = torch.tensor([torch.nan, 10.0, torch.nan, 5.0]), torch.tensor([0, 1, 1, 1])
+    assert grokking_runs.firsts(times, groups).tolist() == [torch.inf, 5.0]
+
+
+def test_a_grid_is_misplaced_where_an_end_is_more_accurate_than_all_inside():
+    accuracy = np.full((5, 4, 2), 0.5)
+    assert not misplaced(accuracy)
+    accuracy[2, 0] = 0.6  # an end of the second setting
+    assert misplaced(accuracy)
+    accuracy[1, 2] = 0.56
+    assert not misplaced(accuracy)
+    assert not misplaced(accuracy[..., :0])  # every group generalized
 
 
 def test_straight_lines_and_independent_steps_have_their_exponents():

@@ -55,6 +55,10 @@ def grokfast_with_decay(knobs: Knobs) -> Grokfast:
     return Grokfast(adamw(knobs), 0.98, 2.0)
 
 
+def grokfast_with_penalty(knobs: Knobs) -> Grokfast:
+    return Grokfast(coupled(knobs), 0.98, 2.0)
+
+
 def orthogonal(inner: Method) -> Method:
     """OrthoGrad for each of A, B and V, as published."""
 
@@ -114,10 +118,12 @@ def arrivals(
     limit: int,
     loss: Callable = cross_entropy,
     groups: Tensor | None = None,
+    patience: float = 1.0,
 ) -> Arrivals:
     """When each run learnt and generalized. knobs: (runs,) each.
 
-    groups: integers (runs,); a run leaves as soon as another of its group has generalized before it.
+    groups: integers (runs,) from 0 on; a run leaves after `patience` times the steps in which the first of its group has
+    generalized.
     """
     device, count = runs.start.device, len(runs.start)
     times = torch.full((2, count), torch.nan, device=device)
@@ -134,7 +140,7 @@ def arrivals(
                 seen[here], diverged[here] = accuracy[1], ~x.isfinite().all(-1)
                 gone = ~times[:, here].isnan().any(0) | diverged[here]
                 if groups is not None:
-                    gone |= torch.isin(groups[here], groups[~times[1].isnan()])
+                    gone |= patience * firsts(times[1], groups)[groups[here]] <= k
                 if gone.any() or state is None:
                     here, x = here[~gone], x[~gone]
                     if not len(here):
@@ -145,6 +151,12 @@ def arrivals(
                     oracle = Oracle.full(on_table(NETWORK, now.table, now.start, loss))
             x, state = solver.step(x, state, oracle)
     return Arrivals(*(part.cpu().numpy() for part in (*times.double(), seen.double(), diverged)))
+
+
+def firsts(times: Tensor, groups: Tensor) -> Tensor:
+    """The least time of each group, inf where all are NaN."""
+    never = times.new_full((int(groups.max()) + 1,), torch.inf)
+    return never.scatter_reduce(0, groups, times.nan_to_num(torch.inf), "amin")
 
 
 def of_rows(state: object, kept: Tensor) -> object:
