@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -23,6 +24,7 @@ from ratewitness.solvers.around.grokfast import Grokfast
 from ratewitness.solvers.around.layerwise import Layerwise, Part
 from ratewitness.solvers.around.orthograd import OrthoGrad
 from ratewitness.solvers.solver import Solver
+from ratewitness.studies.measuring.progress import Progress
 from torch import Generator, Tensor
 
 LEARNT, GENERALIZED = 0.99, 0.95
@@ -130,7 +132,7 @@ def arrivals(
     seen, diverged = torch.zeros(count, device=device), torch.zeros(count, dtype=torch.bool, device=device)
     here = torch.arange(count, device=device)  # the runs that are still in the batch
     thresholds = torch.tensor([[LEARNT], [GENERALIZED]], device=device)
-    x, state = runs.start, None
+    x, state, speak = runs.start, None, Progress(f"addition modulo {NETWORK.p}, {count} runs", limit)
     with torch.no_grad():
         for k in range(limit + 1):
             if k % EVERY == 0:
@@ -148,7 +150,9 @@ def arrivals(
                     solver = method({name: knob[here].unsqueeze(-1).to(x) for name, knob in knobs.items()})
                     state = solver.init(x) if state is None else of_rows(state, ~gone)
                     now = runs[here]
-                    oracle = Oracle.full(on_table(NETWORK, now.table, now.start, loss))
+                    problem = on_table(NETWORK, now.table, now.start, loss)
+                    oracle = Oracle.full(problem)
+            speak(k, partial(problem.gap, x))
             x, state = solver.step(x, state, oracle)
     return Arrivals(*(part.cpu().numpy() for part in (*times.double(), seen.double(), diverged)))
 
