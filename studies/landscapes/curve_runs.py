@@ -9,9 +9,8 @@ The free point of a curve starts half-way and is trained on E_{t ~ U(0,1)} of th
 step, by Adam from 0.01; what is judged is the loss *without* it, and both are in the tables. Paths are looked at in 61
 points; a barrier is the largest loss on the path less the mean of its ends.
 
-Controls that are nearly such curves: trained for a tenth of the steps; bent as far in a random direction; bent as the curve
-of another pair is. Half-way the free point makes the straight line of either curve, so that a curve without any training is
-not another control.
+Controls that are nearly such curves: trained for a tenth of the steps; bent as far in a random direction, or as the curve of
+another pair is. With its free point half-way, untrained, either curve is the straight line.
 """
 
 from __future__ import annotations
@@ -38,7 +37,7 @@ KINDS = {  # the shape, the second end, the bend
     "matched to another": ("line", "matched to another", "trained"),
     "bent as another": ("bezier", "independent", "of another"),
 }
-POINTS, EVERY = 61, 4
+POINTS, EVERY, SPARE = 61, 4, 4
 T = torch.linspace(0, 1, POINTS)
 
 
@@ -96,16 +95,21 @@ def trained_to(level: float, limit: int, oracle, x0, loss):
 
 @measured("mode_connectivity")
 def ends(budget: Budget, pairs: Pairs) -> tuple[torch.Tensor, torch.Tensor]:
-    """Two networks for every pair, (pairs, P) each."""
+    """Two networks for every pair, (pairs, P) each; for a level the first of a few more that reach it, or NaN."""
     data, count, steps = digits(budget), budget.pick(4, 10), budget.pick(300, 800)
     net, generator = network(pairs.width), budget.generator(pairs.stream, pairs.width)
     problem = on_rows(net, data.inputs, data.labels, generator, l2=L2)
-    oracle, x0 = Oracle.minibatch(problem, BATCH, generator, "reshuffled"), net.initial(generator, 2 * count)
+    oracle = Oracle.minibatch(problem, BATCH, generator, "reshuffled")
     if pairs.level is None:
-        x = trained(STEP, steps, oracle, x0)
+        x = trained(STEP, steps, oracle, net.initial(generator, 2 * count))
     else:
-        x = trained_to(pairs.level, 4 * steps, oracle, x0, lambda x: cross_entropy(net.outputs(x, data.inputs), data.labels))
-    return x[:count], x[count:]
+        x0, loss = (
+            net.initial(generator, 2 * count + SPARE),
+            lambda x: cross_entropy(net.outputs(x, data.inputs), data.labels),
+        )
+        x = trained_to(pairs.level, 4 * steps, oracle, x0, loss)
+        x = x[x[:, 0].isnan().int().argsort(stable=True)]
+    return x[:count], x[count : 2 * count]
 
 
 @measured("mode_connectivity")
@@ -115,7 +119,8 @@ def second_end(budget: Budget, pairs: Pairs, of: str) -> torch.Tensor:
     (first, second), net = ends(budget, pairs), network(pairs.width)
     if of.startswith("matched"):
         targets = first if of == "matched" else first.roll(1, 0)
-        return torch.stack([matched(net, b, a) for a, b in zip(targets, second, strict=True)])
+        both = zip(targets, second, strict=True)
+        return torch.stack([matched(net, b, a) if (a + b).isfinite().all() else torch.nan * b for a, b in both])
     if of == "independent":
         return second
     generator = budget.generator("orders" if of == "renumbered" else of, pairs.width, pairs.stream)
