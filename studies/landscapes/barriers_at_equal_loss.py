@@ -90,8 +90,8 @@ def matching_gains_at_equal_loss(budget: Budget, kind: str = "matched line", nul
     from width 8 to 128.
 
     As `curves_gain_at_equal_loss`, with the straight line to the second network after a greedy matching of its neurons to
-    the first, by their weights, in the place of the curve. A pilot with other seeds put it at about twofold, so that ten
-    pairs may not decide: part of the gain after equally many steps is training."""
+    the first, by their weights, in the place of the curve. A pilot with other seeds put it near twofold, so that ten
+    pairs may not decide, while after equally many steps they do: part of that gain is training."""
     return gains(budget, kind, null)
 
 

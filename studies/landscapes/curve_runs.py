@@ -80,7 +80,7 @@ def trained(solver_step: float, steps: int, oracle, x0):
     return run(Adam(schedule), oracle, x0, steps, lambda x: x[..., 0], at=[steps]).x
 
 
-def trained_to(level: float, limit: int, oracle, x0, loss):
+def trained_to(level: float, limit: int, oracle, x0: torch.Tensor, loss) -> torch.Tensor:
     """The first iterate of every network, of each EVERY, with a loss of at most this level; NaN where there is none."""
     found = torch.full_like(x0, torch.nan)
     with torch.no_grad():
@@ -103,11 +103,8 @@ def ends(budget: Budget, pairs: Pairs) -> tuple[torch.Tensor, torch.Tensor]:
     if pairs.level is None:
         x = trained(STEP, steps, oracle, net.initial(generator, 2 * count))
     else:
-        x0, loss = (
-            net.initial(generator, 2 * count + SPARE),
-            lambda x: cross_entropy(net.outputs(x, data.inputs), data.labels),
-        )
-        x = trained_to(pairs.level, 4 * steps, oracle, x0, loss)
+        x0 = net.initial(generator, 2 * count + SPARE)
+        x = trained_to(pairs.level, 4 * steps, oracle, x0, lambda x: cross_entropy(net.outputs(x, data.inputs), data.labels))
         x = x[x[:, 0].isnan().int().argsort(stable=True)]
     return x[:count], x[count : 2 * count]
 
@@ -127,9 +124,7 @@ def second_end(budget: Budget, pairs: Pairs, of: str) -> torch.Tensor:
 
     def order():
         drawn = torch.randperm(pairs.width, generator=generator, device=first.device)
-        if of == "two exchanged":
-            return torch.arange(pairs.width, device=first.device).scatter(0, drawn[:2], drawn[:2].flip(0))
-        return drawn
+        return drawn.sort().values.scatter(0, drawn[:2], drawn[:2].flip(0)) if of == "two exchanged" else drawn
 
     return torch.stack([renumbered(net, a, [order(), order()]) for a in first])
 
