@@ -86,7 +86,9 @@ def matching_gains_in_wider_networks(budget: Budget, kind: str = "matched line",
 
 def figures(verdicts: dict[str, Verdict]) -> dict[str, Figure]:
     table = verdicts["the_straight_line_stays_high"].table
-    shown = Panel(table, "width", "hidden width $h$", "barrier (nats)", by="path")
+    at = sorted(table["width"].unique())
+    ticks = {"xticks": at, "xticklabels": [f"{width:g}" for width in at]}
+    shown = Panel(table, "width", "hidden width $h$", "barrier (nats)", by="path", options=ticks)
     caption = (
         "The largest training loss between two independently trained networks 64-h-h-10 less the mean of the ends: on the "
         "straight line, on the straight line after matching neurons, on a trained Bezier curve. All were trained for "

@@ -97,7 +97,9 @@ def matching_gains_at_equal_loss(budget: Budget, kind: str = "matched line", nul
 
 def figures(verdicts: dict[str, Verdict]) -> dict[str, Figure]:
     table = verdicts["the_straight_line_falls_with_the_width"].table
-    shown = Panel(table, "width", "hidden width $h$", "barrier (nats)", by="path")
+    at = sorted(table["width"].unique())
+    ticks = {"xticks": at, "xticklabels": [f"{width:g}" for width in at]}
+    shown = Panel(table, "width", "hidden width $h$", "barrier (nats)", by="path", options=ticks)
     caption = (
         "The largest training loss between two independently trained networks 64-h-h-10 less the mean of the ends: on the "
         "straight line, on the straight line after matching neurons, on a trained Bezier curve. All networks stopped at the "
