@@ -137,7 +137,7 @@ def figures(verdicts: dict[str, Verdict]) -> dict[str, Figure]:
     right.semilogy(path["step"], path["loss"], "C1s-", ms=3, lw=1, label="loss")
     right.semilogy(path["step"], path["curvature"], "C2^-", ms=3, lw=1, label=r"$\eta\kappa$")
     right.axhline(2, color="0.3", lw=1, ls="--")
-    right.set(xlabel="steps", ylim=(1e-9, 20))
+    right.set(xlabel="steps", ylabel=r"loss, $\eta\kappa$", ylim=(1e-9, 20))
     legend_below(figure)
     return {"landing": figure}
 

@@ -79,7 +79,7 @@ def risks(budget: Budget, method: str) -> np.ndarray:
 
 @claim("exact", "S49; theory/double_descent.py")
 @planted("noise 0.115", noise=0.115**2)
-@planted("no bias left of the threshold", signal=0.0)
+@planted("signal 1.12", signal=1.12**2)
 def risk_along_the_samples(budget: Budget, noise: float = NOISE, signal: float = 1.0) -> Verdict:
     """S49: Simulated risks along the number of samples equal the closed form on both sides of the threshold.
 
@@ -127,7 +127,9 @@ def figures(verdicts: dict[str, Verdict]) -> dict[str, Figure]:
     panel = Panel(shown, "samples", "samples $n$", "excess risk", log="y", levels=levels, options={"ylim": (0.004, 10)})
     figure = panels(caption, {"minimum norm": "C0o", "best ridge": "C1s-"}, [panel], legend="none", height=3.2)
     figure.axes[0].axvline(D, color="0.35", lw=1, ls=":", label="$n = d$")
-    figure.axes[0].plot([899], [excess_risk(899, D, 1.0, NOISE)], "v", color="0.2", ms=9, mfc="none", label="$n = 899$")
+    figure.axes[0].plot(
+        [899], [excess_risk(899, D, 1.0, NOISE)], "v", color="0.2", ms=11, mfc="none", zorder=5, label="$n = 899$"
+    )
     legend_below(figure)
     return {"samples": figure}
 

@@ -173,7 +173,9 @@ def risk(ax: plt.Axes, table: pd.DataFrame, degrees: list[str]) -> None:
     lost = table["arithmetic"] == "rounding"
     shown = table.assign(method=table["basis"].where(~lost, "rounding").map(names))
     shown["measured"] = shown["bias"] + shown["variance"]
-    shown = shown[(shown["degree"] % 3 == 2) | (abs(shown["degree"] - SAMPLES) < 8) | ~shown["degree"].between(12, 110)]
+    turn = shown["basis"].map({name: j for j, name in enumerate(BASES)}).fillna(0)  # bases that coincide take turns
+    place = shown["degree"].map({count - 1: j for j, count in enumerate(COUNTS)})
+    shown = shown[(place % 3 == turn) | (shown["degree"] == SAMPLES - 1)]
     levels = {"prediction 0": NOTHING}
     options = {"ylim": (1e-3, 1e22), "xlim": (0.8, 1100), "yticks": 10.0 ** np.arange(0, 22, 5)}
     panel = Panel(shown[shown["degree"] > 0], "degree", "degree", "risk", levels=levels, options=options)
