@@ -116,22 +116,22 @@ def write_study(study: Study, records: Sequence[Record], out: Path, formats: Seq
 
 
 def ledger_rows(records: Sequence[Record]) -> list[dict]:
-    """The rows of the ledger: each judged claim, followed by its planted variants."""
+    """The rows of the ledger: each judged claim, followed by its planted variants, which repeat nothing of it."""
     rows = []
     for record in records:
         claim = record.claim
-        shared = {"precisely": claim.precisely, "source": claim.source}
-        shared |= {name: str(record.origin[name]) for name in ("budget", "seed", "device")}
+        shared = {name: str(record.origin[name]) for name in ("budget", "seed", "device")}
         rows.append(
             shared
-            | {"claim": claim.id, "kind": claim.kind, "statement": claim.statement, "seconds": f"{record.seconds:.2f}"}
+            | {"claim": claim.id, "kind": claim.kind, "statement": claim.statement, "precisely": claim.precisely}
+            | {"source": claim.source, "seconds": f"{record.seconds:.2f}"}
             | {"outcome": record.verdict.outcome, "evidence": evidence_of(record.verdict.evidence)}
         )
         for variant, verdict in record.planted.items():
             rows.append(
                 shared
-                | {"claim": f"{claim.id}!{variant.replace(' ', '_')}", "kind": "planted", "seconds": "", "precisely": ""}
-                | {"statement": f"False on purpose, {variant}: {claim.statement}"}
+                | {"claim": f"{claim.id}!{variant.replace(' ', '_')}", "kind": "planted", "seconds": ""}
+                | {"statement": f"False on purpose: {variant}", "precisely": "", "source": ""}
                 | {"outcome": verdict.outcome, "evidence": evidence_of(verdict.evidence)}
             )
     return rows
