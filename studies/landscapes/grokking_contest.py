@@ -100,7 +100,7 @@ class Choice:
 
 
 def groups_of(budget: Budget) -> int:
-    return budget.pick(2, 6)
+    return budget.pick(1, 6)
 
 
 def limit(budget: Budget) -> int:

@@ -13,6 +13,8 @@ that may support and never refutes; as the faster it decides nothing. Where a gr
 a grid what was supported is inconclusive, and what was refuted where that for the faster does. Where no setting generalizes
 in tuning, nothing can be chosen by time: the verdict then speaks of all settings of the grid.
 
+On the quick budget there is one group, which decides nothing.
+
 Each row answers a question that was put in public (the table says which). With large steps and decays the delay is short:
 AdamW is best where decay shrinks the weights by about half at every step. Nothing here is about other tasks, larger
 networks, squared losses, or how late a remedy is that needs more than the limit.
@@ -84,7 +86,7 @@ def adamw_is_faster_than_adam_with_grokfast(
     """S47, refined: AdamW with tuned decay generalizes in fewer steps than Adam with tuned Grokfast, with or without an l2
     penalty, by a factor of 1.5 or more.
 
-    The geometric mean over 6 groups (quick: 2), each of which tunes for itself, of the steps of Adam with Grokfast (alpha
+    The geometric mean over 6 groups (quick: 1), each of which tunes for itself, of the steps of Adam with Grokfast (alpha
     0.98; its strength tuned, or 2 and the penalty tuned) over those of AdamW is above 1.5, in 99 % intervals; a censored run
     of Grokfast counts as the limit of 350 steps (quick: 100)."""
     return all_of({name: slower(budget, name, times=times, stream=stream) for name in remedies}).showing(everything(budget))
@@ -98,7 +100,7 @@ def grokfast_adds_little_to_decay(
 ) -> Verdict:
     """S47, refined: Beside tuned decoupled decay Grokfast as published saves at most a fifth of the steps.
 
-    The geometric mean over 6 groups (quick: 2), each of which tunes step and decay of both for itself, of the steps of AdamW
+    The geometric mean over 6 groups (quick: 1), each of which tunes step and decay of both for itself, of the steps of AdamW
     with Grokfast (alpha 0.98, strength 2) over those of AdamW alone is above 0.8, in a 99 % interval."""
     return slower(budget, remedy, reference, times)
 
@@ -112,7 +114,7 @@ def orthograd_is_slower_than_decay(
     """S47, refined: OrthoGrad, without or with tuned decay, generalizes later than AdamW with tuned decay alone, by a factor
     of 1.5 or more.
 
-    The geometric mean over 6 groups (quick: 2), each of which tunes for itself, of the steps of Adam with OrthoGrad on each
+    The geometric mean over 6 groups (quick: 1), each of which tunes for itself, of the steps of Adam with OrthoGrad on each
     of A, B and V, without decay and with a tuned one, over those of AdamW is above 1.5, in 99 % intervals; a censored run
     counts as the limit of 350 steps (quick: 100)."""
     return all_of({name: slower(budget, name, stream=stream) for name in remedies})
@@ -127,7 +129,7 @@ def remedies_without_decay_are_slower(
     """S47, refined: Without decay Adam generalizes later than with tuned decay, in float32, in float64 and with StableMax,
     by a factor of 1.5 or more.
 
-    The geometric mean over 6 groups (quick: 2), each of which tunes for itself, of the steps of Adam without decay over
+    The geometric mean over 6 groups (quick: 1), each of which tunes for itself, of the steps of Adam without decay over
     those of AdamW is above 1.5, in 99 % intervals; a censored run counts as the limit of 350 steps (quick: 100). Steps were
     from 0.1 to 10, with StableMax from 0.001 to 0.1; others are not excluded."""
     return all_of({name: slower(budget, name, stream=stream) for name in remedies})
@@ -140,7 +142,7 @@ def l2_penalty_is_slower(budget: Budget, remedy: str = "l2 penalty", stream: str
     """S47, refined: With cross-entropy Adam generalizes later with a tuned l2 penalty than with tuned decoupled decay, by a
     factor of 1.5 or more.
 
-    The geometric mean over 6 groups (quick: 2), each of which tunes for itself, of the steps of Adam with an l2 penalty in
+    The geometric mean over 6 groups (quick: 1), each of which tunes for itself, of the steps of Adam with an l2 penalty in
     its gradient over those of AdamW is above 1.5, in a 99 % interval; a censored run with the penalty counts as the limit of
     350 steps (quick: 100)."""
     return slower(budget, remedy, stream=stream)

@@ -33,7 +33,7 @@ PROVED = (theory.mixed_terms_vanish, theory.normal_neurons_shrink, theory.loss_o
 @measured
 def losses(budget: Budget, kind: str, width: int, independent: bool = False, mean: float = 0.0) -> np.ndarray:
     """Relative losses (len(T), groups), every group a network and a renumbering (or another network) of it."""
-    generator, groups = budget.generator("neurons", kind, width, independent, mean), budget.pick(20, 60)
+    generator, groups = budget.generator("neurons", kind, width, independent, mean), budget.pick(10, 60)
     v, x = normal(generator, D), normal(generator, POINTS, D)
     v = v / v.norm()
 
@@ -79,7 +79,7 @@ def the_barrier_is_a_quarter(budget: Budget, factor: float = 1.0, mean: float = 
     """S46, refined: The line between two networks of wide random neurons costs (2t(1-t))^2 of the null loss, 1/4 half-way.
 
     Linear and ReLU networks of 4096 neurons on R^2, at t = 0.1, 0.25, 0.5, 0.75, 0.9: the mean relative loss over 60
-    networks (quick: 20), over (2t(1-t))^2, is 1 within 10 %, in 99 % intervals, whether the other end is a random
+    networks (quick: 10), over (2t(1-t))^2, is 1 within 10 %, in 99 % intervals, whether the other end is a random
     renumbering of the first or an independent network of the same law (whose own loss is of order 1/4096)."""
     predicted = factor * theory.permuted_loss(np.array(T))
     cells = {
@@ -98,7 +98,7 @@ def the_barrier_is_a_quarter(budget: Budget, factor: float = 1.0, mean: float = 
 def it_does_not_vanish_with_the_width(budget: Budget, factor: float = 1.0, mean: float = 0.0) -> Verdict:
     """S46, refined: The barrier between two numberings of random ReLU neurons does not vanish as their number grows to 4096.
 
-    Half-way, with 64, 256, 1024 and 4096 neurons: the mean relative loss over 60 networks (quick: 20) is 1/4 within 10 % at
+    Half-way, with 64, 256, 1024 and 4096 neurons: the mean relative loss over 60 networks (quick: 10) is 1/4 within 10 % at
     1024 and 4096, in 99 % intervals; the smaller widths are shown and not judged, as a finite width biases them."""
     found = np.stack([losses(budget, "relu", width, False, mean)[T.index(0.5)] for width in WIDTHS])
     table = rows(found, width=np.array(WIDTHS), theory=factor * 0.25)

@@ -20,12 +20,13 @@ import numpy as np
 import torch
 from ratewitness.problems.data.shards import HEADER, VOCABULARY, Shards, Stream, write_shard
 from ratewitness.problems.data.tables import DataError
-from ratewitness.studies.claims import Budget, Verdict, claim, planted
+from ratewitness.studies.claims import Budget, Verdict, claim, measured, planted
 from ratewitness.studies.judges import all_of, bound_holds, equals_exactly
 from ratewitness.studies.landscapes.killed_runs import differing, folder, text
 
 READER = "S37; llm.c and github.com/KellerJordan/modded-nanogpt, the format of their shards"
 HELD = 16 * 2**20  # bytes that streaming may add to the memory of a process
+SIZES = (2**24, 2**25, 2**26, 2**27)  # tokens
 
 
 @claim("exact", READER)
@@ -94,14 +95,30 @@ READS = {
 }
 
 
-def grown_alone(read: str, paths: list[Path]) -> list[float]:
-    """`grown` by reading each, in a process of its own: here memory that others left may be used again, and nothing grow."""
-    measure, which = grown.__name__, [*READS].index(read)  # names, so that the digest of a claim sees them
-    code = f"from {__name__} import READS, Path, {measure}; read = [*READS.values()][{which}]; "
-    code += f"print(*[{measure}(lambda: read(Path(each))) for each in {[*map(str, paths)]!r}])"
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
-    return [float(word) for word in done.stdout.split()]
+def grow(paths: list[str]) -> None:
+    """What a process of its own prints: how much each of READS makes it grow, path by path."""
+    for read in READS.values():
+        print(*[grown(lambda path=path, read=read: read(Path(path))) for path in paths])
+
+
+@measured
+def growth(budget: Budget) -> dict[str, list[float]]:
+    """`grown` by each of READS for every size, in a process that does nothing else: in this one memory that others left may
+    be used again, so that nothing grows."""
+    sizes = SIZES[: budget.pick(2, None)]
+    with folder() as at:
+        paths = [str(Path(at, f"own_train_{j:06}.bin")) for j in range(len(sizes))]
+        for path, count in zip(paths, sizes, strict=True):
+            write_shard(path, [0])
+            with Path(path).open("r+b") as file:
+                file.seek(8)
+                file.write(np.array([count], dtype="<i4").tobytes())
+                file.truncate(HEADER + 2 * count)
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+        code = f"from {__name__} import {grow.__name__}; {grow.__name__}({paths!r})"
+        done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    lines = [[float(word) for word in line.split()] for line in done.stdout.splitlines()]
+    return dict(zip(READS, lines, strict=True))
 
 
 @claim("upper bound", READER)
@@ -113,18 +130,10 @@ def holds_no_shard_in_memory(budget: Budget, read: str = "streamed") -> Verdict:
     Batches of 16 windows of 1024 tokens, 64 from all over a shard and 16 drawn, from shards of 32, 64, 128 and 256 MB
     (quick: 32 and 64; zeros that take no room on disk), in a process that does nothing else; the peak of resident memory
     over its value before, as Linux counts it, mapped pages included. Where the system does not say, nothing is decided."""
-    sizes = np.array(budget.pick((2**24, 2**25), (2**24, 2**25, 2**26, 2**27)))  # tokens
-    with folder() as at:
-        paths = [Path(at, f"own_train_{j:06}.bin") for j in range(len(sizes))]
-        for path, count in zip(paths, sizes, strict=True):
-            write_shard(path, [0])
-            with path.open("r+b") as file:
-                file.seek(8)
-                file.write(np.array([count], dtype="<i4").tobytes())
-                file.truncate(HEADER + 2 * int(count))
-        found = grown_alone(read, paths)
+    found = growth(budget)[read]
     # the smaller ones leave room that is used again: nothing may be added at all
-    return bound_holds(found, np.full(len(found), float(HELD)), floor=-1.0).noting(largest_shard=2.0 * float(sizes.max()))
+    held = np.full(len(found), float(HELD))
+    return bound_holds(found, held, floor=-1.0).noting(largest_shard=2.0 * SIZES[len(found) - 1])
 
 
 def damages(budget: Budget) -> list[tuple[str, bytes, int]]:
