@@ -7,7 +7,7 @@ With one curvature SAM stays in (-rho, rho) where s <= 1 (theory/sam_quadratics.
  1. Where ||Hx|| <= rho mu_j, |x_j'| <= max(|x_j|, s_j rho) (`box`). So every box |x_j| <= b_j with b_j >= s_j rho and sum_j
     mu_j^2 b_j^2 <= (rho min_j mu_j)^2 is never left. There is such a box iff eta <= min_j mu_j/sqrt(sum_j mu_j^4), the
     `safe_step`: a maximum traps small steps, and the fewer of them the smaller its least curvature.
- 2. Near the axis of mu_1, v = |x_1|/rho follows v' = T(v) = |1 - b v|, b = 1 + s_1, and a step multiplies another
+ 2. Near the axis of mu_1, v = |x_1|/(s_1 rho) follows v' = T(v) = |1 - b v|, b = 1 + s_1, and a step multiplies another
     coordinate, with r = mu_2/mu_1, by 1 + r s_1 - r^2/v. T expands by b and has one invariant density, a sum of steps at the
     iterates of T(1) (`transfer`), so that the mean logarithm of the multiplier is a sum of integrals (`integral`): negative,
     the iterate is drawn to the axis, and is trapped; positive, it leaves the axis (`transverse_exponent`).

@@ -51,8 +51,8 @@ def gains(budget: Budget, kind: str, null: bool) -> Verdict:
 def the_straight_line_falls_with_the_width(
     budget: Budget, kind: str = "straight line", null: bool = False, factor: float = FACTOR
 ) -> Verdict:  # fmt: skip
-    """S46, refined: At equal training loss the barrier of the straight line falls from width 8 to 128 at least by half, and
-    stays above 0.3 nats.
+    """S46, refined: At about equal training loss the barrier of the straight line falls from width 8 to 128 at least by
+    half, and stays above 0.3 nats.
 
     Networks 64-h-h-10 on the digits, h = 8, 32 and 128 (quick: 8, 32), stopped at 0.1 nats (quick: 0.2): in the geometric
     mean over 10 (quick: 4) pairs of each width the barrier at the largest width is at most half of that at 8, and its mean

@@ -77,7 +77,7 @@ def at_equal_time(budget: Budget, method: str) -> np.ndarray:
 def gradient_descent_trains_at_two_over_its_step(
     budget: Budget, method: str = "gradient descent", of: str | None = None
 ) -> Verdict:  # fmt: skip
-    """S3, refined: A small network trained by full-batch gradient descent ends with a sharpness of 2/eta.
+    """S3, refined: A small network trained by full-batch gradient descent ends within 20 % of a sharpness of 2/eta.
 
     Tanh network 64-32-32-10 on 200 digits (quick: 100), squared loss, eta = 0.2, 900 steps (quick: 300): the mean of
     sharpness/(2/eta) over the last 40 % of 21 records lies within 20 % of 1, in a 99 % interval over 10 starts (quick:

@@ -90,7 +90,7 @@ def figures(verdicts: dict[str, Verdict]) -> dict[str, Figure]:
     table = verdicts["six_neurons_answer_every_pair"].table
     figure, (outputs, margins) = canvas(
         f"First: the output for the answer c against its distance from a + b modulo {SHOWN}; bars are the range over all "
-        "pairs (a, b), and the line is $\\cos(2 \\pi (c - a - b)/p)$. With five neurons the output depends on the pair. "
+        "pairs (a, b), and the line is $\\cos(2 \\pi (c - a - b)/p)$. With these five neurons it depends on the pair. "
         "Second: the least margin of six neurons over all pairs, and $1 - \\cos(2 \\pi/p)$.",
         2,
     )

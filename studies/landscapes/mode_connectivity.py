@@ -55,7 +55,7 @@ def drawn(budget: Budget) -> pd.DataFrame:
 @planted("to a second network matched to the first", of="matched")
 @planted("to itself with two neurons a layer exchanged", of="two exchanged")
 def the_straight_path_is_high(budget: Budget, shape: str = "line", of: str = "independent") -> Verdict:
-    """S46, as stated: The straight path between two independently trained networks leads to high loss.
+    """S46, as stated: On digits the straight path between two independently trained networks leads to high loss.
 
     The largest training cross-entropy on the line, without the penalty, less the mean of its ends, is above 0.3 nats in a
     99 % interval over 10 pairs (quick: 4) of networks 64-32-32-10 on the digits, 61 points a line; the uniform guess has 2.3
@@ -69,8 +69,8 @@ def the_straight_path_is_high(budget: Budget, shape: str = "line", of: str = "in
 @planted("bent as far in a random direction", bend="random")
 @planted("bent as the curves of another pair", bend="of another")
 def curves_are_almost_flat(budget: Budget, shapes=("bezier", "chain"), bend: str = "trained") -> Verdict:
-    """S46, as stated: A Bezier curve and a chain with one bend connect independently trained networks along almost constant
-    loss.
+    """S46, as stated: On digits a Bezier curve and a chain with one bend connect independently trained networks along almost
+    constant loss.
 
     The free point is trained on E_{t ~ U(0,1)} of cross-entropy plus l2 penalty, the objective of the networks. The largest
     training loss on the path, less the mean of its ends, is below 0.05 nats, both without the penalty and with it, in 99 %

@@ -60,8 +60,8 @@ def across(w: Tensor, g: Tensor, ndim: int) -> Tensor:
 @claim("proof", KOSSON)
 @falsified(*PROVED)
 def equilibria_are_proved(budget: Budget) -> Verdict:
-    """S48, refined: With decay lam and step eta, weights of a scale-free function settle where each step turns them by
-    arccos(1 - eta lam).
+    """S48, refined: With decay lam, weights of a scale-free function with gradients of one length settle at a turn of
+    arccos(1 - eta lam) a step.
 
     Symbolic, in the plane of w and its gradient: for gradients of one length on the unit sphere the norm has a fixed point,
     whose multiplier 2 (1 - eta lam)^2 - 1 is below 1; and the squared norm under orthogonal updates of one length is

@@ -40,7 +40,8 @@ LOSSES = {"cross-entropy": cross_entropy, "half square": half_square}
 @claim("proof", LYU)
 @falsified(*PROVED)
 def the_pull_is_proved(budget: Budget) -> Verdict:
-    """S48, refined: At a point that fits, cross-entropy pulls every layer of a homogeneous network outwards, all alike.
+    """S48, refined: At a point that fits, cross-entropy pulls all layers of a network outwards, alike if each is of degree
+    1.
 
     Outputs of degree D in the weights, symbolic, three classes: <w, grad> = -D mean sum_c p_c (z_y - z_c), not positive
     where every row is classified right. Every layer by itself has that, without D, and the squared length of w - eta g is
@@ -101,7 +102,8 @@ def runs(budget: Budget) -> tuple[np.ndarray, np.ndarray]:
 @planted("decay 0.003", decay=0.003)
 @planted("the steps before it fits", fitted=False)
 def the_norm_grows_after_fitting(budget: Budget, decay: float = 0.0, fitted: bool = True) -> Verdict:
-    """S48, refined: After zero training error every step of gradient descent takes a network without biases further from 0.
+    """S48, refined: After zero training error every step of gradient descent takes a ReLU network without biases or decay
+    further from 0.
 
     ReLU network 64-12-12-10 on 60 digits, cross-entropy, full batch, step 0.3, no decay, float64, 8 seeds with their own
     data (quick: 5), 1000 steps (quick: 400): of the steps from points with all rows right none has a smaller norm after it,

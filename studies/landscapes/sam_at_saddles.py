@@ -3,10 +3,10 @@ r"""Does SAM leave a maximum, or a saddle point?
     L = -lam x^2/2:    x' - rho = (1 + s)(x - rho) for x > 0,    s = eta lam <= 1
 
 so that no start inside (-rho, rho) leaves it: the perturbation jumps over the maximum, and the gradient there points back.
-At a saddle the coordinate of an eigenvalue -mu is multiplied by 1 + eta mu (1 - rho mu/||grad L||): SAM moves away only
-where the gradient is longer than rho mu. Gradient descent leaves both from almost every start. The saddle here is the
-origin of (xy - 1)^2/2, with eigenvalues 1 and -1, between the two branches of minimizers. Exact gradients; noise is another
-question.
+At a saddle of a quadratic the coordinate of an eigenvalue -mu is multiplied by 1 + eta mu (1 - rho mu/||grad L||): it grows
+where the gradient is longer than rho mu, or so short that the step overshoots. Gradient descent leaves both from almost
+every start. The saddle here is the origin of (xy - 1)^2/2, with eigenvalues 1 and -1, between the two branches of
+minimizers. Exact gradients; noise is another question.
 
 Sources: H. Kim, J. Park, Y. Choi and J. Lee (2023), arXiv:2301.06308; theory/sam_quadratics.py.
 """
@@ -47,8 +47,8 @@ def product(device: str) -> FiniteSum:
 @claim("proof", SOURCE)
 @falsified(trap, saddle)
 def trap_is_proved(budget: Budget) -> Verdict:
-    """S44, refined: At a maximum in one dimension SAM never leaves the interval of radius rho; at a saddle it moves off only
-    where the gradient is long.
+    """S44, refined: SAM never leaves the interval of radius rho at a quadratic maximum; at a saddle it moves off where
+    gradients are long, or overshoots.
 
     In one dimension, for L = -lam x^2/2 and eta lam <= 1, every start inside (-rho, rho) stays there. For a quadratic with
     an eigenvalue -mu that coordinate grows in a step iff ||grad L|| > rho mu, or its factor is below -1."""

@@ -147,8 +147,8 @@ def times(budget: Budget, name: str) -> tuple[np.ndarray, np.ndarray]:
 @planted("the power 1.75", powers=(1.0, 1.75))
 @planted("2^b times later", later=2.0)
 def stablemax_collapses_later(budget: Budget, powers: tuple[float, float] = (1.0, 2.0), later: float = 1.0) -> Verdict:
-    """S47, refined: StableMax only gains time against rounding: its loss becomes one that bfloat16 rounds to 0, 127 times as
-    late as softmax's.
+    """S47, refined: On two logits StableMax gains time against rounding: its loss is one that bfloat16 rounds to 0, but 127
+    times as late.
 
     Gradient descent on z from 0, logits (z, -z), steps 0.1 and 0.5, step times number as the time t: t grows like the loss
     to the power -1 (softmax, losses from 0.02 on) and -2 (StableMax, from 0.2 on), each +- 0.1 over two decades (quick: one,
