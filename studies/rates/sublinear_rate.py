@@ -19,7 +19,7 @@ from matplotlib.figure import Figure
 from ratewitness.problems.oracle import Oracle
 from ratewitness.solvers.gradient_descent import GradientDescent
 from ratewitness.solvers.solver import run
-from ratewitness.studies.claims import Budget, Verdict, claim, planted
+from ratewitness.studies.claims import Budget, Verdict, claim, planted, revised
 from ratewitness.studies.judges import all_of, bound_holds, exponent_is, is_logarithmic
 from ratewitness.studies.measuring.drawing import Panel, panels
 from ratewitness.studies.measuring.groups import group_times, rows, stacked
@@ -27,6 +27,7 @@ from ratewitness.studies.rates.same_rows import CONSTANT, exact_moments, method,
 from ratewitness.theory import variance_reduction
 
 GROUPS = 10
+WHY = "judged after the transient: from a hundredth of the gap on it was refuted on some seeds, not on this one"
 NOISES = np.logspace(-2, 0, 9)
 
 
@@ -58,19 +59,20 @@ def sublinear_with_noise(budget: Budget, power: float = 1.0) -> Verdict:
 
 @cache
 def typical_times(budget: Budget, name: str, noise: float) -> tuple[np.ndarray, np.ndarray]:
-    """Accuracies relative to the start, over 8 decades, and the iterations until the geometric mean of the gap over a
+    """Accuracies relative to the start, over 12 decades, and the iterations until the geometric mean of the gap over a
     group is below. The arithmetic mean of a product of random factors is decided by a few lucky replicates."""
     f = problem(budget, noise)
-    eps = 1e-2 * np.logspace(0, -8, budget.pick(10, 14))
+    eps = np.logspace(-2, -14, budget.pick(13, 25))
     oracle, replicates = Oracle.minibatch(f, 1, budget.generator(name, noise)), (GROUPS, budget.pick(50, 100))
     logs = np.log(eps * float(f.initial_gap))
     return eps, group_times(method(name, f), oracle, f, logs, replicates, 20_000, lambda x: f.gap(x).log())
 
 
 def grows(budget: Budget, name: str, noise: float, power: float) -> Verdict:
-    """N(eps) like eps^-power; like log(1/eps) for the power 0."""
+    """N(eps) like eps^-power, or log(1/eps) for the power 0: in the last 8 decades, where the slowest direction is alone."""
     eps, times = typical_times(budget, name, noise)
-    verdict = exponent_is(eps, times, power, 0.1) if power else is_logarithmic(eps, times, 0.1)
+    late = (slice(-budget.pick(9, 17), None),)
+    verdict = exponent_is(eps[late], times[late], power, 0.1) if power else is_logarithmic(eps[late], times[late], 0.1)
     return verdict.showing(rows(times, eps=eps))
 
 
@@ -79,7 +81,8 @@ def grows(budget: Budget, name: str, noise: float, power: float) -> Verdict:
 def sublinear_as_stated(budget: Budget, power: float = 1.0) -> Verdict:
     """S11, read as: For every strongly convex sum SGD needs 1/eps iterations.
 
-    On least squares that can be interpolated, too: exponent 1 +- 0.1 over 8 decades, with constant step 1/L_max."""
+    On least squares that can be interpolated, too: exponent 1 +- 0.1 over 8 decades, from a millionth of the initial gap on,
+    with constant step 1/L_max."""
     return grows(budget, CONSTANT, 0.0, power)
 
 
@@ -96,19 +99,22 @@ def contracts(budget: Budget, faster: float) -> Verdict:
 
 
 @claim("law", "S11; Vaswani, Bach and Schmidt (2019), arXiv:1810.07288; proof in theory/variance_reduction.py")
+@revised(1, WHY)
 @planted("with noisy targets", noise=1.0)
 @planted("exponent 0.5", power=0.5)
 @planted("contraction with mu tripled", faster=3.0)
 def linear_under_interpolation(budget: Budget, noise=0.0, power=0.0, faster=1.0) -> Verdict:
     """S11, refined: Where every component is minimized at x*, SGD with a constant step is linear.
 
-    SGD with step 1/L_max needs a number of iterations linear in log(1/eps) over 8 decades of the geometric mean gap (as
-    many per decade late as early, within 10 %), and its exact E ||x_k - x*||^2 is below (1 - mu/L_max)^k R^2, k to 400."""
+    SGD with step 1/L_max needs a number of iterations linear in log(1/eps) over 8 decades of the geometric mean gap, from a
+    millionth of the initial one on (as many per decade late as early, within 10 %; before, while faster directions still
+    count, a decade may take a quarter less), and its exact E ||x_k - x*||^2 is below (1 - mu/L_max)^k R^2, k to 400."""
     law = grows(budget, CONSTANT, noise, power)
     return all_of({"law": law, "bound": contracts(budget, faster)}).showing(law.table)
 
 
 @claim("law", "S11; Johnson and Zhang (2013); Defazio, Bach and Lacoste-Julien (2014), arXiv:1407.0202")
+@revised(1, WHY)
 @planted("exponent 0.5 for SAGA", methods=("saga",), power=0.5)
 @planted("exponent 0.5 for SVRG", methods=("svrg",), power=0.5)
 @planted("plain SGD with constant step", methods=(CONSTANT,))
@@ -116,7 +122,7 @@ def linear_with_variance_reduction(budget: Budget, methods=("saga", "svrg"), pow
     """S11, contrast: On the noisy least squares SAGA and SVRG need a number of iterations linear in log(1/eps).
 
     SAGA with step 1/(3 L_max) and SVRG with step 1/(10 L_max) and period 2n need as many iterations per decade late as
-    early, within 10 %, over 8 decades of the geometric mean gap."""
+    early, within 10 %, over 8 decades of the geometric mean gap, from a millionth of the initial one on."""
     parts = {name: grows(budget, name, 1.0, power) for name in methods}
     return all_of(parts).showing(stacked({name: verdict.table for name, verdict in parts.items()}))
 
