@@ -48,7 +48,7 @@ def ends_in_a_band(budget: Budget, low: Fraction | None = None, length: int = 4,
             and muon_quintic.critical_orbits_are_trapped()
             and muon_quintic.blows_up_beyond(Fraction(boundary))
         )
-    )
+    ).noting(identities=7)
 
 
 @measured

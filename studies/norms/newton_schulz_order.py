@@ -44,7 +44,7 @@ def pade_bound(budget: Budget, order: int = 1, exponent: int = 2, degree: int = 
             and newton_schulz.orders_multiply()
             and newton_schulz.exponent_holds(exponent, degree=degree)
         )
-    )
+    ).noting(identities=5)
 
 
 @claim("upper bound", f"S34; {SOURCE}, Theorem 4.3; proof in theory/newton_schulz.py")

@@ -14,8 +14,8 @@ from collections.abc import Callable
 
 from ratewitness.solvers.norms.odd_polynomials import optimal_odd_polynomial
 from ratewitness.studies.claims import Budget, Verdict, claim, planted
-from ratewitness.studies.judges import agrees, proved
-from ratewitness.studies.measuring.proofs import falsified
+from ratewitness.studies.judges import agrees
+from ratewitness.studies.measuring.proofs import falsified, prove
 from ratewitness.studies.norms.matrix_runs import SOURCE
 from ratewitness.theory import newton_schulz
 
@@ -28,7 +28,7 @@ def optimal_cubic(budget: Budget) -> Verdict:
     With alpha = sqrt(3/(u^2 + l u + l^2)), beta = 4/(2 + l u (l + u) alpha^3) its error is E > 0 at l, -E at 1/alpha, its
     only critical point inside, and E at u: it takes +-E alternately at three points of [l, u] and is no larger between them,
     so by Chebyshev's theorem this is the optimal odd cubic."""
-    return proved(newton_schulz.optimal_cubic_alternates)
+    return prove(newton_schulz.optimal_cubic_alternates)
 
 
 @claim("exact", f"S34; {SOURCE}; theory/newton_schulz.py")

@@ -28,7 +28,8 @@ def is_the_polar_factor(budget: Budget, transposed: bool = False, factor: int = 
 
     For U, V and Q any rotations or reflections, G = (U V^T) H with H = V S V^T, H^2 = G^T G, and ||G - Q||_F^2 - ||G - U
     V^T||_F^2 = 2 sum_i s_i (1 - w_ii) with W = U^T Q V, where 1 - w_ii^2 is a square, so that no summand is negative."""
-    return proved(lambda: polar_factor.factorizes(transposed=transposed) and polar_factor.is_nearest(factor=factor))
+    found = proved(lambda: polar_factor.factorizes(transposed=transposed) and polar_factor.is_nearest(factor=factor))
+    return found.noting(identities=2)
 
 
 @measured("orthogonalization")

@@ -29,10 +29,10 @@ from ratewitness.problems.perturbation import perturbed
 from ratewitness.solvers.gradient_descent import GradientDescent
 from ratewitness.solvers.solver import run
 from ratewitness.studies.claims import Budget, Verdict, claim, measured, planted
-from ratewitness.studies.judges import all_of, bound_holds, equals_exactly, proved
+from ratewitness.studies.judges import bound_holds, equals_exactly
 from ratewitness.studies.measuring.drawing import Panel, panels
 from ratewitness.studies.measuring.groups import stacked
-from ratewitness.studies.measuring.proofs import falsified
+from ratewitness.studies.measuring.proofs import falsified, prove
 from ratewitness.studies.measuring.timing import ROUNDS, in_every_round, seconds
 from ratewitness.theory.sampling import unbiased_with_replacement, unbiased_without_replacement
 
@@ -54,7 +54,7 @@ def minibatch_is_unbiased(budget: Budget) -> Verdict:
 
     For symbolic n, b and components, so has the mean over a minibatch of any size b <= n drawn with or without
     replacement."""
-    return all_of({each.name: proved(each) for each in (unbiased_with_replacement, unbiased_without_replacement)})
+    return prove(unbiased_with_replacement, unbiased_without_replacement)
 
 
 @claim("exact", "S1; definition of a finite sum")
