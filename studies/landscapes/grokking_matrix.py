@@ -186,7 +186,8 @@ def figures(verdicts: dict[str, Verdict]) -> dict[str, Figure]:
             ax.plot(shown["steps"].fillna(end), heights, "o", color="C0", mfc=face, ms=3, label=label)
         if not row["censored"]:
             label = "geometric mean" if k == 0 else "_"
-            ax.errorbar(row["measured"], k, xerr=whiskers(means.loc[[k]]), fmt="s", color="C3", ms=5, lw=1.2, label=label)
+            half = whiskers(means.loc[[k]]) if "low" in means else None  # one group has no interval
+            ax.errorbar(row["measured"], k, xerr=half, fmt="s", color="C3", ms=5, lw=1.2, label=label)
     ax.set(xscale="log", xlabel="steps", yticks=range(len(means)), yticklabels=means["remedy"])
     ax.set_xticks([20, 50, 100, 200], ["20", "50", "100", "200"])
     ax.xaxis.set_minor_formatter("")
