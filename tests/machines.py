@@ -46,7 +46,14 @@ MACHINES = {
         "NPY_DISABLE_CPU_FEATURES": " ".join(sorted(WIDE)),
     },
 }
-APART = ["test_reports.py", "test_running.py", "test_package.py", "test_sources.py", "test_theory_identities.py"]
+APART = [
+    "test_reports.py",
+    "test_running.py",
+    "test_history.py",
+    "test_package.py",
+    "test_sources.py",
+    "test_theory_identities.py",
+]
 
 
 def call(machine: str, arguments: list[str]) -> int:
