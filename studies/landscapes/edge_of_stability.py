@@ -80,8 +80,7 @@ def gradient_descent_trains_at_two_over_its_step(
     """S3, refined: A small network trained by full-batch gradient descent ends within 20 % of a sharpness of 2/eta.
 
     Tanh network 64-32-32-10 on 200 digits (quick: 100), squared loss, eta = 0.2, 900 steps (quick: 300): the mean of
-    sharpness/(2/eta) over the last 40 % of 21 records lies within 20 % of 1, in a 99 % interval over 10 starts (quick:
-    5)."""
+    sharpness/(2/eta) over the last 40 % of 21 records lies within 20 % of 1, in a 99 % interval over 10 starts."""
     return at_the_edge(budget, method, of).showing(pictured(budget))
 
 
@@ -93,7 +92,7 @@ def momentum_and_adam_train_at_their_own_edges(budget: Budget, swapped: bool = F
 
     The network of `gradient_descent_trains_at_two_over_its_step`; b = 0.5 with steps 0.3 (heavy ball) and 0.15 (Nesterov),
     Adam with step 0.002, betas 0.9 and 0.999: for each the mean of sharpness over (2 + 2b)/eta, (2 + 2b)/((1 + 2b) eta) and
-    38/eta lies within 20 % of 1 over the last 40 % of the records, in a 99 % interval over 10 starts (quick: 5)."""
+    38/eta lies within 20 % of 1 over the last 40 % of the records, in a 99 % interval over 10 starts."""
     found = {}
     for name in ("heavy ball", "nesterov", "adam"):
         factor = OTHERS[name] if swapped else 1.0
@@ -113,7 +112,7 @@ def sam_trains_at_its_edge(budget: Budget, plain: bool = False, factor: float = 
 
     The network of `gradient_descent_trains_at_two_over_its_step`; rho = 0.05, steps 0.1 (SAM) and 0.2 (USAM): the mean over
     the last 40 % of the records of sharpness over (|g|/(2 rho))(sqrt(1 + 8 rho/(eta |g|)) - 1), |g| at the same iterate, for
-    USAM 1 in the place of |g|, lies within 20 % of 1, in a 99 % interval over 10 starts (quick: 5)."""
+    USAM 1 in the place of |g|, lies within 20 % of 1, in a 99 % interval over 10 starts."""
     found = {}
     for name in ("sam", "usam"):
         run, eta = trained(budget, name), METHODS[name][1]
@@ -129,7 +128,7 @@ def a_small_step_stays_below(budget: Budget, method: str = "small step") -> Verd
     edge.
 
     Gradient descent with eta = 0.02 in the runs of `gradient_descent_trains_at_two_over_its_step`: the mean over the last
-    40 % of the records of sharpness/(2/eta) lies below 0.5, in a 99 % interval over 10 starts (quick: 5). It has taken
+    40 % of the records of sharpness/(2/eta) lies below 0.5, in a 99 % interval over 10 starts. It has taken
     a tenth of the way, and its sharpness still rises: `at_equal_time_it_passes_the_edge_of_the_large_step`."""
     return exceeds(-late(ratios(budget, method)), -FLAT)
 

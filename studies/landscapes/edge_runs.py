@@ -91,7 +91,7 @@ def problem(budget: Budget) -> FiniteSum:
 def trained(budget: Budget, method: str, time: float | None = None) -> Run:
     """A run of all seeds at once, from the same starts for every method; from others up to a time."""
     f, last = problem(budget), steps(budget, method, time)
-    starts, seeds = ("starts", budget.pick(5, 10)) if time is None else ("starts at equal time", budget.pick(4, 5))
+    starts, seeds = ("starts", 10) if time is None else ("starts at equal time", budget.pick(4, 5))
     x = NETWORK.initial(budget.generator(starts), seeds, gain=0.5)
     generator, at = budget.generator("lanczos"), {*recorded(last).tolist()}
     solver, oracle, found = METHODS[method][0], Oracle.full(f), []
