@@ -16,31 +16,18 @@ import numpy as np
 from matplotlib.figure import Figure
 from ratewitness.studies.claims import Budget, Verdict, claim, planted
 from ratewitness.studies.judges import all_of, exceeds
-from ratewitness.studies.landscapes.curve_runs import KINDS, Pairs, path, widths
-from ratewitness.studies.measuring.drawing import Panel, panels
+from ratewitness.studies.landscapes.curve_runs import KINDS, Pairs, Path, path, widths
+from ratewitness.studies.landscapes.width_runs import HIGH, LOOKS, SOURCE, gains, pictured
 from ratewitness.studies.measuring.groups import rows, stacked
 
-SOURCE = "S46; Garipov et al. (2018), arXiv:1802.10026; matching: Ainsworth et al. (2022), arXiv:2209.04836"
-HIGH = 0.3  # nats
-FACTOR = 2.0
-LOOKS = {"straight line": "C0o-", "matched line": "C3D-", "Bezier curve": "C1s-"}
+
+def paths(budget: Budget, kind: str) -> list[Path]:
+    """One for each width."""
+    return [path(budget, Pairs(width, "pairs of widths"), *KINDS[kind]) for width in widths(budget)]
 
 
-def barriers(budget: Budget, kind: str) -> np.ndarray:
-    """(widths, pairs), in nats."""
-    pairs = [Pairs(width, "pairs of widths") for width in widths(budget)]
-    return np.stack([path(budget, each, *KINDS[kind]).barrier() for each in pairs])
-
-
-def gains(budget: Budget, kind: str, null: bool) -> Verdict:
-    """Whether the ratio of the straight line's barrier to this one grows by FACTOR from the narrowest to the widest, in the
-    geometric mean. A barrier below 1e-4 nats counts as 1e-4: a path may be lower than its ends. null: from the narrowest to
-    other pairs of the same width."""
-    line, other = (np.log(np.maximum(barriers(budget, each), 1e-4)) for each in ("straight line", kind))
-    gain = line - other
-    if null:
-        gain = np.stack([gain[0, ::2], gain[0, 1::2]])
-    return exceeds(gain[-1] - gain[0], np.log(FACTOR))
+def saved(budget: Budget, kind: str, null: bool) -> Verdict:
+    return gains(paths(budget, "straight line"), paths(budget, kind), null)
 
 
 @claim("phenomenon", SOURCE)
@@ -52,9 +39,10 @@ def the_straight_line_stays_high(budget: Budget, kind: str = "straight line") ->
     Networks 64-h-h-10 on the digits, h = 8, 32 and 128 (quick: 8, 32), each trained for 800 steps (quick: 300): its barrier,
     without the penalty, is above 0.3 nats at each width, in 99 % intervals over 10 pairs (quick: 4). That it falls with the
     width is shown here, and judged in `barriers_at_equal_loss`."""
-    found = barriers(budget, kind)
-    parts = {name: rows(barriers(budget, name), width=np.array(widths(budget))) for name in LOOKS}
-    verdict = all_of({f"width {width}": exceeds(each, HIGH) for width, each in zip(widths(budget), found, strict=True)})
+    at = widths(budget)
+    found = {name: np.stack([each.barrier() for each in paths(budget, name)]) for name in {*LOOKS, kind}}
+    parts = {name: rows(found[name], width=np.array(at)) for name in LOOKS}
+    verdict = all_of({f"width {width}": exceeds(each, HIGH) for width, each in zip(at, found[kind], strict=True)})
     return verdict.showing(stacked(parts, "path"))
 
 
@@ -69,7 +57,7 @@ def curves_gain_in_wider_networks(budget: Budget, kind: str = "Bezier curve", nu
     than at h = 8 (quick: at 32) by a factor of at least 2 in the geometric mean, in a 99 % interval over 10 (quick: 4)
     pairs, all after equally many steps, in which narrow networks come less near to a minimum. An earlier design judged the
     curve's barrier alone; as the straight line's falls as well, this one judges their ratio, on pairs not seen before."""
-    return gains(budget, kind, null)
+    return saved(budget, kind, null)
 
 
 @claim("phenomenon", SOURCE)
@@ -81,20 +69,11 @@ def matching_gains_in_wider_networks(budget: Budget, kind: str = "matched line",
 
     As `curves_gain_in_wider_networks`, with the straight line to the second network after a greedy matching of its neurons
     to the first, by their weights, in the place of the curve. At equal loss it is less: `barriers_at_equal_loss`."""
-    return gains(budget, kind, null)
+    return saved(budget, kind, null)
 
 
 def figures(verdicts: dict[str, Verdict]) -> dict[str, Figure]:
-    table = verdicts["the_straight_line_stays_high"].table
-    at = sorted(table["width"].unique())
-    ticks = {"xticks": at, "xticklabels": [f"{width:g}" for width in at]}
-    shown = Panel(table, "width", "hidden width $h$", "barrier (nats)", by="path", options=ticks)
-    caption = (
-        "The largest training loss between two independently trained networks 64-h-h-10 less the mean of the ends: on the "
-        "straight line, on the straight line after matching neurons, on a trained Bezier curve. All were trained for "
-        "equally many steps. 99 % intervals over pairs."
-    )
-    return {"widths": panels(caption, LOOKS, (shown,))}
+    return pictured(verdicts["the_straight_line_stays_high"].table, "All were trained for equally many steps.")
 
 
 if __name__ == "__main__":

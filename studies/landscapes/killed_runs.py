@@ -30,6 +30,12 @@ def folder() -> tempfile.TemporaryDirectory:
     return tempfile.TemporaryDirectory(prefix="ratewitness-shards-")
 
 
+def in_a_process_of_its_own(code: str) -> subprocess.CompletedProcess:
+    """Run Python that imports what this process can import."""
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    return subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
+
+
 @measured
 def text(budget: Budget) -> tuple[np.ndarray, ...]:
     """Random tokens of five shards, of 1 to 6001 (quick: 1001) tokens."""
@@ -94,8 +100,7 @@ def killed(budget: Budget, rule: str, order: str, moment: str) -> bytes | None:
         write_text(budget, at)
         file = Path(at, "checkpoint.pt")
         code = f"from {__name__} import die; die({at!r}, {rule!r}, {order!r}, {str(file)!r}, {moment!r})"
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-        status = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True).returncode
+        status = in_a_process_of_its_own(code).returncode
         return file.read_bytes() if status == -signal.SIGKILL and file.exists() else None
 
 

@@ -9,10 +9,7 @@ speedrun (`problems/data/shards.py`), checkpoints are those of `studies/measurin
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -22,7 +19,7 @@ from ratewitness.problems.data.shards import HEADER, VOCABULARY, Shards, Stream,
 from ratewitness.problems.data.tables import DataError
 from ratewitness.studies.claims import Budget, Verdict, claim, measured, planted
 from ratewitness.studies.judges import all_of, bound_holds, equals_exactly
-from ratewitness.studies.landscapes.killed_runs import differing, folder, text
+from ratewitness.studies.landscapes.killed_runs import differing, folder, in_a_process_of_its_own, text
 
 READER = "S37; llm.c and github.com/KellerJordan/modded-nanogpt, the format of their shards"
 HELD = 16 * 2**20  # bytes that streaming may add to the memory of a process
@@ -114,9 +111,8 @@ def growth(budget: Budget) -> dict[str, list[float]]:
                 file.seek(8)
                 file.write(np.array([count], dtype="<i4").tobytes())
                 file.truncate(HEADER + 2 * count)
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-        code = f"from {__name__} import {grow.__name__}; {grow.__name__}({paths!r})"
-        done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+        done = in_a_process_of_its_own(f"from {__name__} import {grow.__name__}; {grow.__name__}({paths!r})")
+        done.check_returncode()
     lines = [[float(word) for word in line.split()] for line in done.stdout.splitlines()]
     return dict(zip(READS, lines, strict=True))
 

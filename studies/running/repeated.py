@@ -8,7 +8,6 @@ Rows of other definitions than those of the report's record, or of another budge
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -41,13 +40,12 @@ def collect(claims: Sequence[Claim], seeds: Sequence[int], out: Path) -> pd.Data
                 verdict = found["verdict"]
                 words = [str(seed), verdict["outcome"], evidence_of(verdict["evidence"])]
                 rows.append([claim.id, *where, found["measured"], *words])
-    table = pd.concat([kept(out), pd.DataFrame(rows, columns=COLUMNS, dtype=str)])
-    table = table.drop_duplicates([*SAME, "seed"], keep="last")
-    today = pd.DataFrame(rows, columns=COLUMNS, dtype=str).drop_duplicates(SAME)[SAME]
-    others = table[~table["claim"].isin(today["claim"])]
-    table = pd.concat([others, table.merge(today, on=SAME)])
-    write_atomically(out / "seeds.csv", table.to_csv(index=False, lineterminator="\n", quoting=csv.QUOTE_MINIMAL))
-    return table[table["claim"].isin(today["claim"])]
+    new = pd.DataFrame(rows, columns=COLUMNS, dtype=str)
+    table = pd.concat([kept(out), new]).drop_duplicates([*SAME, "seed"], keep="last")
+    mine = table.merge(new[SAME].drop_duplicates(), on=SAME)
+    table = pd.concat([table[~table["claim"].isin(new["claim"])], mine])
+    write_atomically(out / "seeds.csv", table.to_csv(index=False, lineterminator="\n"))
+    return mine
 
 
 def agreement(ledger: pd.DataFrame, out: Path) -> pd.Series:
