@@ -56,6 +56,17 @@ def test_a_revision_gives_its_reason_and_draws_other_numbers(package):
     assert ledger(package)["made_up.first"]["evidence"] != before
 
 
+def test_a_revision_that_gives_the_same_word_is_noted_once(package):
+    package.run()
+    replace(package.study, "import Verdict, claim, measured, planted", "import Verdict, claim, measured, planted, revised")
+    replace(package.study, "def second(budget", '@revised(1, "it was too wide")\ndef second(budget')
+    package.run()
+    replace(package.study, STATED, STATED.replace('"supported"', '"suppor" + "ted"'))
+    package.run()
+    (row,) = rows(package)
+    assert (row["was"], row["outcome"], row["revision"], row["why"]) == ("supported", "supported", "1", "it was too wide")
+
+
 def test_another_seed_is_another_question(package):
     package.run()
     replace(package.study, STATED, STATED.replace("supported", "refuted"))

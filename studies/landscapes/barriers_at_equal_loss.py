@@ -6,9 +6,9 @@ r"""Is it their width or their training that lowers barriers between wide networ
 After equally many steps wide networks are better trained, and barriers depend on both (`barriers_and_width`). Here every
 network stops at the first of its iterates, of every fourth, whose training loss, without the penalty, is at most 0.1 nats
 (quick: 0.2); the pairs are others, of networks that reach it: some narrow ones get stuck, so that four more are drawn than
-needed. In a first design, with 0.05 nats, one of twenty did not come: one claim was
-inconclusive for that and two broke, so that no effect was seen. A Bezier curve between the
-networks is trained for as many steps as there, and may lie lower than its ends. Set-up: `studies/landscapes/curve_runs.py`.
+needed. In a first design, with 0.05 nats, one of twenty did not come: one claim was inconclusive for that and two broke, so
+that no effect was seen. A Bezier curve between the networks is trained for as many steps as there, and may lie lower than
+its ends. Set-up: `studies/landscapes/curve_runs.py`.
 """
 
 from __future__ import annotations
