@@ -138,12 +138,12 @@ def random_nodes_have_the_peak(
     densities, and for uniform nodes above 1e5 times that of equispaced ones, in 99 % intervals. Null control: Chebyshev
     nodes with angles moved by up to a quarter of their distance, whose gain stays near 1."""
     found, parts = random_gains(budget), {}
-    equal = np.log10(mean_gain(EQUISPACED))
+    equal = np.log(mean_gain(EQUISPACED))
     for kind in kinds:
-        logs = np.log10(found[kind][-1])
-        parts[f"{kind}, high"] = exceeds(logs, 10.0)
+        logs = np.log(found[kind][-1])
+        parts[f"{kind}, high"] = exceeds(logs, np.log(1e10))
         if kind == "uniform" or against == "equispaced":
-            parts[f"{kind}, against equispaced"] = exceeds(logs - equal, 5.0)
+            parts[f"{kind}, against equispaced"] = exceeds(logs - equal, np.log(1e5))
     return all_of(parts).showing(gain_table(found))
 
 
