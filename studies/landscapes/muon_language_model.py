@@ -66,7 +66,7 @@ def say(line: str) -> None:
 
 @claim("phenomenon", SPEEDRUN)
 @planted("the methods swapped", rule="AdamW", other="Muon")
-@planted("a quarter of the steps", share=0.25)
+@planted("six tenths of the steps", share=0.6)
 def gpt2_needs_fewer_steps(budget: Budget, rule: str = "Muon", other: str = "AdamW", share: float = SHARE) -> Verdict:
     """S37: GPT-2 124M on FineWeb needs fewer steps with Muon than with AdamW.
 

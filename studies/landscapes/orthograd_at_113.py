@@ -107,7 +107,7 @@ def arrived(budget: Budget, method: str, within: int) -> Verdict:
 
 @claim("phenomenon", PRIETO)
 @planted("Adam without OrthoGrad", methods=("Adam",))
-@planted("within 30 epochs", within=30)
+@planted("within 100 epochs", within=100)
 def generalizes_within_300_epochs(
     budget: Budget, methods: tuple[str, ...] = ("OrthoGrad", "OrthoGrad, options dropped"), within: int = EPOCHS
 ) -> Verdict:
@@ -131,7 +131,7 @@ def generalizes_within_300_epochs(
 
 @claim("phenomenon", f"{PRIETO}; github.com/LucasPrietoAl/grokking-at-the-edge-of-numerical-stability, issue 8")
 @planted("no decay", method="Adam")
-@planted("within 30 epochs", within=30)
+@planted("within 100 epochs", within=100)
 def decay_generalizes_within_200_epochs(budget: Budget, method: str = "AdamW, decay 8", within: int = 200) -> Verdict:
     """S47, refined: AdamW with decay 8 generalizes within 200 epochs on the same splits and from the same starts.
 
