@@ -102,12 +102,12 @@ def decays(budget: Budget) -> np.ndarray:
 @claim("phenomenon", POWER)
 @planted("with 90 % of the pairs for training", share=0.9)
 def generalizes_long_after(budget: Budget, share: float = SHARE) -> Verdict:
-    """S47: On addition modulo 23 a small network generalizes at least 5 times as many steps after the start as it needs to
-    learn the training pairs.
+    """S47, as stated: On addition modulo 23 a small network generalizes long after it has overfitted, in at least 5 times as
+    many steps.
 
     With decay 0.5 the step at which 95 % of the validation pairs are right is at least 5 times that at which 99 % of the
-    training pairs are, in a 99 % interval of the geometric mean of the ratio over 8 seeds (quick: 3), each within 1500
-    steps (quick: 1200); a censored seed decides nothing."""
+    training pairs are, in a 99 % interval of the geometric mean of the ratio over 8 seeds (quick: 3), each within 1500 steps
+    (quick: 1200); a censored seed decides nothing."""
     found = curves(budget, share)
     kept = sorted({*np.geomspace(1, len(found) - 1, 45).round().astype(int)})
     parts = [dict(seed=j, training=found[kept, 0, j], validation=found[kept, 1, j]) for j in range(found.shape[2])]

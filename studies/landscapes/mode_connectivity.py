@@ -117,7 +117,7 @@ def numbering_is_much_of_the_barrier(
     return verdict.noting(before=float(before.mean()), after=float(after.mean())).showing(stacked(shown, "path"))
 
 
-@claim("phenomenon", f"S46; {GARIPOV}")
+@claim("upper bound", f"S46; {GARIPOV}")
 @planted("a curve trained for a tenth of the steps", bend="after a tenth")
 @planted("bent as the curve of another pair", bend="of another")
 def the_curve_is_far_below_the_line(budget: Budget, bend: str = "trained") -> Verdict:

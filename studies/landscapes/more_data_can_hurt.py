@@ -39,7 +39,8 @@ def condition_for_every_number(budget: Budget) -> Verdict:
 
     For standard normal samples in d dimensions, noise N(0, sigma^2) and n <= d-3, R(n+1) > R(n) if and only if
     (d-n-1)(d-n-2) < d (d-1) sigma^2/||b||^2; for every n and d, and for every noise some n < d is hurt, if d is large
-    enough."""
+    enough. Machine-checked: the difference R(n+1) - R(n), from the closed forms; cited: the laws of Wishart blocks behind
+    these; in prose: that for every noise some n is hurt."""
     return prove(one_more_sample)
 
 

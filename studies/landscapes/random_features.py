@@ -72,7 +72,7 @@ def risk_falls_beyond(budget: Budget, method: str = "minimum norm", first: int =
 @planted("tuned ridge", method="tuned ridge")
 @planted("from 200 features on", first=200)
 def training_risk_is_zero(budget: Budget, method: str = "minimum norm", first: int = TRAIN) -> Verdict:
-    """S49, read as: Minimum-norm predictors from random features have zero training risk to the right of the threshold.
+    """S49, as stated: Minimum-norm predictors from random features have zero training risk to the right of the threshold.
 
     In every run, for p from 300 to 8000 (quick: 2000), clean and noisy labels, the mean squared residual is at most 1e-15,
     where rounding makes it about (1e-16 times the condition number)^2; for p <= 290 (quick: 200) it exceeds 5e-4. It is a

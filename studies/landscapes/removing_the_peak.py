@@ -40,7 +40,8 @@ def ridge_has_no_peak(budget: Budget) -> Verdict:
 
     For y = X b + noise of variance sigma^2, the mean of ||bhat - b||^2 over noise and rotations of b is least at that
     penalty for every design X, n and d, is then sigma^2 tr(X'X + lam* I)^{-1}, and falls with every row that is added to X.
-    The formula of Sherman and Morrison is checked in three dimensions."""
+    Machine-checked: the derivative of the share of one eigenvalue, and the formula of Sherman and Morrison in three
+    dimensions; cited: that formula in any; in prose: the mean over rotations."""
     return prove(*SYMBOLIC)
 
 

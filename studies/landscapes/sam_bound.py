@@ -52,14 +52,15 @@ LOOKS = SIDES | dict(zip((f"$\\rho = {rho:.3g}$" for rho in RADII), ("C4o-", "C5
 @claim("proof", SOURCE)
 @falsified(*PROOFS)
 def proved_with_constants(budget: Budget) -> Verdict:
-    """S41: A loss in [0, 1] is bounded by the worst sample loss in a ball plus an increasing function of ||w||^2/rho^2.
+    """S41, as stated: With high probability a loss in [0, 1] is at most the worst sample loss in a ball plus an increasing
+    function of ||w||^2/rho^2.
 
     For a loss in [0, 1], n >= 8 independent samples, rho and delta fixed before they are seen, with probability at least 1 -
     delta for all w in R^k at once with L_D(w) <= E L_D(w + e), e ~ N(0, s^2 I), s = rho/(sqrt k + sqrt(log n)). The function
-    h is in theory/sam_bound.py with the steps of its proof. Checked symbolically: the divergence of the Gaussians, the best
-    prior, the grid of priors, the tail of e, Pinsker's inequality, that h increases; in exact arithmetic: E exp(n kl) <= 2
-    sqrt n for n up to 100, in numbers: that h is what these add up to. Cited: that inequality for larger n and the change of
-    measure (Maurer 2004, arXiv:cs/0411099)."""
+    h is in theory/sam_bound.py with the steps of its proof. Machine-checked: in symbols the divergence of the Gaussians, the
+    best prior, the grid of priors, the tail of e, Pinsker's inequality, that h increases, in exact arithmetic E exp(n kl) <=
+    2 sqrt n for n up to 100, in numbers that h is what these add up to; cited: that inequality for larger n and the change
+    of measure (Maurer 2004, arXiv:cs/0411099); in prose: how the steps follow from one another."""
     return prove(*PROOFS)
 
 

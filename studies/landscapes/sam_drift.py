@@ -64,7 +64,9 @@ def drift_is_proved(budget: Budget) -> Verdict:
     """S44, refined: Along a valley of minimizers, SAM's minimizer moves by 2 eta rho^2/(2 - eta lam)^2 times -grad lam a
     step.
 
-    To second order in rho, for L = lam(t) n^2/2 + c(t) n^3/6 beside n = 0 and 0 < eta lam < 2."""
+    To second order in rho, for L = lam(t) n^2/2 + c(t) n^3/6 beside n = 0 and 0 < eta lam < 2. Machine-checked: one step
+    from n = a + D rho^2, for any D; cited: nothing; in prose: the step back, that of the mirrored valley, and that a run
+    near the valley is there."""
     return prove(drift)
 
 
