@@ -88,10 +88,9 @@ def term_is_derived(budget: Budget) -> Verdict:
     only on eigenvectors.
 
     J = d eps/dw = (rho/||g||)(I - ghat ghat^T) H for p = 2 and g != 0, and it is the transposed J that acts on v. On a
-    quadratic the term is 0 iff g is an eigenvector of H, in general of second order in rho, but of first without
+    quadratic the term is 0 iff g is an eigenvector of H; in general it is of second order in rho, of first order without
     normalization, as large there as what SAM adds to the gradient. Machine-checked: J for an unspecified L, the gradient on
-    two polynomials, the order of the term, all in two variables; cited: nothing; in prose: any dimension, and the
-    eigenbasis."""
+    two polynomials, the order of the term, all in two variables; cited: nothing; in prose: any dimension."""
     return prove(*SYMBOLIC)
 
 
