@@ -96,7 +96,7 @@ class Claim:
     revision: int = 0
     why: str = ""  # the design was changed
     unit: str = ""  # of the effect that `exceeds` judges and of its threshold; "ln ratio" for logarithms of factors
-    units: Mapping[str, str] = field(default_factory=dict)  # of further numbers in its evidence, by name
+    units: Mapping[str, str] = field(default_factory=dict)  # of an effect of one part, or of further numbers, by name
 
     @property
     def module(self) -> str:

@@ -57,6 +57,12 @@ def test_each_number_has_the_unit_of_its_judge():
     assert all(units.values())
 
 
+def test_parts_may_have_units_of_their_own():
+    verdict = all_of({"slope": exceeds([1.0, 1.1, 0.9], 0.0), "gain": exceeds([1.0, 1.1, 0.9], 0.0)})
+    rows = table(stated("exponent", gain="ratio"), "x.y", verdict)
+    assert {(r["part"], r["unit"]) for r in rows if r["quantity"] == "low"} == {("slope", "exponent"), ("gain", "ratio")}
+
+
 def test_the_point_of_a_number_separates_no_part():
     rows = table(stated(), "x.y", Verdict("supported", {"at beta 0.9": 1.0, "beta 0.9.power": 2.0}))
     assert [(row["part"], row["quantity"]) for row in rows] == [("", "at beta 0.9"), ("beta 0.9", "power")]

@@ -45,7 +45,7 @@ def table(claim: Claim, name: str, verdict: Verdict) -> list[dict]:
     rows = []
     for key, (part, quantity) in split.items():
         quantities = {q for p, q in split.values() if p == part}
-        value, unit = _on_one_scale(quantity, verdict.evidence[key], _unit(claim, quantity, quantities))
+        value, unit = _on_one_scale(verdict.evidence[key], _unit(claim, part, quantity, quantities))
         rows.append({"claim": name, "part": part, "quantity": quantity, "value": value, "unit": unit})
     return rows
 
@@ -88,17 +88,17 @@ def _split(key: str) -> tuple[str, str]:
     return ("", key) if re.match(r"\d", quantity) else (part, quantity)
 
 
-def _unit(claim: Claim, quantity: str, beside: set[str]) -> str:
+def _unit(claim: Claim, part: str, quantity: str, beside: set[str]) -> str:
     if quantity in claim.units:
         return claim.units[quantity]
     if quantity in ("effect", "threshold") or (quantity in ("low", "high") and "effect" in beside):
-        return claim.unit
+        return claim.units.get(part, claim.unit)
     if quantity in ("low", "high"):
         return UNITS["slope"] if "slope" in beside else RATIO
     return UNITS.get(quantity, "")
 
 
-def _on_one_scale(quantity: str, value: float, unit: str) -> tuple[float, str]:
+def _on_one_scale(value: float, unit: str) -> tuple[float, str]:
     return (math.exp(min(value, 700.0)), RATIO) if unit == "ln ratio" else (value, unit)
 
 
