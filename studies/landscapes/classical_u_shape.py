@@ -77,7 +77,7 @@ def one_minimum_on_random_instances(budget: Budget, order: str = "falling") -> V
     return equals_exactly(counts, np.ones(1000))
 
 
-@claim("phenomenon", "S49; Belkin, Hsu and Xu (2020), arXiv:1903.07571")
+@claim("phenomenon", "S49; Belkin, Hsu and Xu (2020), arXiv:1903.07571", unit="ln ratio")
 @planted("of equal coefficients, already with 60 features", orders=("equal",), width=60)
 def second_minimum_is_lower(budget: Budget, orders=("falling", "equal"), width: int = TOTAL) -> Verdict:
     """S49, read as: Far beyond the threshold the risk is lower than its first minimum, whatever the order of the features.
@@ -95,7 +95,7 @@ def gain(budget: Budget, order: str, width: int = TOTAL) -> np.ndarray:
     return np.log(first / then)
 
 
-@claim("phenomenon", "S49; Belkin, Hsu and Xu (2020), arXiv:1903.07571")
+@claim("phenomenon", "S49; Belkin, Hsu and Xu (2020), arXiv:1903.07571", unit="ln ratio")
 @planted("the orders exchanged", orders=("equal", "falling"))
 def order_decides(budget: Budget, orders=("falling", "equal")) -> Verdict:
     """S49, refined: With equal coefficients the second descent ends below the first minimum, with falling ones above it.

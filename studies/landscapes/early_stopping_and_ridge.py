@@ -88,7 +88,7 @@ def attained_by_gradient_descent(budget: Budget, at: float = WORST_MODE, power: 
     )
 
 
-@claim("phenomenon", SOURCE)
+@claim("phenomenon", SOURCE, unit="ln ratio")
 @planted("not stopped", method="minimum norm")
 def removes_the_peak(budget: Budget, method: str = "early stopping") -> Verdict:
     """S49, refined: On random features of the digits gradient flow that stops in time has no peak, and stays within 1.69 of

@@ -119,7 +119,7 @@ def sam_trains_at_its_edge(budget: Budget, plain: bool = False, factor: float = 
     return all_of(found)
 
 
-@claim("phenomenon", "S3; Cohen et al. (2021), arXiv:2103.00065")
+@claim("phenomenon", "S3; Cohen et al. (2021), arXiv:2103.00065", unit="ratio")
 @planted("of the step that is ten times as large", method="gradient descent")
 def a_small_step_stays_below(budget: Budget, method: str = "small step") -> Verdict:
     """S3, refined: In equally many steps, not in equal time, a step ten times smaller keeps the network below half of its
@@ -131,7 +131,7 @@ def a_small_step_stays_below(budget: Budget, method: str = "small step") -> Verd
     return exceeds(-late(ratios(budget, method)), -FLAT)
 
 
-@claim("phenomenon", "S3; Cohen et al. (2021), arXiv:2103.00065")
+@claim("phenomenon", "S3; Cohen et al. (2021), arXiv:2103.00065", unit="ratio")
 @planted("the large step itself", method="gradient descent")
 @planted("in equally many steps", equal_time=False)
 @planted("on to its own edge", own=1 - TOLERANCE)

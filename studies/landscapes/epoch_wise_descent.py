@@ -60,7 +60,7 @@ def risk_along_the_epochs(budget: Budget, share: float = SHARE, step: float = ST
     return all_of(parts)
 
 
-@claim("phenomenon", SOURCE)
+@claim("phenomenon", SOURCE, unit="excess risk")
 @planted("one time scale", scales="one time scale")
 @planted("turns at 1, 5 and 1386", turns=(1, 5, 1386))
 def descends_twice(budget: Budget, scales: str = "two time scales", turns=TURNS) -> Verdict:

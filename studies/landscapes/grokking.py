@@ -99,7 +99,7 @@ def decays(budget: Budget) -> np.ndarray:
     return np.geomspace(budget.pick(0.7, 0.1), 1.0, budget.pick(2, 8))
 
 
-@claim("phenomenon", POWER)
+@claim("phenomenon", POWER, unit="ln ratio")
 @planted("with 90 % of the pairs for training", share=0.9)
 def generalizes_long_after(budget: Budget, share: float = SHARE) -> Verdict:
     """S47, as stated: On addition modulo 23 a small network generalizes long after it has overfitted, in at least 5 times as
@@ -115,7 +115,7 @@ def generalizes_long_after(budget: Budget, share: float = SHARE) -> Verdict:
     return exceeds(lateness(found), np.log(LATER)).showing(table)
 
 
-@claim("phenomenon", POWER)
+@claim("phenomenon", POWER, unit="ln ratio")
 @planted("decay and true labels on other seeds", controls={"the same": {"stream": "again"}})
 @planted("with half the decay", controls={"half the decay": {"decay": DECAY / 2}})
 def never_generalizes_without(budget: Budget, controls: dict | None = None) -> Verdict:
@@ -153,7 +153,7 @@ def delay_is_inverse_to_decay(budget: Budget, exponent: float = 1.0) -> Verdict:
     return verdict.showing(rows(found, geometric=True, decay=grid, theory=scale / grid).assign(method="AdamW"))
 
 
-@claim("phenomenon", "S47; the rule of thumb delay ~ 1/(step x decay)")
+@claim("phenomenon", "S47; the rule of thumb delay ~ 1/(step x decay)", unit="ln ratio")
 @planted("the middle step on other seeds", steps=(STEP, STEP))
 @planted("inversely proportional", lambda budget: exceeds(-product_grows(budget, (0.003, 0.03)), -np.log(1.5)))
 def delay_is_not_inverse_to_step(budget: Budget, steps: tuple[float, float] = (0.003, 0.03)) -> Verdict:

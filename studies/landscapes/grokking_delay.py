@@ -103,7 +103,7 @@ def the_delay_is_proved(budget: Budget) -> Verdict:
     return prove(*PROVED)
 
 
-@claim("phenomenon", HERE)
+@claim("phenomenon", HERE, unit="ln ratio", units={"fit": "steps", "generalized": "steps"})
 @planted("a start in the row space", nulled=True)
 @planted("30 times the decay", decay=30 * DECAY)
 @planted("no decay", decay=0.0)
@@ -147,7 +147,9 @@ def delay_is_inverse_to_decay(budget: Budget, power: float = 1.0, root: float = 
     return verdict.showing(table.assign(method="delay"))
 
 
-@claim("exact", "S47; Levi et al. (2023), arXiv:2310.16441; theory/grokking.py")
+@claim(
+    "exact", "S47; Levi et al. (2023), arXiv:2310.16441; theory/grokking.py", units={"shortest": "steps", "longest": "steps"}
+)
 @planted("the second eigenvalue", which=1)
 @planted("without the 2", factor=2.0)
 @planted("1 % longer", factor=1.01)

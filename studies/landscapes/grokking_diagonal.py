@@ -90,7 +90,7 @@ def the_path_minimizes_the_potential(budget: Budget, power: float = 1.0) -> Verd
     return bound_holds(off, np.full(len(off), 1e-5), -1.0)
 
 
-@claim("phenomenon", LYU)
+@claim("phenomenon", LYU, unit="ln ratio", units={"fit": "steps", "generalized": "steps"})
 @planted("no decay", decay=0.0)
 @planted("a start of 0.03", alpha=0.03)
 @planted("a teacher that is not sparse", sparse=False)

@@ -36,7 +36,7 @@ def is_random(found: Walk) -> Verdict:
     return all_of(parts | {"cosine": exceeds(-np.abs(found.cosine), -TOLERANCE)})
 
 
-@claim("phenomenon", "S48; Power et al. (2022), arXiv:2201.02177, as the seminar tells it")
+@claim("phenomenon", "S48; Power et al. (2022), arXiv:2201.02177, as the seminar tells it", unit="cosine")
 @planted("straight lines in the place of the runs", lambda budget: is_random(simulated(budget, 2)))
 def walks_at_random_as_stated(budget: Budget) -> Verdict:
     """S48, as stated: After zero training error the weights of a small network go on changing in a manner like a random
@@ -55,7 +55,7 @@ def walks_at_random_as_stated(budget: Budget) -> Verdict:
     return all_of(parts).showing(stacked(table, "run"))
 
 
-@claim("phenomenon", "S48; refined here")
+@claim("phenomenon", "S48; refined here", unit="cosine", units={f"{name}.exponent": "exponent" for name in CONDITIONS})
 @planted("independent displacements in the place of the runs", lambda budget: persists(simulated(budget, 1)))
 @planted("a cosine above 0.75", cosine=0.75)
 def walks_persist(budget: Budget, cosine: float = 0.25) -> Verdict:
@@ -74,7 +74,7 @@ def persists(found: Walk, cosine: float = 0.25) -> Verdict:
     return all_of({"cosine": exceeds(found.cosine, cosine), "exponent": exceeds(found.exponent, 1 + TOLERANCE)})
 
 
-@claim("phenomenon", "S48; the seminar says perhaps")
+@claim("phenomenon", "S48; the seminar says perhaps", unit="ln ratio")
 @planted("step 150 on other seeds in the place of the end", lambda budget: exceeds(beside(budget), np.log(WIDER)))
 @planted("runs backwards", sign=-1)
 def drifts_to_wider_minima(budget: Budget, sign: int = 1) -> Verdict:
@@ -101,7 +101,7 @@ def beside(budget: Budget) -> np.ndarray:
     return np.log(one / two)
 
 
-@claim("phenomenon", "S48; the seminar says that grokking confirms it")
+@claim("phenomenon", "S48; the seminar says that grokking confirms it", unit="ln ratio")
 @planted(
     "runs that grok on other seeds in the place of those that never do", lambda budget: falls_more(budget, (GROKS,), "again")
 )

@@ -50,7 +50,7 @@ def drawn(budget: Budget) -> pd.DataFrame:
     return stacked(parts, "path")
 
 
-@claim("phenomenon", f"S46; {GARIPOV}")
+@claim("phenomenon", f"S46; {GARIPOV}", unit="nats")
 @planted("the trained Bezier curve", shape="bezier")
 @planted("to a second network matched to the first", of="matched")
 @planted("to itself with two neurons a layer exchanged", of="two exchanged")
@@ -63,7 +63,7 @@ def the_straight_path_is_high(budget: Budget, shape: str = "line", of: str = "in
     return exceeds(path(budget, PAIRS, shape, of).barrier(), HIGH).showing(drawn(budget))
 
 
-@claim("phenomenon", f"S46; {GARIPOV}")
+@claim("phenomenon", f"S46; {GARIPOV}", unit="nats")
 @planted("the straight line", shapes=("line",))
 @planted("curves trained for a tenth of the steps", bend="after a tenth")
 @planted("bent as far in a random direction", bend="random")
@@ -81,7 +81,7 @@ def curves_are_almost_flat(budget: Budget, shapes=("bezier", "chain"), bend: str
     )
 
 
-@claim("phenomenon", f"S46; {GARIPOV}")
+@claim("phenomenon", f"S46; {GARIPOV}", unit="fraction")
 @planted("the straight line", shapes=("line",))
 @planted("bent as far in a random direction", bend="random")
 @planted("bent as the curves of another pair", bend="of another")
@@ -95,7 +95,12 @@ def error_stays_low_on_curves(budget: Budget, shapes=("bezier", "chain"), bend: 
     return all_of({shape: exceeds(-each.barrier("error"), -ERROR) for shape, each in found.items()})
 
 
-@claim("phenomenon", "S46; matching of weights: Ainsworth et al. (2022), arXiv:2209.04836")
+@claim(
+    "phenomenon",
+    "S46; matching: Ainsworth et al. (2022), arXiv:2209.04836",
+    unit="nats",
+    units={"before": "nats", "after": "nats", "matched": "ln ratio"},
+)
 @planted("matched to the first network of another pair", matched="matched to another")
 @planted("two neurons a layer exchanged", renumbered="two exchanged")
 @planted("a curve trained for a tenth of the steps", bend="after a tenth")

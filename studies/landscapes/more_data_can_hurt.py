@@ -94,7 +94,7 @@ def risk_along_the_samples(budget: Budget, noise: float = NOISE, signal: float =
     return expectation_is(found[apart].mean(-1), error[apart], exact[apart], 0.12)
 
 
-@claim("phenomenon", "S49; Nakkiran (2019), arXiv:1912.07242")
+@claim("phenomenon", "S49; Nakkiran (2019), arXiv:1912.07242", unit="ln ratio")
 @planted("with the best ridge", method="best ridge")
 @planted("from 500 to 899 samples", pair=(500, 899))
 def ninety_one_more_samples_hurt(budget: Budget, method: str = "minimum norm", pair=(899, 990)) -> Verdict:

@@ -64,7 +64,7 @@ def say(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
-@claim("phenomenon", SPEEDRUN)
+@claim("phenomenon", SPEEDRUN, unit="ln ratio", units=dict.fromkeys(("ran", "shards", "gpu"), "count"))
 @planted("the methods swapped", rule="AdamW", other="Muon")
 @planted("six tenths of the steps", share=0.6)
 def gpt2_needs_fewer_steps(budget: Budget, rule: str = "Muon", other: str = "AdamW", share: float = SHARE) -> Verdict:
@@ -123,7 +123,7 @@ def contrast(budget: Budget, rule: str, stream: str = "contrast of both steps", 
     return exceeds(other - ends(budget, rule, "operations", 4, stream=stream, shuffled=shuffled), LOWER)
 
 
-@claim("phenomenon", SPEEDRUN)
+@claim("phenomenon", SPEEDRUN, unit="nats")
 @planted("the methods swapped", rule="AdamW", other="Muon")
 @planted("AdamW from other starts in the place of Muon", lambda budget: contrast(budget, "AdamW", "other starts again"))
 @planted("characters in random order", lambda budget: contrast(budget, "Muon", shuffled=True))
@@ -140,7 +140,7 @@ def ends_lower_at_equal_operations(budget: Budget, rule: str = "Muon", other: st
     return below(budget, rule, other)
 
 
-@claim("phenomenon", "S37; Vyas et al. (2024), arXiv:2409.11321")
+@claim("phenomenon", "S37; Vyas et al. (2024), arXiv:2409.11321", unit="nats")
 @planted("the methods swapped", rule="AdamW", other="SOAP")
 @planted("characters in random order", lambda budget: contrast(budget, "SOAP", shuffled=True))
 def soap_ends_lower_as_well(budget: Budget, rule: str = "SOAP", other: str = "AdamW") -> Verdict:

@@ -99,7 +99,7 @@ def runs(budget: Budget) -> tuple[np.ndarray, np.ndarray]:
     return right == 1, square
 
 
-@claim("phenomenon", LYU)
+@claim("phenomenon", LYU, unit="ln ratio", units={"fits": "steps"})
 @planted("decay 0.003", decay=0.003)
 @planted("the steps before it fits", fitted=False)
 def the_norm_grows_after_fitting(budget: Budget, decay: float = 0.0, fitted: bool = True) -> Verdict:

@@ -88,7 +88,7 @@ def gain_of_good_nodes(budget: Budget, lost: float = 1.0, fewer: int = 1, nodes=
     return all_of(parts)
 
 
-@claim("law", SOURCE)
+@claim("law", SOURCE, units={"rate": "ratio"})
 @planted("by a factor 4.2", factor=4.2)
 @planted("by a factor 3.8", factor=3.8)
 @planted("Chebyshev nodes", nodes=chebyshev_nodes)
@@ -125,7 +125,7 @@ def random_gains(budget: Budget) -> dict[str, np.ndarray]:
     return found
 
 
-@claim("phenomenon", SOURCE)
+@claim("phenomenon", SOURCE, unit="ln ratio")
 @planted("shaken Chebyshev nodes", kinds=("shaken",))
 @planted("Chebyshev density against equispaced nodes", kinds=("Chebyshev density",), against="equispaced")
 def random_nodes_have_the_peak(

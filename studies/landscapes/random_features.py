@@ -27,7 +27,7 @@ SOURCE = "S49; Belkin, Hsu, Ma and Mandal (2019), arXiv:1812.11118"
 LABELS = dict(zip(NOISES, ("clean labels", "noisy labels"), strict=True))
 
 
-@claim("phenomenon", SOURCE)
+@claim("phenomenon", SOURCE, unit="ln ratio", units={f"error, {name}": "fraction" for name in LABELS.values()})
 @planted("tuned ridge", method="tuned ridge")
 @planted("the peak at 200 features", peak=200, sides=(100, 300))
 @planted("the peak at 400 features", peak=400, sides=(300, 1000))
@@ -48,7 +48,7 @@ def a_peak_at_the_threshold(budget: Budget, method: str = "minimum norm", peak: 
     return all_of(parts).noting(largest_condition=float(found.conditions.max())).showing(table(budget))
 
 
-@claim("phenomenon", SOURCE)
+@claim("phenomenon", SOURCE, unit="ln ratio")
 @planted("tuned ridge", method="tuned ridge")
 @planted("from 200 features on", first=200)
 def risk_falls_beyond(budget: Budget, method: str = "minimum norm", first: int = TRAIN) -> Verdict:
@@ -68,7 +68,7 @@ def risk_falls_beyond(budget: Budget, method: str = "minimum norm", first: int =
     return all_of(parts)
 
 
-@claim("exact", "S49")
+@claim("exact", "S49", unit="squared residual")
 @planted("tuned ridge", method="tuned ridge")
 @planted("from 200 features on", first=200)
 def training_risk_is_zero(budget: Budget, method: str = "minimum norm", first: int = TRAIN) -> Verdict:
@@ -93,7 +93,7 @@ def gain(budget: Budget, quantity: str, noise: float, method: str = "minimum nor
     return np.log(values[found.widths < TRAIN].min(0) / values[found.widths == (width or found.widths[-1])][0])
 
 
-@claim("phenomenon", SOURCE)
+@claim("phenomenon", SOURCE, unit="ln ratio")
 @planted("with clean labels, already at 400 features", noises=NOISES[:1], width=400)
 def second_descent_is_lower(budget: Budget, noises=NOISES, width: int | None = None) -> Verdict:
     """S49, read as: Far beyond the threshold test risk and test error of random features are below their first minima,
@@ -109,7 +109,7 @@ def second_descent_is_lower(budget: Budget, noises=NOISES, width: int | None = N
     return all_of(parts)
 
 
-@claim("phenomenon", SOURCE)
+@claim("phenomenon", SOURCE, unit="ln ratio")
 @planted("the labels exchanged", noises=NOISES[::-1])
 @planted("tuned ridge", method="tuned ridge")
 def label_noise_decides(budget: Budget, noises=NOISES, method: str = "minimum norm") -> Verdict:

@@ -125,7 +125,7 @@ def left(budget: Budget, ratio: float, share: float) -> np.ndarray:
     return (leaving(SAM(GradientDescent(share), 1.0), maximum(mu), x0, 3.0, 4000) >= 0).mean(-1)
 
 
-@claim("phenomenon", SOURCE)
+@claim("phenomenon", SOURCE, unit="fraction")
 @planted("so it does with ratio 0.2", ratios=(0.2,), shares=(0.9,))
 @planted("so it does with eta mu_1 = 0.3", ratios=(0.05,), shares=(0.3,))
 def flat_direction_carries_it_off(

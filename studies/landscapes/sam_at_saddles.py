@@ -100,7 +100,7 @@ def staying(budget: Budget, rho: float, distance: float, etas: tuple[float, ...]
     return (left < 0).mean(-1)
 
 
-@claim("phenomenon", SOURCE)
+@claim("phenomenon", SOURCE, unit="fraction")
 @planted("so does gradient descent", rho=0.0)
 @planted("also from 1.5 rho", distance=1.5)
 @planted("also with eta = 1.2", etas=(1.2,))

@@ -97,7 +97,7 @@ def is_bounded(measured: np.ndarray, lower: np.ndarray, upper: np.ndarray) -> Ve
     return verdict.noting(power_at_least=fails.evidence["power"])
 
 
-@claim("upper bound", SOURCE)
+@claim("upper bound", SOURCE, units={"hypothesis_met": "fraction"})
 @planted("a third of the largest loss", first=1 / 3)
 @planted("the bracket in place of the largest loss", bracket=True)
 def holds_where_the_loss_is_known(budget: Budget, first: float = 1.0, bracket: bool = False) -> Verdict:
@@ -114,7 +114,7 @@ def holds_where_the_loss_is_known(budget: Budget, first: float = 1.0, bracket: b
     return is_bounded(np.where(met, each["L_D"], np.nan), lower, upper).noting(hypothesis_met=float(met.mean()))
 
 
-@claim("upper bound", SOURCE)
+@claim("upper bound", SOURCE, units={"largest_loss_known": "fraction"})
 @planted("three times h", factor=3.0)
 @planted("three tenths of the labels flipped", share=1)
 def below_one_for_five_weights(budget: Budget, factor: float = 1.0, share: int = 0) -> Verdict:
@@ -145,7 +145,7 @@ def along_networks(budget: Budget) -> np.ndarray:
     return squares.cpu().numpy()
 
 
-@claim("lower bound", SOURCE)
+@claim("lower bound", SOURCE, units=dict.fromkeys(("least_h_along_runs", "least_right_side"), "loss in [0, 1]"))
 @planted("three times as many images", samples=3 * TRAIN)
 @planted("a third of the weights", weights=NETWORK.layout.size // 3)
 def above_one_for_networks(budget: Budget, samples: int = TRAIN, weights: int = NETWORK.layout.size) -> Verdict:

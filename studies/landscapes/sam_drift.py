@@ -104,7 +104,7 @@ def long_run(budget: Budget, rho: float) -> tuple[np.ndarray, np.ndarray]:
     return trace.values.cpu().numpy(), at
 
 
-@claim("phenomenon", SOURCE)
+@claim("phenomenon", SOURCE, unit="fraction")
 @planted("so does gradient descent", rho=0.0)
 @planted("with a third of the radius", rho=0.1 / 3)
 def ends_at_the_flattest_minimizer(budget: Budget, rho: float = 0.1) -> Verdict:

@@ -37,7 +37,7 @@ FORMS = {f"p = {p:g}": {"p": p} for p in (1.0, 1.5, 2.0, 4.0, math.inf)} | {
 }
 
 
-@claim("phenomenon", SOURCE)
+@claim("phenomenon", SOURCE, unit="percentage points")
 @revised(1, AGAIN)
 @planted("three hundredths", points=3.0)
 @null_controls
@@ -51,7 +51,7 @@ def lower_than_sgd_with_wrong_labels(budget: Budget, method: str = "SAM", points
     return lower(budget, method, CONTROLS[:2], "noisy", points).showing(ends(budget))
 
 
-@claim("phenomenon", SOURCE)
+@claim("phenomenon", SOURCE, unit="percentage points")
 @revised(1, AGAIN)
 @null_controls
 def lower_at_all_with_wrong_labels(budget: Budget, method: str = "SAM") -> Verdict:
@@ -64,7 +64,7 @@ def lower_at_all_with_wrong_labels(budget: Budget, method: str = "SAM") -> Verdi
     return lower(budget, method, CONTROLS[:2], "noisy", 0.0)
 
 
-@claim("phenomenon", SOURCE)
+@claim("phenomenon", SOURCE, unit="percentage points")
 @revised(1, AGAIN)
 @null_controls
 def lower_than_l2_with_wrong_labels(budget: Budget, method: str = "SAM") -> Verdict:
@@ -78,7 +78,7 @@ def lower_than_l2_with_wrong_labels(budget: Budget, method: str = "SAM") -> Verd
     return lower(budget, method, CONTROLS[2:], "noisy", 0.0)
 
 
-@claim("phenomenon", SOURCE)
+@claim("phenomenon", SOURCE, unit="percentage points")
 @revised(1, AGAIN)
 @null_controls
 def lower_on_clean_labels(budget: Budget, method: str = "SAM") -> Verdict:

@@ -20,7 +20,7 @@ from ratewitness.studies.claims import Budget, Verdict, claim, revised
 from ratewitness.studies.landscapes.sam_measures import AGAIN, SOURCE, draw_ends, ends, flatter, null_controls
 
 
-@claim("phenomenon", SOURCE)
+@claim("phenomenon", SOURCE, unit="ln ratio")
 @revised(1, AGAIN)
 @null_controls
 def smaller_eigenvalue_with_wrong_labels(budget: Budget, method: str = "SAM") -> Verdict:
@@ -34,7 +34,7 @@ def smaller_eigenvalue_with_wrong_labels(budget: Budget, method: str = "SAM") ->
     return flatter(budget, method, "eigenvalue", "noisy", 2.0).showing(ends(budget))
 
 
-@claim("phenomenon", SOURCE)
+@claim("phenomenon", SOURCE, unit="ln ratio")
 @revised(1, AGAIN)
 @null_controls
 def smaller_rise_with_wrong_labels(budget: Budget, method: str = "SAM") -> Verdict:
@@ -48,7 +48,7 @@ def smaller_rise_with_wrong_labels(budget: Budget, method: str = "SAM") -> Verdi
     return flatter(budget, method, "rise", "noisy", 2.0)
 
 
-@claim("phenomenon", SOURCE)
+@claim("phenomenon", SOURCE, unit="ln ratio")
 @revised(1, AGAIN)
 @null_controls
 def smaller_eigenvalue_on_clean_labels(budget: Budget, method: str = "SAM") -> Verdict:
@@ -60,7 +60,7 @@ def smaller_eigenvalue_on_clean_labels(budget: Budget, method: str = "SAM") -> V
     return flatter(budget, method, "eigenvalue", "clean", 1.0)
 
 
-@claim("phenomenon", SOURCE)
+@claim("phenomenon", SOURCE, unit="ln ratio")
 @revised(1, AGAIN)
 @null_controls
 def smaller_rise_on_clean_labels(budget: Budget, method: str = "SAM") -> Verdict:

@@ -115,7 +115,7 @@ def approach(budget: Budget, lam: torch.Tensor) -> np.ndarray:
     return np.log(ends[1] / ends[0]) / (last - first)
 
 
-@claim("constant", "S44; theory/sam_quadratics.py")
+@claim("constant", "S44; theory/sam_quadratics.py", units={"unstable": "count"})
 @planted("the ratio of eigenvalues once", power=1.0)
 @planted("its power 2.01", power=2.01)
 def multipliers_are_measured(budget: Budget, power: float = 2.0) -> Verdict:

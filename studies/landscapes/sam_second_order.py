@@ -155,7 +155,7 @@ def term_is_of_second_order(budget: Budget, powers: tuple[float, float] = (2.0, 
     return all_of(verdicts)
 
 
-@claim("phenomenon", SOURCE)
+@claim("phenomenon", SOURCE, unit="fraction", units={f"error, {name}": "fraction" for name in METHODS})
 @planted("so does dropping the perturbation", other="SGD")
 def dropping_it_changes_little(budget: Budget, other: str = "with the term") -> Verdict:
     """S43, as stated: SAM's second-order term can be dropped: the test error of a digits network changes by less than two
