@@ -53,7 +53,7 @@ def grows(budget: Budget, cell: str, power: float) -> Verdict:
 @planted("exponent 1", power=1.0)
 @planted("exponent 0.5", power=0.5)
 def gd_pl(budget: Budget, power: float = 0.0) -> Verdict:
-    """S4: GD needs on its PL witness a number of steps linear in log(1/eps).
+    """S4, refined: The logarithm is attained: on its PL witness GD needs a number of steps linear in log(1/eps).
 
     On mu x^2/2, kappa = 100, with step 1/L: as many steps per decade in the finer half of the accuracies as in the
     coarser, within 10 %, over 3 decades (full budget: 3.5)."""
@@ -64,7 +64,7 @@ def gd_pl(budget: Budget, power: float = 0.0) -> Verdict:
 @planted("exponent 1.5", power=1.5)
 @planted("exponent 0.5", power=0.5)
 def sgd_pl(budget: Budget, power: float = 1.0) -> Verdict:
-    """S5: SGD needs 1/eps steps on its PL witness.
+    """S5, refined: The exponent is attained: SGD needs 1/eps steps on its PL witness.
 
     On mu x^2/2 +- sigma x with steps 1/(mu(k+1)): exponent 1 +- 0.1 over 1.5 decades (full budget: +- 0.05 over 2)."""
     return grows(budget, "sgd_pl", power)
@@ -74,7 +74,7 @@ def sgd_pl(budget: Budget, power: float = 1.0) -> Verdict:
 @planted("exponent 1.5", power=1.5)
 @planted("exponent 0.5", power=0.5)
 def gd_convex(budget: Budget, power: float = 1.0) -> Verdict:
-    """S6: GD needs 1/eps steps on its convex witness.
+    """S6, refined: The exponent is attained: GD needs 1/eps steps on its convex witness.
 
     On the Huber function chosen for eps, with step 1/L: exponent 1 +- 0.1 over at least 1.5 decades (full budget: +-
     0.05 over at least 2)."""
@@ -85,7 +85,7 @@ def gd_convex(budget: Budget, power: float = 1.0) -> Verdict:
 @planted("exponent 1.5", power=1.5)
 @planted("exponent 2.5", power=2.5)
 def sgd_convex(budget: Budget, power: float = 2.0) -> Verdict:
-    """S7: SGD with averaging needs 1/eps^2 steps on its convex witness.
+    """S7, refined: The exponent is attained: SGD with averaging needs 1/eps^2 steps on its convex witness.
 
     On the noisy parabola chosen for eps, with the step R/(sigma sqrt N), the exponent is 2 +- 0.1 over 1.5 decades (full
     budget: +- 0.05 over 2)."""
@@ -96,7 +96,7 @@ def sgd_convex(budget: Budget, power: float = 2.0) -> Verdict:
 @planted("exponent 1.5", power=1.5)
 @planted("exponent 2, as for eps on the norm", power=2.0)
 def gd_nonconvex(budget: Budget, power: float = 1.0) -> Verdict:
-    """S8: GD needs 1/eps steps on its nonconvex witness until ||grad f||^2 <= eps.
+    """S8, refined: The exponent is attained: GD needs 1/eps steps on its nonconvex witness until ||grad f||^2 <= eps.
 
     On the sawtooth gradient chosen for eps, with step 1/L: exponent 1 +- 0.1 over at least 1.5 decades (full budget: +-
     0.05 over at least 2)."""
@@ -107,7 +107,8 @@ def gd_nonconvex(budget: Budget, power: float = 1.0) -> Verdict:
 @planted("exponent 1.5", power=1.5)
 @planted("exponent 4, as for eps on the norm", power=4.0)
 def sgd_nonconvex(budget: Budget, power: float = 2.0) -> Verdict:
-    """S9: SGD needs 1/eps^2 steps on its nonconvex witness until the mean of ||grad f(x_k)||^2 is at most eps.
+    """S9, refined: The exponent is attained: SGD needs 1/eps^2 steps on its nonconvex witness until the mean of ||grad
+    f(x_k)||^2 is at most eps.
 
     On the two-mode quadratic chosen for eps, with the constant step tuned to the horizon, the exponent is 2 +- 0.1 over 1.5
     decades (full budget: +- 0.05 over 2). The mean over the run is the expectation at a random iterate."""

@@ -68,9 +68,10 @@ def gd_on_powers(budget: Budget, law: Callable[[float], float] = lambda p: (p - 
 @claim("exponent", "S6, read for a fixed function")
 @planted("exponent 1.5 on |x|^4", power=1.5)
 def gd_convex_as_stated(budget: Budget, power: float = 1.0) -> Verdict:
-    """S6, read as: On the single convex function |x|^4 GD needs 1/eps steps.
+    """S6, read as: On the single convex function |x|^4 GD needs 1/eps steps, and not only at most so many.
 
-    For one function and not for a class: exponent 1 +- 0.1 over 2 decades (full budget: +- 0.05 over 3)."""
+    The sentence is an upper bound over a class; this reads it as the growth on one function: exponent 1 +- 0.1 over 2
+    decades (full budget: +- 0.05 over 3)."""
     return grows(budget, "p=4", power)
 
 

@@ -83,7 +83,8 @@ def exponent(budget: Budget, method: str, power: float) -> Verdict:
 @planted("exponent 0.5", power=0.5)
 @planted("exponent 1.5", power=1.5)
 def heavy_ball(budget: Budget, power: float = 1.0) -> Verdict:
-    """S13: Heavy ball needs N(eps) ~ 1/eps stochastic gradients, as SGD does.
+    """S13, as stated: Heavy ball does not improve the stochastic rate: it needs N(eps) ~ 1/eps stochastic gradients, as SGD
+    does.
 
     At kappa = 2, 8 and 32: exponent 1 +- 0.1 over 1.5 decades (full budget: +- 0.05 over 2)."""
     return exponent(budget, "heavy ball", power)
@@ -93,7 +94,8 @@ def heavy_ball(budget: Budget, power: float = 1.0) -> Verdict:
 @planted("exponent 0.5", power=0.5)
 @planted("exponent 1.5", power=1.5)
 def nesterov(budget: Budget, power: float = 1.0) -> Verdict:
-    """S13: Nesterov's method needs N(eps) ~ 1/eps stochastic gradients, as SGD does.
+    """S13, as stated: Nesterov's method does not improve the stochastic rate: it needs N(eps) ~ 1/eps stochastic gradients,
+    as SGD does.
 
     At kappa = 2, 8 and 32: exponent 1 +- 0.1 over 1.5 decades (full budget: +- 0.05 over 2)."""
     return exponent(budget, "nesterov", power)
@@ -103,7 +105,8 @@ def nesterov(budget: Budget, power: float = 1.0) -> Verdict:
 @planted("exponent 0.5", power=0.5)
 @planted("exponent 1.5", power=1.5)
 def lbfgs(budget: Budget, power: float = 1.0) -> Verdict:
-    """S13: Stochastic L-BFGS needs N(eps) ~ 1/eps samples in 4 dimensions.
+    """S13, as stated: Stochastic L-BFGS does not improve the stochastic rate: it needs N(eps) ~ 1/eps samples, in 4
+    dimensions.
 
     With memory 8, at kappa = 2, 8 and 32: exponent 1 +- 0.1 over 1.5 decades (full budget: +- 0.05 over 2)."""
     return exponent(budget, "lbfgs", power)
@@ -113,7 +116,7 @@ def lbfgs(budget: Budget, power: float = 1.0) -> Verdict:
 @planted("momentum saves a third", ratio=2 / 3)
 @planted("momentum costs a third more", ratio=4 / 3)
 def momentum_keeps_the_constant(budget: Budget, ratio: float = 1.0) -> Verdict:
-    """S13: As the steps decrease, heavy ball and Nesterov need as many stochastic gradients as SGD.
+    """S13, refined: As the steps decrease, heavy ball and Nesterov need as many stochastic gradients as SGD.
 
     As SGD with the step a_k = lr_k/(1 - beta): ratio 1 within 10 % (full budget: 5 %) at the finest accuracy, for kappa = 2,
     8 and 32."""
@@ -129,7 +132,8 @@ def momentum_keeps_the_constant(budget: Budget, ratio: float = 1.0) -> Verdict:
 @planted("information doubled", factor=2.0)
 @planted("one query a step", queries=1.0)
 def quasi_newton_changes_the_constant(budget: Budget, gain=1.0, factor=1.0, queries=2.0) -> Verdict:
-    """S13: Stochastic L-BFGS needs fewer samples than SGD on a spread spectrum, but no fewer gradient queries.
+    """S13, as stated: Stochastic L-BFGS improves a constant: on a spread spectrum it needs fewer samples than SGD, but no
+    fewer gradient queries.
 
     The spectrum is spread at kappa = 32, in 4 dimensions; the memory is 8, and each step asks twice. SGD has steps 2/(mu
     (2 kappa + k)); over SGD with steps 1/(mu (kappa + k)) the gain is smaller. At no kappa (2, 8, 32) does L-BFGS need
@@ -145,8 +149,8 @@ def quasi_newton_changes_the_constant(budget: Budget, gain=1.0, factor=1.0, quer
 @planted("sqrt kappa", slope=0.4, sign=-1)
 @planted("kappa", slope=0.9, sign=-1)
 def variance_is_the_bottleneck(budget: Budget, slope: float = 0.05, sign: int = 1) -> Verdict:
-    """S13: The constant of the noise term does not grow with the condition number, for SGD, heavy ball, Nesterov or
-    L-BFGS.
+    """S13, as stated: Variance is the bottleneck: the constant of the noise term does not grow with kappa, for SGD, heavy
+    ball, Nesterov or L-BFGS.
 
     The constant is N(eps) eps at the finest accuracy of each kappa, at fixed mu and sigma. Exponent of kappa below 0.05
     from kappa = 2 to 32 for each of the four."""

@@ -63,7 +63,7 @@ def grid(budget: Budget) -> np.ndarray:
 @claim("constant", "S14; stationary second moment, proved in identities")
 @planted("the PL upper bound a L sigma^2/(2 mu) as an equality", predicted=lambda a: a / (2 * MU))
 def floor_is_exact(budget: Budget, predicted: Callable = exact_floor) -> Verdict:
-    """S14: The plateau of SGD with any step a on a quadratic is sum_j a sigma_j^2/(2(2 - a lam_j)).
+    """S14, refined: The plateau of SGD with any step a on a quadratic is sum_j a sigma_j^2/(2(2 - a lam_j)).
 
     For 8 steps up to 0.2/L on three modes it is that within 3 % (quick: 10 %).
     """
@@ -76,7 +76,7 @@ def floor_is_exact(budget: Budget, predicted: Callable = exact_floor) -> Verdict
 @planted("floor like the square of the step", power=2.0)
 @planted("floor like the square root of the step", power=0.5)
 def floor_is_linear_in_the_step(budget: Budget, power: float = 1.0) -> Verdict:
-    """S14: The plateau of SGD is proportional to the step.
+    """S14, refined: The plateau of SGD is proportional to the step.
 
     For steps up to 0.2/L the exponent is 1 +- 0.05 (quick: +- 0.1).
     """
@@ -87,7 +87,7 @@ def floor_is_linear_in_the_step(budget: Budget, power: float = 1.0) -> Verdict:
 @claim("exponent", "S14; exact second moments")
 @planted("floor like 1/sqrt(batch)", power=-0.5)
 def floor_is_inverse_in_the_batch(budget: Budget, power: float = -1.0) -> Verdict:
-    """S14: The plateau of SGD is proportional to 1/batch.
+    """S14, refined: The plateau of SGD is proportional to 1/batch.
 
     For batches drawn with replacement, from 1 to 128, the exponent is -1 +- 0.05 (quick: +- 0.1).
     """
@@ -120,7 +120,7 @@ def bounded_gaps(budget: Budget) -> tuple[pd.DataFrame, np.ndarray]:
 @claim("upper bound", "S14; Bottou, Curtis and Nocedal (2018), arXiv:1606.04838; proof in theory/stochastic_gradient.py")
 @planted("a quarter of the bound", factor=0.25)
 def floor_is_bounded(budget: Budget, factor: float = 1.0) -> Verdict:
-    """S14: The mean gap of SGD with constant step a <= 1/L on PL problems stays below (1 - mu a)^k Delta + a L
+    """S14, refined: The mean gap of SGD with constant step a <= 1/L on PL problems stays below (1 - mu a)^k Delta + a L
     sigma^2/(2 mu).
 
     On L-smooth mu-PL problems with noise of variance sigma^2 it does after k = 1, 2, ... steps. The bound is attained by mu
