@@ -23,10 +23,6 @@ from ratewitness.studies.judges import agrees, all_of, equals_exactly, mean_is
 from ratewitness.studies.measuring.drawing import Panel, panels
 from ratewitness.studies.measuring.groups import rows, stacked
 from ratewitness.studies.rates import cells
-from ratewitness.theory import stochastic_gradient as sgd
-from ratewitness.theory.moments import second_moments
-from ratewitness.theory.parabola_family import averaged_parabola
-from scipy.optimize import brentq
 
 GROUPS = 10
 Law = Callable[[np.ndarray], np.ndarray]  # N of eps
@@ -87,21 +83,7 @@ def sampled(budget: Budget, cell: str) -> tuple[np.ndarray, np.ndarray, np.ndarr
     power = 1 if cell == "sgd_pl" else 2
     eps = (cells.count(cell, 1.0) / np.array(N, dtype=float)) ** (1 / power)
     noise = budget.shared(f"sharp_constants.{cell}").generator("noise")
-    return eps, cells.SGD[cell](eps, GROUPS, size, noise), np.array([exact_hitting_time(cell, e) for e in eps])
-
-
-def exact_hitting_time(cell: str, eps: float) -> float:
-    """N(eps) of the expectation itself, from the exact second moments, as a real number where they are smooth in N."""
-    N = float(cells.count(cell, eps))
-    if cell == "sgd_pl":
-        steps = [1 / (k + 1) for k in range(int(2 * N) + 2)]
-        gaps = np.array(second_moments(1.0, steps, 1.0, 1.0, len(steps))) / 2
-        return float(np.argmax(gaps <= eps))
-    if cell == "sgd_convex":
-        numbers = {"a": N**-0.5, "lam": cells.convex_curvature(N), "sigma": 1, "R": 1}
-        return brentq(lambda k: averaged_parabola(N=k, **numbers) - eps, N / 4, 4 * N)
-    numbers = {"a": (2 / N) ** 0.5, "lam": cells.two_mode_curvature(N), "L": 1, "Delta": 1, "sigma": 1}
-    return brentq(lambda k: sgd.nonconvex_two_mode(N=k, **numbers) - eps, N / 4, 4 * N)
+    return eps, cells.SGD[cell](eps, GROUPS, size, noise), np.array([cells.expected_time(cell, e) for e in eps])
 
 
 def leading_term(budget: Budget, cell: str, law: Law) -> Verdict:
