@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Literal
 
 import torch
+from ratewitness.problems.curvature import hessian_vector
 from ratewitness.problems.problem import FiniteSum, Point
 from torch import Generator, Tensor
 
@@ -111,8 +112,7 @@ class Oracle:
 
         self.calls += 2
         self.component_gradients += 2 * self._cost
-        x, v = torch.broadcast_tensors(x, v)
-        return torch.func.vjp(grad, x)[1](v)[0]  # H is symmetric
+        return hessian_vector(grad, x, v)
 
     def full_grad(self, x: Point) -> Point:
         """The exact gradient, whatever the sampling (the anchor of SVRG); costs n component gradients."""

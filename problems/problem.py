@@ -22,6 +22,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 import torch
+from ratewitness.problems.layout import Layout
 from torch import Tensor
 
 Number = float | Tensor
@@ -181,33 +182,20 @@ def uncertified(optimum_error: Number, reason: str) -> Constants:
 
 def flattened(problem: FiniteSum) -> FiniteSum:
     """The same problem over vectors (d,), d the number of entries of a point; the parts of a dict in its order."""
-    shape = problem.shape
-    if isinstance(shape, Mapping):
-        sizes = [math.prod(each) for each in shape.values()]
-        d = sum(sizes)
-
-        def point(x):
-            parts = zip(shape.items(), x.split(sizes, -1), strict=True)
-            return {name: part.unflatten(-1, each) if each else part.squeeze(-1) for (name, each), part in parts}
-
-        def vector(x):
-            batch = problem.batch(x)
-            return torch.cat([x[name].reshape(*batch, -1) for name in shape], -1)
-
-    elif len(shape) == 1:
+    shape, named = problem.shape, isinstance(problem.shape, Mapping)
+    if not named and len(shape) == 1:
         return problem
-    else:
-        d = math.prod(shape)
+    layout = Layout(shape if named else {"x": shape})
 
-        def point(x):
-            return x.unflatten(-1, shape)
+    def point(x):
+        return layout.split(x) if named else layout.split(x)["x"]
 
-        def vector(x):
-            return x.flatten(-len(shape))
+    def vector(x):
+        return layout.join(x if named else {"x": x})
 
     return replace(
         problem,
-        shape=(d,),
+        shape=(layout.size,),
         gap=lambda x: problem.gap(point(x)),
         grad=lambda x: vector(problem.grad(point(x))),
         sample_grad=lambda x, index: vector(problem.sample_grad(point(x), index)),

@@ -25,8 +25,8 @@ from ratewitness.problems.data.tables import two_classes
 from ratewitness.problems.data.text import tokenized
 from ratewitness.problems.data.which_testament import which_testament
 from ratewitness.problems.huber import huber, huber_witness
+from ratewitness.problems.layout import Layout
 from ratewitness.problems.networks.character_model import Transformer, character_model, windows
-from ratewitness.problems.networks.layout import Layout
 from ratewitness.problems.networks.recurrent_model import Recurrent, sequences
 from ratewitness.problems.noisy_quadratics import two_mode
 from ratewitness.problems.online.moving_parabola import moving_parabola

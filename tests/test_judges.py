@@ -18,6 +18,7 @@ from ratewitness.studies.judges import (
     mean_is,
     proved,
 )
+from scipy import stats
 
 EPS = np.logspace(-1, -3.2, 10)
 NAN = float("nan")
@@ -114,10 +115,18 @@ def test_exponent_is_does_not_take_a_logarithm_for_a_small_power():
     assert exponent_is(EPS, times, round(slope, 2), 0.2).outcome != "supported"
 
 
-def test_exponent_is_widens_a_deterministic_slope_by_its_drift():
+def test_exponent_is_judges_the_local_slopes_of_a_deterministic_record():
     times = EPS**-1.0 * (1 + 0.3 * np.linspace(0, 1, len(EPS)) ** 2)
     evidence = exponent_is(EPS, times, 1.0, 0.05).evidence
-    assert evidence["low"] < evidence["slope"] < evidence["high"]
+    assert evidence["least_local"] < evidence["slope"] < evidence["greatest_local"]
+    assert not {"low", "high", "p"} & {*evidence}  # nothing was sampled
+
+
+def test_exponent_is_refutes_where_a_rival_law_is_better_by_the_margin():
+    times = (20 * np.log(1 / EPS))[:, None] * np.ones(10)
+    slope = np.polyfit(np.log(1 / EPS), np.log(times[:, 0]), 1)[0]
+    verdict = exponent_is(EPS, times, slope, 0.3)
+    assert (verdict.outcome, "p" in verdict.evidence) == ("refuted", False)
 
 
 X = np.log(1 / EPS)
@@ -180,6 +189,51 @@ def test_interval_contains_its_mean(values):
     mean, low, high = interval(values)
     assert low <= mean + 1e-9 * (1 + abs(mean))
     assert high >= mean - 1e-9 * (1 + abs(mean))
+
+
+SAMPLED = {
+    "exceeds": lambda x, shift: exceeds(x, shift),
+    "mean_is": lambda x, shift: mean_is(x[None], [1 - shift], 0.2),
+    "bound_holds": lambda x, shift: bound_holds(x[None], [1 - shift]),
+    "lower_bound_holds": lambda x, shift: lower_bound_holds(x[None], [1 + shift], 0.0),
+}
+
+
+@pytest.mark.parametrize("judge", SAMPLED)
+@given(shift=st.floats(-0.9, 0.9), seed=st.integers(0, 99))
+def test_a_word_is_said_exactly_where_its_p_value_is_below_half_a_hundredth(judge, shift, seed):
+    groups = 1 + 0.3 * np.random.default_rng(seed).standard_normal(8)
+    verdict = SAMPLED[judge](groups, shift)
+    assert (verdict.evidence["p"] <= 0.005) == (verdict.outcome != "inconclusive")
+
+
+def test_a_p_value_is_that_of_scipy():
+    groups = 1 + 0.3 * np.random.default_rng(0).standard_normal(8)
+    for threshold, alternative in ((0.5, "greater"), (1.5, "less")):
+        expected = stats.ttest_1samp(groups, threshold, alternative=alternative).pvalue
+        assert exceeds(groups, threshold).evidence["p"] == pytest.approx(expected)
+    rows = np.stack([groups, groups + 0.01])
+    worst = max(stats.ttest_1samp(row, 1.7, alternative="less").pvalue for row in rows)
+    assert bound_holds(rows, [1.7] * 2).evidence["p"] == pytest.approx(worst)
+    least = min(stats.ttest_1samp(row, 0.3, alternative="greater").pvalue for row in rows)
+    assert bound_holds(rows, [0.3] * 2).evidence["p"] == pytest.approx(2 * least)  # two looks
+    assert mean_is(groups[None], [5.0], 0.1).evidence["p"] == pytest.approx(
+        stats.ttest_1samp(groups / 5, 0.9, alternative="less").pvalue
+    )
+
+
+def test_all_of_puts_what_decided_first_and_takes_the_weakest_p_value():
+    sure, less = exceeds([1.0, 1.01, 0.99, 1.0], 0.0), exceeds([1.0, 1.3, 0.7, 1.0], 0.0)
+    no = exceeds([1.0, 1.01, 0.99], 2.0)
+    both = all_of({"sure": sure, "less": less, "exact": equals_exactly([1], [1])})
+    assert both.evidence["p"] == less.evidence["p"] > sure.evidence["p"]
+    assert [*both.evidence][1].startswith("less.")
+    refuted = all_of({"sure": sure, "no": no})
+    assert refuted.evidence["p"] == pytest.approx(2 * no.evidence["p"])
+    assert [*refuted.evidence][1].startswith("no.")
+    # what is certain has no p-value
+    assert "p" not in all_of({"exact": equals_exactly([1], [2]), "sure": sure}).evidence
+    assert "p" not in all_of({"exact": equals_exactly([1], [1])}).evidence
 
 
 def calibration(sets):

@@ -8,8 +8,8 @@ import torch
 from ratewitness.problems.data import text as text_module
 from ratewitness.problems.data.tables import DataError
 from ratewitness.problems.data.text import king_james, tokenized
+from ratewitness.problems.layout import Layout
 from ratewitness.problems.networks.character_model import Transformer, character_model, windows
-from ratewitness.problems.networks.layout import Layout
 from ratewitness.problems.oracle import Oracle
 from ratewitness.solvers.gradient_descent import GradientDescent
 from ratewitness.solvers.solver import run

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 
 import torch
 from ratewitness.problems.data.text import king_james
-from ratewitness.problems.networks.layout import Layout
+from ratewitness.problems.layout import Layout
 from ratewitness.problems.problem import FiniteSum, deterministic
 from torch import Generator, Tensor
 

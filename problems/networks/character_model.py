@@ -26,7 +26,7 @@ import math
 from dataclasses import dataclass
 
 import torch
-from ratewitness.problems.networks.layout import Layout
+from ratewitness.problems.layout import Layout
 from ratewitness.problems.problem import FiniteSum, uncertified
 from torch import Generator, Tensor
 from torch.nn import functional as F

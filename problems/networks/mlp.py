@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import torch
-from ratewitness.problems.networks.layout import Layout
+from ratewitness.problems.layout import Layout
 from ratewitness.problems.problem import FiniteSum, uncertified
 from torch import Generator, Tensor
 

@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
-from ratewitness.problems.networks.layout import Layout
+from ratewitness.problems.layout import Layout
 from ratewitness.problems.networks.mlp import ACTIVATIONS, cross_entropy, gradient_of
 from ratewitness.problems.problem import FiniteSum, uncertified
 from torch import Generator, Tensor

@@ -24,7 +24,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-from ratewitness.problems.networks.layout import Layout
+from ratewitness.problems.layout import Layout
 from ratewitness.problems.problem import FiniteSum, uncertified
 from torch import Generator, Tensor
 

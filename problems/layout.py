@@ -40,10 +40,16 @@ class Layout:
         if x.shape[-1] != self.size:
             raise ValueError(f"x has shape {tuple(x.shape)}; accepted are vectors of length {self.size} in the last axis")
         parts = x.split([math.prod(shape) for shape in self.shapes.values()], -1)  # whose gradient is one concatenation
-        return {name: part.unflatten(-1, shape) for (name, shape), part in zip(self.shapes.items(), parts, strict=True)}
+        return {
+            name: part.unflatten(-1, shape) if shape else part.squeeze(-1)
+            for (name, shape), part in zip(self.shapes.items(), parts, strict=True)
+        }
 
     def join(self, parts: Mapping[str, Tensor]) -> Tensor:
         """The flat vector of all parts, the inverse of `split`: (*batch, *shape) each -> (*batch, P)."""
         if parts.keys() != self.shapes.keys():
             raise ValueError(f"parts are {', '.join(parts)}; accepted are exactly {', '.join(self.shapes)}")
-        return torch.cat([parts[name].flatten(-len(shape)) for name, shape in self.shapes.items()], -1)
+        flat = (
+            parts[name].flatten(-len(shape)) if shape else parts[name].unsqueeze(-1) for name, shape in self.shapes.items()
+        )
+        return torch.cat([*flat], -1)
