@@ -138,7 +138,8 @@ def tables(verdicts: dict[str, Verdict]) -> dict[str, pd.DataFrame]:
         found, eps = verdicts[name].evidence, verdicts[name].table["eps"]
         power = "0, a logarithm"
         if "slope" in found:
-            power = f"{found['slope']:.3f} in [{found['low']:.3f}, {found['high']:.3f}]"
+            sampled = f" in [{found['low']:.3f}, {found['high']:.3f}]" if "low" in found else ""
+            power = f"{found['slope']:.3f}{sampled}"
         shown.append(
             {
                 "cell": title,

@@ -62,7 +62,7 @@ def grid(budget: Budget) -> np.ndarray:
 
 
 @claim("constant", "S14; stationary second moment, proved in identities")
-@planted("for small steps, a sigma^2/4", predicted=lambda a: a / 4)
+@planted("a fifth less", predicted=lambda a: 0.8 * exact_floor(a))
 @planted("a fifth more", predicted=lambda a: 1.2 * exact_floor(a))
 def floor_is_exact(budget: Budget, predicted: Callable = exact_floor) -> Verdict:
     """S14, refined: The plateau of SGD with any step a on a quadratic is sum_j a sigma_j^2/(2(2 - a lam_j)).
