@@ -50,7 +50,7 @@ def problems(budget: Budget) -> dict:
 @falsified(unbiased_with_replacement, named="probability 1/(n+1)")
 @falsified(unbiased_without_replacement, named="inclusion b/(n-1)")
 def minibatch_is_unbiased(budget: Budget) -> Verdict:
-    """S1: The gradient of a uniformly drawn component or minibatch has expectation grad f.
+    """S1, as stated: The gradient of a uniformly drawn component, or minibatch, has expectation grad f.
 
     For symbolic n, b and components, so has the mean over a minibatch of any size b <= n drawn with or without
     replacement."""
@@ -158,7 +158,7 @@ def timed(budget: Budget) -> pd.DataFrame:
 @planted("the GD step grows like n^2", GD=QUADRATIC)
 @planted("n times the GD step is linear as well", power=1.0, SGD=(-np.inf, np.inf))
 def time_of_a_step(budget: Budget, GD=LINEAR, SGD=NONE, power: float = 0.0) -> Verdict:
-    """S2: The time of a GD step grows in proportion to n, and that of an SGD step does not grow.
+    """S2, as stated: The time of a GD step grows in proportion to n, and that of an SGD step does not grow.
 
     As n grows from 10^3 to 10^6 (full budget: 4 10^6), the slope of log time in log n is from 0.7 to 1.3 for GD and at most
     0.25 for SGD, in each of 3 rounds of timing. The problem is least squares with d = 20 on one CPU core, with the least of
