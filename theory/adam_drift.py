@@ -106,6 +106,20 @@ def steps_from_rest(
     return np.array(steps)
 
 
+def clipped_path(g: Sequence[float], steps: ArrayLike, lr: Callable[[int], ArrayLike], x: ArrayLike) -> tuple:
+    """The points after rounds of relative steps (rounds,) from x, clipped to [-1, 1], with the step size lr(t) in round t,
+    and the total loss on the way beyond that of -1.
+
+    >>> clipped_path([3.0, -1.0, -1.0], [1.0, -1.0, -1.0], lambda t: 0.25, np.array([0.0, 1.0]))
+    (array([0.25, 1.  ]), array([2.25, 2.25]))
+    """
+    cost = 0.0 * x
+    for t, step in enumerate(steps):
+        cost = cost + g[t % len(g)] * (x + 1)
+        x = np.clip(x - lr(t) * step, -1, 1)
+    return x, cost
+
+
 def frozen_maximum(g: Sequence) -> float:
     """The root of AMSGrad's corrected maximum where a largest slope comes first: |g_0| for ever, as no average is above."""
     if abs(g[0]) < max(abs(slope) for slope in g):
