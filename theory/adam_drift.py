@@ -232,6 +232,19 @@ def first_failing(fails: Callable[[int], bool], limit: int = 10**6) -> int:
     return high
 
 
+def every_pair_bound(n: int, beta1: float, beta2: float) -> float:
+    """2 p + 2 beta1^k - q of `every_pair_fails`, for numbers in (0, 1), beta1 = 0 included: at least D/n for C = n.
+
+    >>> drift(spike(1000.0, 1000), 0.5, 0.9) / 1000 < every_pair_bound(1000, 0.5, 0.9) < -0.7
+    True
+    """
+    log2 = -np.log(beta2)
+    p = 1 / (1 + (n**2 - 1) * (1 - beta2) * n**-0.5) ** 0.5
+    tail = beta1 ** (0.5 * np.log(n) / log2) if beta1 else 0.0
+    q = (1 - (3 * np.log(n) / log2 + 1) / n) / (1 + 1 / n) ** 0.5
+    return float(2 * p + 2 * tail - q)
+
+
 _beta, _b1, _b2, _x, _const = sp.symbols("beta beta1 beta2 x c", positive=True)
 
 

@@ -96,7 +96,7 @@ def gain(budget: Budget, name: str, method: str = "Adam", again: str = "") -> np
     return np.log(first[1] / first[0])
 
 
-@claim("phenomenon", SOURCE)
+@claim("phenomenon", SOURCE, unit="ln ratio")
 @planted("digits drawn again in place of words", language="digits; again")
 @planted("the other way round", language="digits", vision="words")
 def more_for_words_than_for_digits(budget: Budget, language: str = "words", vision: str = "digits") -> Verdict:
@@ -113,7 +113,7 @@ def more_for_words_than_for_digits(budget: Budget, language: str = "words", visi
     return effect.showing(pd.concat(table, ignore_index=True))
 
 
-@claim("phenomenon", SOURCE)
+@claim("phenomenon", SOURCE, unit="ln ratio")
 @planted("words drawn again", level="words; again")
 @planted("both swapped", as_is="words, labels made equal", level="words")
 def rare_labels_explain_half(budget: Budget, as_is: str = "words", level: str = "words, labels made equal") -> Verdict:
@@ -126,7 +126,7 @@ def rare_labels_explain_half(budget: Budget, as_is: str = "words", level: str = 
     return exceeds(gain(budget, as_is) / 2 - gain(budget, level), 0.0)
 
 
-@claim("phenomenon", SOURCE)
+@claim("phenomenon", SOURCE, unit="ln ratio")
 @planted("gradient descent on words drawn again, in Adam's place", method="GD, momentum", task="words", again="; again")
 @planted("digits in their place", task="digits")
 def gains_where_words_are_equally_frequent(
@@ -141,7 +141,7 @@ def gains_where_words_are_equally_frequent(
     return exceeds(gain(budget, task, method, again), np.log(1.4))
 
 
-@claim("phenomenon", SOURCE)
+@claim("phenomenon", SOURCE, unit="ln ratio")
 @planted("gradient descent on words drawn again", method="GD, momentum", tasks=("words",), again="; again")
 def the_sign_helps_as_well(
     budget: Budget, method: str = "sign descent", tasks=("words", "words, labels made equal"), again: str = ""
