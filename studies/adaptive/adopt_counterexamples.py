@@ -170,7 +170,7 @@ def last_points(budget: Budget, method: str) -> np.ndarray:
     )
 
 
-@claim("law", SOURCE, unit="ratio", units={"end": "of the box, from -1 to 1"})
+@claim("law", SOURCE, unit="ratio", units={"end": "units of x"})
 @planted("Adam in its place", method="Adam")
 @planted("half the step", factor=0.5)
 def drawn_it_converges(budget: Budget, method: str = "ADOPT", factor: float = 1.0) -> Verdict:
