@@ -151,9 +151,8 @@ def test_levelled_windows_have_equal_frequencies_there(places):
     weights = levelled(windows, places)
     assert float(weights.sum()) == pytest.approx(1.0)
     for place in places:
-        torch.testing.assert_close(
-            torch.bincount(windows[:, place], weights), torch.full((3,), 1 / 3).double(), rtol=1e-4, atol=0
-        )
+        found = torch.bincount(windows[:, place], weights)
+        torch.testing.assert_close(found, torch.full((3,), 1 / 3, dtype=torch.float64), rtol=1e-4, atol=0)
 
 
 @pytest.mark.parametrize("m", [1, 2, 4])
