@@ -95,6 +95,8 @@ class Claim:
     planted: Mapping[str, Check]
     revision: int = 0
     why: str = ""  # the design was changed
+    unit: str = ""  # of the effect that `exceeds` judges and of its threshold; "ln ratio" for logarithms of factors
+    units: Mapping[str, str] = field(default_factory=dict)  # of an effect of one part, or of further numbers, by name
 
     @property
     def module(self) -> str:
@@ -118,7 +120,7 @@ class Claim:
         return f"{self.id}, revision {self.revision}" if self.revision else self.id
 
 
-def claim(kind: Kind, source: str) -> Callable[[Check], Claim]:
+def claim(kind: Kind, source: str, unit: str = "", units: Mapping[str, str] | None = None) -> Callable[[Check], Claim]:
     """Make a Claim of a check, whose docstring states it, and of the variants planted under it."""
 
     def decorate(check: Check) -> Claim:
@@ -126,7 +128,8 @@ def claim(kind: Kind, source: str) -> Callable[[Check], Claim]:
         variants = getattr(check, "planted", {})
         if not (statement and variants):
             raise ValueError(f"the claim {check.__name__} needs a docstring that states it and a planted false variant")
-        return Claim(statement, precisely, source, kind, check, variants, *getattr(check, "revised", ()))
+        revision, why = getattr(check, "revised", (0, ""))
+        return Claim(statement, precisely, source, kind, check, variants, revision, why, unit, units or {})
 
     return decorate
 

@@ -16,6 +16,7 @@ import torch
 from ratewitness.solvers.adadelta import AdaDelta
 from ratewitness.solvers.adagrad import AdaGrad, AdaGradNorm, FullAdaGrad
 from ratewitness.solvers.adam import Adam, AdamW, AdamWPaper
+from ratewitness.solvers.adopt import ADOPT
 from ratewitness.solvers.amsgrad import AMSGrad
 from ratewitness.solvers.around.ascent import Ascent
 from ratewitness.solvers.around.averaging import PolyakRuppert, RandomIterate
@@ -109,6 +110,7 @@ CATALOGUE = {
     "amsgrad": Entry(lambda ndim: AMSGrad(0.3), **ADAPTIVE),
     "amsgrad of the paper": Entry(lambda ndim: AMSGrad(0.3, bias_correction=False), **ADAPTIVE),
     "amsgrad, corrected maximum": Entry(lambda ndim: AMSGrad(0.3, maximum="corrected"), **ADAPTIVE),
+    "adopt": Entry(lambda ndim: ADOPT(0.3), **ADAPTIVE),
     "adagrad": Entry(lambda ndim: AdaGrad(0.5), **ADAPTIVE),
     "adagrad, eps outside": Entry(lambda ndim: AdaGrad(0.5, eps_inside=False), **ADAPTIVE),
     "adagrad by norm": Entry(lambda ndim: AdaGradNorm(0.5, ndim=ndim), adaptive=True, rotates=True),

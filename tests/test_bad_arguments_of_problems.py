@@ -209,6 +209,11 @@ ROWS = [
         for count in (0, -3, 2.5, "many", True)
     ),
     ("which_testament", lambda: which_testament(40, 0.0), r"l2 is 0\.0; accepted are numbers > 0"),
+    (
+        "which_testament",
+        lambda: which_testament(40, weights="idf"),
+        "weights is 'idf'; accepted are tf-idf, counts, presence",
+    ),
     # networks and their texts
     ("split", lambda: LAYOUT.split(torch.ones(2, 13)), "length 14"),
     ("join", lambda: LAYOUT.join({"a": torch.ones(2, 2, 3)}), "accepted are exactly a, b, c"),

@@ -13,6 +13,7 @@ from ratewitness.problems.quadratics import quadratic
 from ratewitness.solvers.adadelta import AdaDelta
 from ratewitness.solvers.adagrad import AdaGrad, AdaGradNorm, FullAdaGrad
 from ratewitness.solvers.adam import Adam, AdamW, AdamWPaper
+from ratewitness.solvers.adopt import ADOPT
 from ratewitness.solvers.amsgrad import AMSGrad
 from ratewitness.solvers.around.ascent import Ascent
 from ratewitness.solvers.around.box import Box
@@ -173,6 +174,10 @@ ADAPTIVE = [
     (AMSGrad, {"maximum": "largest"}, "maximum is 'largest'; accepted are 'raw' and 'corrected'"),
     (AMSGrad, {"maximum": "corrected", "bias_correction": False}, "without bias correction; accepted is 'raw'"),
     (AMSGrad, {"beta2": 1.0}, "beta2 is 1.0"),
+    (ADOPT, {"beta2": 1.0}, "beta2 is 1.0"),
+    (ADOPT, {"beta1": -0.1}, "beta1 is -0.1"),
+    (ADOPT, {"eps": -1.0}, "eps is -1.0"),
+    (ADOPT, {"lr": -0.1}, "lr is -0.1"),
     (AMSGrad, {"lr": -0.1}, "lr is -0.1"),
     (RMSProp, {"beta2": 1.0}, "beta2 is 1.0; accepted are numbers in \\[0, 1\\)"),
     (RMSProp, {"momentum": -0.5}, "momentum is -0.5"),

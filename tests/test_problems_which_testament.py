@@ -53,6 +53,17 @@ def test_weights_and_frequencies_are_those_counted_by_hand():
     np.testing.assert_allclose(found.mean_squares, (A**2).mean(0))
 
 
+@pytest.mark.parametrize("weights", ["counts", "presence"])
+def test_other_weights_are_those_counted_by_hand(weights):
+    found, (lines, y) = which_testament(SMALL, 0.01, weights), paragraphs()
+    assert (found.words == which_testament(SMALL).words) == (weights == "counts")
+    counts = [Counter(re.findall(r"\w\w+", line.lower())) for line in lines]
+    A = np.array([[c[w] for w in found.words] for c in counts], dtype=float)
+    A = A if weights == "counts" else A.clip(max=1)
+    np.testing.assert_allclose(rows(found), y.numpy()[:, None] * A, atol=1e-12)
+    np.testing.assert_allclose(found.mean_squares, (A**2).mean(0))
+
+
 def test_the_minimizer_is_that_of_scikit_learn():
     found, (_, y) = which_testament(SMALL), paragraphs()
     A = (y.unsqueeze(-1) * rows(found)).numpy()

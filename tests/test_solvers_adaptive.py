@@ -315,3 +315,13 @@ def test_centered_rmsprop_survives_a_constant_gradient():
 def test_lion_with_equal_averages_is_signum():
     g = gradients(20, 5)
     torch.testing.assert_close(path(Lion(0.1, 0.7, 0.7), g), path(SignSGD(0.1, 0.7), g), rtol=0, atol=1e-14)
+
+
+@pytest.mark.parametrize("eps", [1e-300, 1e-6, 1.0])
+def test_no_step_of_adagrad_is_longer_than_lr(eps):
+    """In a coordinate, for gradients of sizes from 1e-12 to 1e6; RMSProp's first step is 1/sqrt(1 - beta2) times lr."""
+    sizes = torch.logspace(-12, 6, 60, dtype=torch.float64)[torch.randperm(60, generator=torch.Generator().manual_seed(1))]
+    g = sizes[:, None] * scripted.gradients(60, 5).to(torch.float64)
+    moves = path(AdaGrad(0.3, eps), g).diff(dim=0, prepend=torch.zeros(1, 5, dtype=torch.float64))
+    assert moves.abs().max() <= 0.3 * (1 + 1e-9)
+    assert path(RMSProp(0.3, beta2=0.9, eps=eps), 1e6 * g)[0].abs().max() > 0.9

@@ -7,13 +7,14 @@ import numpy as np
 import pytest
 import torch
 from ratewitness.problems.oracle import Oracle
-from ratewitness.solvers.adagrad import AdaGrad, AdaGradNorm
+from ratewitness.solvers.adagrad import AdaGrad
 from ratewitness.studies.adaptive import (
     adagrad_adversary,
     adagrad_effective_step,
     adagrad_epsilon,
     adagrad_regret,
     adagrad_steps,
+    adagrad_tuning,
     adagrad_update,
     range_of_steps,
 )
@@ -118,10 +119,18 @@ def test_first_steps_and_their_laws():
     assert row["measured"] == pytest.approx(0.5)
 
 
-def test_a_step_that_is_too_long_is_seen():
-    found = adagrad_epsilon.longest_steps(QUICK, lambda lr, eps: AdaGradNorm(2 * lr, eps=eps))
-    assert (found <= 2 + 1e-12).all()  # the first step is exactly 2, a norm divided by itself, but for rounding
-    assert (found > 1).all()
+def test_ratios_against_alpha_are_those_of_the_nearest_steps(monkeypatch):
+    """At an alpha that is on both grids; a loss that is 1000 times as large makes SGD's alpha 1000 times as long."""
+    rng = np.random.default_rng(0)
+    logs = rng.random((len(adagrad_steps.FACTORS), 3))
+    monkeypatch.setattr(adagrad_tuning, "curves", lambda budget, method: {"a problem": (0.1, logs)})
+    where = [np.abs(np.log(adagrad_tuning.ALPHAS / alpha)).argmin() for alpha in (1.0, 1e-3, 1e-6)]
+    c = np.abs(np.log10(adagrad_steps.FACTORS) - 1).argmin()  # c = 10 is alpha = 1
+    for s in adagrad_tuning.SCALES:
+        np.testing.assert_allclose(adagrad_tuning.by_alpha(QUICK, "AdaGrad")["a problem", s][where[0]], logs[c], rtol=1e-6)
+    large = adagrad_tuning.by_alpha(QUICK, "SGD, a")["a problem", 1e3]
+    np.testing.assert_allclose(large[where[1]], logs[c], rtol=1e-6)
+    np.testing.assert_allclose(large[where[2]], logs[np.abs(np.log10(adagrad_steps.FACTORS) + 2).argmin()], rtol=1e-6)
 
 
 @pytest.mark.parametrize("share", [1, 0])

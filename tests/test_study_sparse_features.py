@@ -5,15 +5,18 @@ import math
 import numpy as np
 import pytest
 import torch
+from ratewitness.problems.data.which_testament import which_testament
 from ratewitness.problems.online.slopes import sparse_features
+from ratewitness.problems.oracle import Oracle
 from ratewitness.solvers.adagrad import AdaGrad, AdaGradNorm
 from ratewitness.solvers.gradient_descent import GradientDescent
 from ratewitness.solvers.schedules import InversePower
 from ratewitness.studies.adaptive import sparse_features as study
-from ratewitness.studies.adaptive import sparse_text
+from ratewitness.studies.adaptive import sparse_runs
 from ratewitness.studies.adaptive.adagrad_and_sgd import METHODS, SGD, effective_steps, recommended
+from ratewitness.studies.adaptive.sparse_runs import Ends
 from ratewitness.studies.claims import QUICK, Budget
-from ratewitness.studies.measuring.tuning import Tuned
+from ratewitness.studies.measuring.tuning import Chosen, Tuned
 from ratewitness.theory.adagrad import heterogeneity
 from scipy.optimize import minimize_scalar
 from scripted import Scripted, gradients
@@ -64,12 +67,10 @@ def test_the_recommended_step_minimizes_the_bound(method):
     assert recommended(method, D_inf, D_2, energy, T) == pytest.approx(best, rel=1e-5)
 
 
-def test_mean_regret_is_that_of_a_plain_loop_on_the_same_rounds(monkeypatch):
+def test_mean_regret_is_that_of_a_plain_loop_on_the_same_rounds():
     p, T, seeds = np.array([[0.9, 0.1], [0.5, 0.5], [1.0, 1.0]]), 40, 5
-    monkeypatch.setattr(study, "frequencies", lambda budget: p)
-    monkeypatch.setattr(study, "horizon", lambda budget: T)
     lr = torch.tensor([[0.1, 0.2, 0.3], [1.0, 0.5, 0.05]], dtype=torch.float64)
-    found = study.mean_regret(QUICK, "AdaGrad", lr, seeds, "stage")
+    found = sparse_runs.mean_regret(QUICK, "AdaGrad", lr, p, T, seeds, "stage")
     rounds, generator = sparse_features(torch.as_tensor(p).unsqueeze(1), "linear"), QUICK.generator("stage")
     z = [rounds.draw((1, 3, seeds), generator)[0].numpy() for _ in range(T)]
     expected = np.zeros((2, 3, seeds))
@@ -88,34 +89,52 @@ def tuned(*losses):
     return Tuned(np.arange(1.0, 1 + len(losses)), np.array(losses))
 
 
-def test_the_gain_is_over_the_rival_that_tuning_prefers(monkeypatch):
+def test_the_gain_is_over_the_rival_that_tuning_prefers():
     """And not over the one that turned out better on the fresh rounds."""
     found = {
         "AdaGrad": ([tuned(3, 1, 3), tuned(3, 1, 3)], np.array([[2.0, 4.0], [1.0, 1.0]])),
         "SGD, a": ([tuned(3, 2, 3), tuned(9, 8, 9)], np.array([[6.0, 6.0], [0.5, 0.5]])),
         "SGD, a/sqrt(t)": ([tuned(6, 5, 6), tuned(1, 2, 3)], np.array([[1.0, 1.0], [3.0, 5.0]])),
     }
-    monkeypatch.setattr(study, "regrets", lambda budget, method: found[method])
-    gain, chosen = study.compared(QUICK, "AdaGrad", SGD)
+    gain, chosen = sparse_runs.best_of(found["AdaGrad"], [found[method] for method in SGD])
     assert gain.tolist() == [[3.0, 1.5], [3.0, 5.0]]
     assert [[one.on_edge for one in row] for row in chosen] == [[False] * 3, [False, False, True]]
 
 
-@pytest.mark.parametrize(
-    ("gap", "losses", "outcome"),
-    [
-        (1.0, (3, 1, 3), "supported"),
-        (4.0, (3, 1, 3), "refuted"),
-        (2.5, (3, 1, 3), "refuted"),
-        (1.0, (1, 2, 3), "inconclusive"),
-    ],
-)
-def test_a_gain_on_the_text_says_each_of_its_words(monkeypatch, gap, losses, outcome):
+def ended(gap, tuned=1.0, on_edge=0):
     spread = np.exp(np.linspace(-0.01, 0.01, 10))
+    return Ends(Chosen(np.ones(10), np.full(10, tuned), np.arange(10) < on_edge), gap * spread)
+
+
+@pytest.mark.parametrize(
+    ("gap", "on_edge", "outcome"),
+    [(1.0, 0, "supported"), (4.0, 0, "refuted"), (2.5, 0, "refuted"), (1.0, 1, "inconclusive")],
+)
+def test_a_gain_on_the_text_says_each_of_its_words(monkeypatch, gap, on_edge, outcome):
+    """Of better outputs and the better rival as tuning has it, and not as they turned out."""
     found = {
-        "AdaGrad": (tuned(*losses), gap * spread),
-        "SGD, a": (tuned(3, 2, 3), np.full(10, 4.0)),
-        "SGD, a/sqrt(t)": (tuned(6, 5, 6), np.full(10, 1.0)),
+        "AdaGrad": {"average": ended(9.0, 3.0), "last": ended(gap, 2.0, on_edge)},
+        "SGD, a": {"average": ended(4.0, 2.0), "last": ended(1.0, 3.0)},
+        "SGD, a/sqrt(t)": {"average": ended(0.1, 5.0), "last": ended(0.1, 6.0)},
     }
-    monkeypatch.setattr(sparse_text, "gaps", lambda budget, method, output: found[method])
-    assert sparse_text.gain(QUICK, "last", "AdaGrad", SGD, 2.0).outcome == outcome
+    monkeypatch.setattr(sparse_runs, "ends", lambda budget, weights, method: found[method])
+    assert sparse_runs.ahead_on_text(QUICK, "counts", "AdaGrad", SGD, 2.0).outcome == outcome
+
+
+def test_ends_are_those_of_plain_runs(monkeypatch):
+    """The average of x_1, ..., x_T and x_T, of each group with its step, as the geometric mean of two runs."""
+    problem = which_testament(20, 0.01).problem
+    monkeypatch.setattr(sparse_runs, "text", lambda budget, weights: which_testament(20, 0.01))
+    monkeypatch.setattr(Budget, "pick", lambda budget, quick, full: {(4, 8): 2}.get((quick, full), 30))
+    budget = Budget("quick", 1, seed=12345)
+    found = sparse_runs.ends(budget, "tf-idf", "AdaGradNorm")
+    lr = np.concatenate([end.chosen.lr for end in found.values()])
+    oracle = Oracle.minibatch(problem, 1, budget.shared("sparse_text, revision 1").generator("test"))
+    x, total, path = problem.starts(1, 4, 2), torch.full((1, 4, 2, 1), 1e-10, dtype=torch.float64), []
+    for _ in range(30):
+        g = oracle.grad(x)
+        total = total + g.square().sum(-1, keepdim=True)
+        path.append(x := x - torch.as_tensor(lr)[:, None, None] * g / total.sqrt())
+    ends = {"average": torch.stack(path).mean(0)[0, :2], "last": x[0, 2:]}
+    for output, end in found.items():
+        np.testing.assert_allclose(end.gaps, problem.gap(ends[output]).log().mean(-1).exp(), rtol=1e-9)

@@ -10,7 +10,7 @@ from ratewitness.problems.oracle import Oracle
 from ratewitness.problems.quadratics import quadratic
 from ratewitness.solvers.gradient_descent import GradientDescent
 from ratewitness.studies.claims import Verdict
-from ratewitness.studies.measuring.tuning import Tuned, tune, unless_on_edge
+from ratewitness.studies.measuring.tuning import Tuned, each_chosen, tried, tune, unless_on_edge
 from ratewitness.studies.norms.logreg_runs import flops
 
 PROBLEM = quadratic([1.0, 0.1], [1.0, 1.0])  # GD is best with 2/(L + mu) = 1.82
@@ -69,6 +69,33 @@ def test_a_better_neighbour_on_the_fine_grid_does_not_hide_a_coarse_edge():
     assert found.grid[-1] == pytest.approx(1.95)
     assert 0 < found.best < len(found.grid) - 1
     assert found.on_edge
+
+
+def test_each_seed_chooses_for_itself():
+    """Losses (log lr - best)^2 with another best for each seed: the nearest of the steps, coarse or fine; and an edge."""
+    grid, best = np.logspace(-2, 2, 5), np.array([0.0, 0.3, -0.5, 2.0])
+
+    def losses(steps):
+        found = (np.log10(steps) - best) ** 2
+        return np.where(steps * np.ones_like(best) > 99, np.nan, found)
+
+    chosen = each_chosen(losses, grid, 3)
+    np.testing.assert_allclose(np.log10(chosen.lr), [0.0, 0.5, -0.5, 1.5])
+    np.testing.assert_allclose(chosen.losses, [0.0, 0.04, 0.0, 0.25], atol=1e-12)
+    assert chosen.on_edge == 0  # the last seed's best, 100, diverged: 10 is not an end
+    assert each_chosen(lambda steps: losses(steps / 100), grid, 3).on_edge == 3
+    assert chosen.of(slice(1, 3)).lr.tolist() == chosen.lr[1:3].tolist()
+
+
+def test_what_was_tried_stands_beside_its_steps():
+    """With the points on another axis, and the coarse steps first."""
+    grid = np.array([1.0, 10.0, 100.0])
+    steps, runs = tried(
+        lambda s: np.stack([0 * s * np.ones(2), s * np.ones(2)]), grid, 2, lambda r: abs(np.log10(r[1]) - 0.9), 1
+    )
+    np.testing.assert_allclose(steps[:3], grid[:, None] * np.ones(2))
+    np.testing.assert_allclose(runs[1], steps)
+    np.testing.assert_allclose(steps[3:, 0], 10 ** np.array([2 / 3, 4 / 3]))
 
 
 def test_on_an_edge_nothing_is_supported():

@@ -38,6 +38,9 @@ h_{t-1}^2/h_t^2 <= log h_t^2/h_{t-1}^2 (`logarithm`, `rises`); the falls bound t
 costs an overshoot of the order eta^2, and eta/h_t does not go to 0; for eta^2 >= Delta/L and epsilon^{1/2} <= eta L it stays
 above 1/(count L) over a log.
 
+No step is longer than eta in a coordinate, whatever epsilon and the gradients before: h_t^2 holds g_t^2 itself
+(`longest_step`). A moving average holds 1 - beta2 of it, and bounds a step by (1 - beta2)^{-1/2} times that.
+
 Sources: M. Streeter and H. B. McMahan (2010), arXiv:1002.4862; J. Duchi, E. Hazan and Y. Singer (2011), JMLR 12; for smooth
 f R. Ward, X. Wu and L. Bottou (2019), arXiv:1806.01811. Everything that is said to be proved is proved here.
 """
@@ -97,6 +100,22 @@ def heterogeneity(p: ArrayLike) -> np.ndarray:
         raise ValueError(f"p is {p.tolist()}; accepted are d >= 1 finite numbers >= 0, not all 0")
     p = p / p.max(-1, keepdims=True)
     return np.sqrt(p).sum(-1) / np.sqrt(p.shape[-1] * p.sum(-1))
+
+
+@identity(
+    wrong={
+        "a moving average, which holds a tenth of the present square": {"weight": sp.Rational(1, 10)},
+        "half": {"longest": sp.S.Half},
+    }
+)
+def longest_step(weight=1, longest=1) -> bool:
+    """longest^2 (epsilon + S + weight g^2) - g^2 >= 0 for epsilon > 0, S >= 0 the squares before, with weight = longest = 1.
+
+    It is a polynomial in epsilon, S and g^2 without a negative coefficient; so |eta g/h| <= longest eta.
+    """
+    S, square = sp.symbols("S square", nonnegative=True)
+    margin = sp.Poly(sp.expand(longest**2 * (epsilon + S + weight * square) - square), epsilon, S, square)
+    return all(coefficient >= 0 for coefficient in margin.coeffs())
 
 
 @identity(factor=1)

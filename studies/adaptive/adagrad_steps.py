@@ -78,14 +78,14 @@ def judged(gap: Tensor) -> np.ndarray:
     return np.nan_to_num(gap.cpu().numpy(), nan=DIVERGED, posinf=DIVERGED).clip(FLOOR, DIVERGED)
 
 
-@measured("adagrad_tuning")
+@measured("adagrad_tuning, revision 1")
 def gaps(budget: Budget, name: str) -> np.ndarray:
     """The last gaps of the family with s = 1, as means over 10 groups of seeds: (c, nu, groups)."""
     found = last_gaps(budget, name, (1.0,), budget.pick(50, 100))[1, :, :, 0]
     return found.reshape(*found.shape[:-1], 10, -1).mean(-1)
 
 
-@measured("adagrad_tuning")
+@measured("adagrad_tuning, revision 1")
 def on_data(budget: Budget, name: str, noisy: bool) -> dict[str, np.ndarray]:
     """The last gaps on data, with minibatches of one example, (c, 10 seeds), or exact gradients, (c, 1)."""
     found, steps = {}, horizon(budget) if noisy else 300

@@ -4,7 +4,11 @@ The methods, the problems and the step by theory, c = 1: `studies/adaptive/adagr
 (theory/adagrad.py): a factor (c + 1/c)/2 in the bound on the regret on a box, for AdaGrad as for SGD. Without a box the
 first step alone leads c eta away, and on a quadratic with exact gradients x/c has a limit as c grows: an overshoot of the
 order c^2, of which a run forgets much or little, as the problem has it. But no c makes AdaGrad diverge there; GD does beyond
-2/L. How many steps do about as well as the best one: `range_of_steps`.
+2/L. How many steps do about as well as the best one: `range_of_steps`. A method that takes no step at all:
+`distance_over_gradients`.
+
+Effects are natural logarithms of ratios of last gaps, which are skewed; means over groups are geometric. What the sentence
+must meet its refinements must meet: a factor 10 over the least last gap of all steps.
 
 J. Duchi, E. Hazan and Y. Singer (2011), JMLR 12.
 """
@@ -12,78 +16,151 @@ J. Duchi, E. Hazan and Y. Singer (2011), JMLR 12.
 from __future__ import annotations
 
 from functools import partial
+from itertools import product
 
 import numpy as np
 from matplotlib.figure import Figure
-from ratewitness.studies.adaptive.adagrad_steps import ADAPTIVE, DIVERGED, FACTORS, LEVELS, SGD, gaps, last_gaps, on_data
-from ratewitness.studies.claims import Budget, Verdict, claim, measured, planted
+from ratewitness.problems.data import tables as data
+from ratewitness.studies.adaptive.adagrad_steps import (
+    ADAPTIVE,
+    DIVERGED,
+    FACTORS,
+    LEVELS,
+    PER_DECADE,
+    SGD,
+    by_theory,
+    gaps,
+    horizon,
+    last_gaps,
+    on_data,
+)
+from ratewitness.studies.adaptive.rotated_family import rotated_family
+from ratewitness.studies.claims import Budget, Verdict, claim, measured, planted, revised
 from ratewitness.studies.judges import all_of, bound_holds, mean_is
 from ratewitness.studies.measuring.drawing import Panel, legend_below, panels
 from ratewitness.studies.measuring.groups import rows, stacked
 
 SCALES, WITHIN = (1e-3, 1.0, 1e3), 10.0  # SCALES: s
+ALPHAS = np.logspace(-6, 6, 12 * PER_DECADE + 1)
 SOURCE = "Duchi, Hazan and Singer (2011)"
 
 
-@claim("phenomenon", f"S16; {SOURCE}")
+def at_most(logs: np.ndarray, factor: float) -> Verdict:
+    """Last gaps over the least, given as logarithms (records, groups), are at most `factor`: geometric means over groups."""
+    verdict = bound_holds(logs, np.full(len(logs), np.log(factor)), floor=-DIVERGED)
+    return verdict.noting(worst_factor=float(np.exp(logs.mean(-1).max())))
+
+
+def curves(budget: Budget, method: str) -> dict[str, tuple[float, np.ndarray]]:
+    """Of every noisy problem the step c = 1, and the logarithms of last gaps over the least (c, groups)."""
+    N, family = horizon(budget), rotated_family(budget)
+    levels = {f"family, nu = {nu:g}": (i, nu) for i, nu in enumerate(LEVELS) if nu}
+    steps = {name: by_theory(method, family, nu / N**0.5, N) for name, (_, nu) in levels.items()}
+    for problem in (data.diabetes(), data.digits(l2=0.01)):
+        steps[problem.name] = by_theory(method, problem, problem.constants.variance_at_minimizer**0.5, N)
+    found = {name: gaps(budget, method)[:, i] for name, (i, _) in levels.items()} | on_data(budget, method, noisy=True)
+    logs = {name: np.log(gap) for name, gap in found.items()}
+    return {name: (float(steps[name]), log - log.mean(-1).min()) for name, log in logs.items()}
+
+
+def by_alpha(budget: Budget, method: str) -> dict[tuple[str, float], np.ndarray]:
+    """The same against alpha itself, for every problem times each size s: (alphas, groups). Beyond c = 1/1000 and 1000,
+    where runs stand still or have diverged, what is found at these ends counts."""
+    found = {}
+    for (name, (step, logs)), s in product(curves(budget, method).items(), SCALES):
+        at = np.log(FACTORS * step / (1.0 if method in ADAPTIVE else s))  # AdaGrad does not see a factor of the loss
+        found[name, s] = np.stack([np.interp(np.log(ALPHAS), at, group) for group in logs.T], -1)
+    return found
+
+
+@claim("phenomenon", f"S16; {SOURCE}", unit="ln ratio")
+@planted("one alpha of SGD", method="SGD, a")
+@planted("within a factor 1.2", factor=1.2)
+def one_alpha_as_stated(budget: Budget, method: str = "AdaGrad", factor: float = WITHIN) -> Verdict:
+    """S16, as stated: On five noisy problems, whatever the size of the loss, one constant alpha leaves AdaGrad's last gap
+    within a factor 10 of the tuned one.
+
+    AdaGrad does not require tuning alpha, a fixed constant: there is one that does for the family at noise levels 3, 10
+    and 30, diabetes and digits with minibatches of one, each times 1/1000, 1 and 1000, N = 10000 (quick: 1000) steps,
+    geometric means over groups of seeds. The alpha is the best compromise, which favours the sentence; the evidence has
+    it, the decades of alpha that do, and the worst factors of alpha = 0.01 (torch's default) and 1. All of these problems
+    have their minimizer at a distance near 1: what a unit of x does, says `no_tuning_as_stated`."""
+    found = by_alpha(budget, method)
+    logs = np.stack([*found.values()])  # (problems, alphas, groups)
+    worst = logs.mean(-1).max(0)
+    best = int(worst.argmin())
+    noted = {f"worst_factor_of_{alpha:g}": np.exp(np.interp(np.log(alpha), np.log(ALPHAS), worst)) for alpha in (0.01, 1.0)}
+    decades = (worst <= np.log(factor)).sum() / PER_DECADE
+    table = stacked({name: rows(np.exp(logs), True, alpha=ALPHAS) for (name, s), logs in found.items() if s == 1}, "problem")
+    shown = table[(table["alpha"] > 1e-4) & (table["alpha"] < 1e2)]
+    return at_most(logs[:, best], factor).noting(alpha=ALPHAS[best], decades_of_alpha=decades, **noted).showing(shown)
+
+
+@claim("phenomenon", f"S16; {SOURCE}", unit="ln ratio")
+@revised(1, "the factor 10 that the refined claims must meet in place of 2, and geometric means over groups")
 @planted("SGD needs no tuning", method="SGD, a")
-@planted("by norm, within a factor 1.1", method="AdaGradNorm", factor=1.1)
-def no_tuning_as_stated(budget: Budget, method: str = "AdaGrad", factor: float = 2.0) -> Verdict:
-    """S16, read as: Over four decades of steps AdaGrad's last gap stays within a factor 2 of its least, so that its step
-    needs no tuning.
+def no_tuning_as_stated(budget: Budget, method: str = "AdaGrad", factor: float = WITHIN) -> Verdict:
+    """S16, read as: In whatever unit of x, over four decades of them, AdaGrad's last gap with one step stays within a
+    factor 10 of its least.
 
-    The sentence says that AdaGrad does not require tuning the learning rate. For c from 1/100 to 100, on the family at
-    every noise level nu = 0, 3, 10 and 30 and on diabetes and digits with minibatches of one."""
-    by_problem = {f"family, nu = {nu:g}": gaps(budget, method)[:, i] for i, nu in enumerate(LEVELS)}
-    by_problem |= on_data(budget, method, noisy=True)
+    A unit of x that is u times as large makes alpha u times as large: c from 1/100 to 100 in units of D/sqrt 2, on the
+    family at every noise level nu = 0, 3, 10 and 30 and on diabetes and digits with minibatches of one, geometric means
+    over groups of seeds. The evidence has the largest factor of the problem where it is least."""
+    exact = np.log(gaps(budget, method)[:, 0])
+    logs = {"family, nu = 0": exact - exact.mean(-1).min()} | {
+        name: log for name, (_, log) in curves(budget, method).items()
+    }
     inside = np.abs(np.log10(FACTORS)) <= 2 + 1e-9
-    ratios = {problem: gap[inside] / gap[inside].mean(-1).min() for problem, gap in by_problem.items()}
-    table = stacked({problem: rows(ratio, c=FACTORS[inside]) for problem, ratio in ratios.items()}, "problem")
-    verdict = bound_holds(np.concatenate([*ratios.values()]), np.full(len(table), factor))
-    return verdict.noting(mildest_problem=table.groupby("problem")["measured"].max().min()).showing(table)
+    tables = {name: rows(np.exp(log[inside]), True, c=FACTORS[inside]) for name, log in logs.items()}
+    mildest = min(table["measured"].max() for table in tables.values())
+    verdict = at_most(np.concatenate([log[inside] for log in logs.values()]), factor)
+    return verdict.noting(mildest_problem=mildest).showing(stacked(tables, "problem"))
 
 
-@measured("one step")
+@measured("one step, revision 1")
 def relative_gaps(budget: Budget, name: str) -> np.ndarray:
-    """Gaps over the least of all steps, after N/10 and N steps: (2, c, nu, s, 10 groups)."""
+    """Logarithms of gaps over the least of all steps, after N/10 and N steps: (2, c, nu, s, 10 groups)."""
     absolute = name not in ADAPTIVE
     found = last_gaps(budget, name, SCALES, 10 if absolute else 20, absolute)
-    groups = found.reshape(*found.shape[:-1], 10, -1).mean(-1)
-    return (groups / groups.mean(-1).min(1)[:, None, ..., None]).clip(max=DIVERGED)
+    logs = np.log(found.reshape(*found.shape[:-1], 10, -1).mean(-1))
+    return logs - logs.mean(-1).min(1)[:, None, ..., None]
 
 
 def one_step(budget: Budget, names: tuple[str, ...], sizes: slice = slice(None)) -> Verdict:
     """The gap of one step over the least of the method's own: c = 1 of an adaptive method, the best compromise of SGD."""
     parts, exact = [], []
     for name in names:
-        ratio = relative_gaps(budget, name)[..., sizes, :]
-        compromise = int(ratio[:, :, 1:].mean(-1).max((0, 2, 3)).argmin())
+        logs = relative_gaps(budget, name)[..., sizes, :]
+        compromise = int(logs[:, :, 1:].mean(-1).max((0, 2, 3)).argmin())
         chosen = len(FACTORS) // 2 if name in ADAPTIVE else compromise
-        parts.append(ratio[:, chosen, 1:].reshape(-1, 10))
-        exact.append(ratio[:, chosen, 0].max())
-    groups = np.concatenate(parts)
-    verdict = bound_holds(groups, np.full(len(groups), WITHIN))
+        parts.append(logs[:, chosen, 1:].reshape(-1, 10))
+        exact.append(float(np.exp(logs[:, chosen, 0].max())))
+    verdict = at_most(np.concatenate(parts), WITHIN)
     return verdict.noting(configurations=float(len(parts[0])), worst_with_exact_gradients=max(exact))
 
 
-@claim("phenomenon", f"S16; {SOURCE}; theory/adagrad.py")
+@claim("phenomenon", f"S16; {SOURCE}; theory/adagrad.py", unit="ln ratio")
+@revised(1, "geometric means over groups in place of arithmetic ones, which are skewed")
 @planted("one constant step of SGD, the best compromise", partial(one_step, names=("SGD, a",)))
 @planted("one a of SGD with a/sqrt(k+1)", partial(one_step, names=("SGD, a/sqrt(k+1)",)))
 def one_step_for_all(budget: Budget) -> Verdict:
-    """S16, refined: AdaGrad's one step D/sqrt 2 does well in noise, whatever the size of the gradients, the noise and
-    the number of steps.
+    """S16, refined: On rotated quadratics in noise AdaGrad's one step D/sqrt 2 does well, whatever the size of gradients
+    and noise and the number of steps.
 
-    In noise: what need not be tuned to is these three: the step leaves AdaGrad, diagonal and by norm, within a factor 10
-    of its least last gap over all steps, for the loss multiplied by 1/1000, 1 and 1000, noise levels 3, 10 and 30, after
-    N/10 and after N steps. No single step of SGD does that for all three sizes; at one size, one step of SGD does as
-    well (the evidence has its worst factor). With exact gradients it is not so, and not judged: their worst factor is
-    there, too."""
-    at_one_size = {f"{name} at one size": one_step(budget, (name,), slice(1, 2)).evidence["power"] for name in SGD}
-    return one_step(budget, ADAPTIVE).noting(**at_one_size)
+    What need not be tuned to is these three: the step leaves AdaGrad, diagonal and by norm, within a factor 10 of its
+    least last gap over all steps, for the loss multiplied by 1/1000, 1 and 1000, noise levels 3, 10 and 30, after N/10
+    and after N steps, N = 10000 (quick: 1000), geometric means over 10 groups. No single step of SGD does that for all
+    three sizes; at one size, one step of SGD does as well (the evidence has its worst factor). Not judged, and in the
+    evidence: the worst factor with exact gradients, and those on diabetes and digits with minibatches of one."""
+    noted = {f"{name} at one size": one_step(budget, (name,), slice(1, 2)).evidence["worst_factor"] for name in SGD}
+    for name in ("diabetes", "digits 3/8"):
+        at_one = curves(budget, "AdaGrad")[name][1][len(FACTORS) // 2]
+        noted[f"AdaGrad on {name}"] = float(np.exp(at_one.mean()))
+    return one_step(budget, ADAPTIVE).noting(**noted)
 
 
 @claim("law", "S16; theory/adagrad.py")
-@planted("quadratic", power=2.0)
+@planted("to the power 3/2", power=1.5)
 @planted("a root", power=0.5)
 def price_of_an_overestimated_distance(budget: Budget, power: float = 1.0) -> Verdict:
     """S16, refined: A distance that is overestimated c times multiplies AdaGrad's last gap in noise by about c.

@@ -76,7 +76,8 @@ def after_a_jump(budget: Budget, name: str, decays: bool = False) -> np.ndarray:
 @planted("linear in T0", exponent=1.0)
 @planted("half the constant", factor=0.5)
 def adagrad_recovers_ever_later(budget: Budget, exponent: float = 0.5, factor: float = 1.0) -> Verdict:
-    """S19: After T0 noisy rounds AdaGrad takes a time that grows as sqrt(T0) to come half way to a minimizer that jumps.
+    """S19, refined: After T0 noisy rounds AdaGrad takes a time that grows as sqrt(T0) to come half way to a minimizer that
+    jumps.
 
     Its step is tuned on 30 rounds and kept. The exponent is 1/2 within 0.1 for T0 from 100 to 32000 (quick: 3200), and the
     time is kappa sqrt(T0) + kappa^2/4, kappa = ln 2/lr, within 15 % at every T0.
@@ -94,7 +95,7 @@ def adagrad_recovers_ever_later(budget: Budget, exponent: float = 0.5, factor: f
 @planted("an average that never forgets", names=("no forgetting",))
 @planted("Adam with steps lr/sqrt(k + 1)", names=("Adam",), decays=True)
 def others_recover_from_a_jump(budget: Budget, names: tuple[str, ...] = IMPROVEMENTS, decays: bool = False) -> Verdict:
-    """S19, read as: AdaDelta, Adam and AMSGrad recover from a jump in a time that does not grow with the rounds before it.
+    """S19, refined: AdaDelta, Adam and AMSGrad recover from a jump in a time that does not grow with the rounds before it.
 
     They improve on the monotone accumulation where a minimizer jumps: with constant steps tuned as AdaGrad's, the recovery
     times of AdaDelta, Adam, AMSGrad and RMSProp do not grow with T0 (log-log slope below 0.1), and after the longest history

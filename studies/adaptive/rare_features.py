@@ -51,8 +51,8 @@ def steps_by_frequency(budget: Budget, method: str) -> np.ndarray:
 @planted("of AdaGradNorm too", method="AdaGradNorm")
 @planted("of SGD too", method="SGD, a/sqrt(t)")
 def rare_features_keep_larger_steps(budget: Budget, exponent: float = 0.5, method: str = "AdaGrad") -> Verdict:
-    """S17: AdaGrad's effective step for a feature of frequency p is lr/sqrt(p t); those of AdaGradNorm and SGD are the
-    same for every feature.
+    """S17, refined: AdaGrad's effective step for a feature of frequency p is lr/sqrt(p t); those of AdaGradNorm and SGD are
+    the same for every feature.
 
     With gradients of size 1 where they are not 0, features of 13 frequencies p over 3 decades (quick: 2) have effective
     steps of AdaGrad proportional to p^-0.5 (+- 0.02) after T = 40000 (quick: 6000) rounds, and equal to lr/sqrt(p t)

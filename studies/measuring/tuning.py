@@ -5,6 +5,8 @@ between the neighbours of its best step. Every step of both grids is run on the 
 minibatches for all of them. The step with the least mean loss over the seeds is chosen; a diverged run counts as infinite.
 A best step on the edge of the coarse grid says that the grid was misplaced, and nothing about the method, even where a
 neighbour on the fine grid is better: such a comparison is inconclusive.
+
+Where every seed tunes for itself (`each_chosen`), what the choice of a step leaves open is in the interval over seeds.
 """
 
 from __future__ import annotations
@@ -48,6 +50,22 @@ class Tuned:
         return self.misplaced or self.best in (0, len(self.grid) - 1) or not np.isfinite(self.losses[self.best])
 
 
+@dataclass(frozen=True, eq=False)
+class Chosen:
+    """The step that each seed chose for itself, and the loss that it was chosen for."""
+
+    lr: np.ndarray  # (seeds,)
+    losses: np.ndarray  # (seeds,)
+    edges: np.ndarray  # (seeds,): the best step of its coarse grid is the first or the last, or no step is any good
+
+    @property
+    def on_edge(self) -> int:
+        return int(self.edges.sum())
+
+    def of(self, seeds: slice) -> Chosen:
+        return Chosen(self.lr[seeds], self.losses[seeds], self.edges[seeds])
+
+
 class Paired:
     """An oracle that gives every x[i] of x (points, seeds, *shape) the same samples, one for each seed."""
 
@@ -69,13 +87,42 @@ def refined(losses: Callable[[np.ndarray], np.ndarray], grid: np.ndarray, finer:
     losses: steps (points,) -> losses (points,), where NaN and inf are runs that diverged. finer: as in `between`.
     """
 
-    def tried(steps):
+    def finite(steps):
         return np.nan_to_num(losses(steps), nan=np.inf, posinf=np.inf)
 
-    coarse = Tuned(grid, tried(grid))
+    coarse = Tuned(grid, finite(grid))
     fine = between(grid, coarse.losses, finer)
     order = np.argsort(both := np.concatenate([grid, fine]), kind="stable")
-    return Tuned(both[order], np.concatenate([coarse.losses, tried(fine)])[order], coarse.on_edge)
+    return Tuned(both[order], np.concatenate([coarse.losses, finite(fine)])[order], coarse.on_edge)
+
+
+def tried(
+    runs: Callable[[np.ndarray], np.ndarray], grid: np.ndarray, finer: int | Sequence[float], score: Callable, axis: int = 0
+) -> tuple[np.ndarray, np.ndarray]:
+    """What runs on a coarse grid (points,) and on finer steps of each replicate give, with these steps, the coarse first.
+
+    runs: steps (points, replicates or 1) -> an array with the points on `axis`; score: of such an array -> (points,
+    replicates), whose least says where the finer steps lie, as in `between`. Returns (all points, replicates) and the runs.
+    """
+    coarse = runs(grid[:, None])
+    fine = between(grid, score(coarse), finer)
+    steps = np.concatenate([np.broadcast_to(grid[:, None], (len(grid), fine.shape[1])), fine])
+    return steps, np.concatenate([coarse, runs(fine)], axis)
+
+
+def each_chosen(losses: Callable[[np.ndarray], np.ndarray], grid: np.ndarray, finer: int | Sequence[float]) -> Chosen:
+    """Every seed chooses for itself, out of a coarse grid (points,) and finer steps between the neighbours of its best.
+
+    losses: steps (points, seeds or 1) -> (points, seeds), where NaN and inf are runs that diverged. finer: as in `between`.
+    """
+
+    def finite(steps):
+        return np.nan_to_num(losses(steps), nan=np.inf, posinf=np.inf)
+
+    steps, found = tried(finite, grid, finer, lambda coarse: coarse)
+    least, seeds = found.argmin(0), np.arange(found.shape[1])
+    edges = np.isin(found[: len(grid)].argmin(0), (0, len(grid) - 1)) | ~np.isfinite(found.min(0))
+    return Chosen(steps[least, seeds], found[least, seeds], edges)
 
 
 def between(grid: np.ndarray, losses: np.ndarray, finer: int | Sequence[float]) -> np.ndarray:

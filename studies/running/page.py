@@ -7,8 +7,6 @@ maps the names of its claims to their verdicts.
 from __future__ import annotations
 
 import io
-import json
-import math
 import os
 import re
 from collections.abc import Mapping, Sequence
@@ -17,8 +15,8 @@ from pathlib import Path
 
 import jinja2
 import pandas as pd
-from ratewitness.studies.claims import Verdict
-from ratewitness.studies.running import sources
+from ratewitness.studies.claims import Claim, Verdict
+from ratewitness.studies.running import evidence, sources
 from ratewitness.studies.running.catalogue import Study
 from ratewitness.studies.running.records import Record, write_atomically
 
@@ -47,7 +45,8 @@ PAGE = PAGES.from_string(
 
 {{ text }}
 
-{% if source %}Source: [{{ study.file }}]({{ source }}). {% endif %}All verdicts: [ledger.md](ledger.md).
+{% if source %}Source: [{{ study.file }}]({{ source }}). {% endif %}All verdicts: [ledger.md](ledger.md). All numbers: \
+[tables/{{ study.name }}-evidence.csv](tables/{{ study.name }}-evidence.csv).
 
 | claim | outcome | statement | evidence |
 |---|---|---|---|
@@ -100,7 +99,9 @@ def write_study(study: Study, records: Sequence[Record], out: Path, formats: Seq
         for kind, content in pictures.items():
             keep(f"figures/{name}-{part}{'' if width == 'page' else '-' + width}.{kind}", content)
     title, _, text = (module.__doc__ or name).strip().partition("\n")
-    rows = [row | {"numbers": readable(row["evidence"])} for row in ledger_rows(records)]
+    every = [row for record in records for row in _every_number(record)]
+    keep(f"tables/{name}-evidence.csv", evidence.as_csv(every))
+    rows = [row | {"numbers": evidence.readable(row["evidence"])} for row in ledger_rows(records)]
     page = PAGE.render(
         title=plain(title.rstrip(".")),
         text=prose(text.strip("\n")),  # the spaces before a formula make it a block
@@ -125,38 +126,39 @@ def ledger_rows(records: Sequence[Record]) -> list[dict]:
             shared
             | {"claim": claim.id, "kind": claim.kind, "statement": claim.statement, "precisely": claim.precisely}
             | {"source": claim.source, "seconds": f"{record.seconds:.2f}"}
-            | {"outcome": record.verdict.outcome, "evidence": evidence_of(record.verdict.evidence)}
+            | {"outcome": record.verdict.outcome, "evidence": evidence.deciding(claim, record.verdict)}
+            | {"p": _p(record.verdict)}
         )
         for variant, verdict in record.planted.items():
             rows.append(
                 shared
-                | {"claim": f"{claim.id}!{variant.replace(' ', '_')}", "kind": "planted", "seconds": ""}
+                | {"claim": _variant(claim, variant), "kind": "planted", "seconds": ""}
                 | {"statement": f"False on purpose: {variant}", "precisely": "", "source": ""}
-                | {"outcome": verdict.outcome, "evidence": evidence_of(verdict.evidence)}
+                | {"outcome": verdict.outcome, "evidence": evidence.deciding(claim, verdict), "p": ""}
             )
     return rows
+
+
+def _variant(claim: Claim, variant: str) -> str:
+    return f"{claim.id}!{variant.replace(' ', '_')}"
+
+
+def _every_number(record: Record) -> list[dict]:
+    """The rows of the table of evidence: of the claim, and of its planted variants."""
+    rows = evidence.table(record.claim, record.claim.id, record.verdict)
+    for variant, verdict in record.planted.items():
+        rows += evidence.table(record.claim, _variant(record.claim, variant), verdict)
+    return rows
+
+
+def _p(verdict: Verdict) -> str:
+    return f"{verdict.evidence['p']:.3g}" if "p" in verdict.evidence else ""
 
 
 def source_link(study: Study, out: Path) -> str:
     """The source of a study, seen from a report in the same checkout; '' for reports elsewhere."""
     inside = out.resolve().is_relative_to(sources.ROOT)
     return os.path.relpath(sources.ROOT / study.file, out.resolve()).replace(os.sep, "/") if inside else ""
-
-
-def evidence_of(numbers: Mapping[str, float]) -> str:
-    """As it stands in a ledger."""
-
-    def tidy(value):  # JSON knows neither NaN nor infinity
-        return None if math.isnan(value) else str(value) if math.isinf(value) else float(f"{value:.6g}")
-
-    return json.dumps({name: tidy(value) for name, value in numbers.items()})
-
-
-def readable(evidence: str) -> str:
-    def short(value):
-        return "nan" if value is None else value if isinstance(value, str) else f"{value:.4g}"
-
-    return ", ".join(f"{name} {short(value)}" for name, value in json.loads(evidence).items())
 
 
 def _markdown(table: pd.DataFrame) -> str:

@@ -1,6 +1,6 @@
 """The whole judgement on several seeds: on how many of them each claim has the word that stands in the ledger.
 
-    <out>/seeds.csv         claim, budget, device, measured, seed, outcome, evidence: of every seed that was judged
+    <out>/seeds.csv         claim, budget, device, measured, seed, outcome, p, evidence: of every seed that was judged
     <out>/seeds/<seed>/     what was measured on the seeds but the first, which is that of the report
 
 Rows of other definitions than those of the report's record, or of another budget or device, count for nothing.
@@ -12,12 +12,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
-from ratewitness.studies.claims import Claim
-from ratewitness.studies.running.page import evidence_of, readable
+from ratewitness.studies.claims import Claim, Verdict
+from ratewitness.studies.running.evidence import deciding, readable
 from ratewitness.studies.running.records import answered, write_atomically
+from scipy import stats
 
 SAME = ["claim", "budget", "device", "measured"]
-COLUMNS = [*SAME, "seed", "outcome", "evidence"]
+COLUMNS = [*SAME, "seed", "outcome", "p", "evidence"]
 
 
 def folder(out: Path, seed: int) -> Path:
@@ -37,8 +38,9 @@ def collect(claims: Sequence[Claim], seeds: Sequence[int], out: Path) -> pd.Data
             found = answered(claim.id, out if seed == seeds[0] else folder(out, seed))
             if found:
                 where = [str(found["origin"][part]) for part in ("budget", "device")]
-                verdict = found["verdict"]
-                words = [str(seed), verdict["outcome"], evidence_of(verdict["evidence"])]
+                verdict = Verdict(**found["verdict"])
+                p = verdict.evidence.get("p")
+                words = [str(seed), verdict.outcome, "" if p is None else f"{p:.3g}", deciding(claim, verdict)]
                 rows.append([claim.id, *where, found["measured"], *words])
     new = pd.DataFrame(rows, columns=COLUMNS, dtype=str)
     table = pd.concat([kept(out), new]).drop_duplicates([*SAME, "seed"], keep="last")
@@ -65,9 +67,13 @@ def differing(table: pd.DataFrame) -> list[str]:
     for claim, rows in table.groupby("claim", sort=False):
         if rows["outcome"].nunique() > 1:
             words = [
-                f"{word} on {', '.join(of['seed'])} ({readable(of['evidence'].iloc[0])})"
+                f"{word} on {', '.join(of['seed'])} ({readable(of['evidence'].iloc[0])}{_margin(of['p'].iloc[0])})"
                 for word, of in rows.groupby("outcome", sort=False)
             ]
             lines.append(f"{claim}: {'; '.join(words)}")
     judged = table["claim"].nunique()
     return [*lines, f"the same word on all of {table['seed'].nunique()} seeds: {judged - len(lines)} of {judged} claims"]
+
+
+def _margin(p: str) -> str:
+    return f"; margin {stats.norm.isf(float(p)):.3g}" if p else ""

@@ -1,11 +1,13 @@
 """Turns records into files: ledger, tables, figures, one page a study, and where it all came from. Never measures.
 
 ledger.csv, ledger.md      every claim; the table has a row for every planted variant as well. `revised` is how often its
-                           word has changed (`history.py`), `seeds` on how many seeds it is the same (`repeated.py`)
+                           word has changed (`history.py`), `seeds` on how many seeds it is the same (`repeated.py`), `p`,
+                           `margin` and `family` how firm a sampled word is (`family.py`), `evidence` what decided
 planted.md                 the planted variants
 <study>.md                 the study's page, with its figures and tables
 figures/<study>-*          as SVG for the page and PDF for a paper, at the width of a page; others on demand
 tables/<study>-*           what was measured, in full (.csv), and tables to present (.csv, .tex)
+tables/<study>-evidence.csv  every number of the evidence, with its unit (`evidence.py`)
 provenance.json            for each claim digest, seconds and run; for each run command, version, commit, machine
 """
 
@@ -20,14 +22,16 @@ from pathlib import Path
 import pandas as pd
 from ratewitness.studies.running import history, repeated, sources
 from ratewitness.studies.running.catalogue import Study, load, studies
-from ratewitness.studies.running.page import FORMATS, PAGES, ledger_rows, readable, source_link, write_study
+from ratewitness.studies.running.evidence import readable
+from ratewitness.studies.running.family import SURVIVES, judged_together
+from ratewitness.studies.running.page import FORMATS, PAGES, ledger_rows, source_link, write_study
 from ratewitness.studies.running.records import Damaged, answered, current, write_atomically
 from ratewitness.studies.running.records import file as record_file
 from ratewitness.studies.running.statements import STATEMENTS
 
 COLUMNS = [
-    "claim", "outcome", "revised", "seeds", "kind", "statement", "precisely", "source", "evidence", "budget", "seed",
-    "device", "seconds",
+    "claim", "outcome", "revised", "seeds", "p", "margin", "family", "kind", "statement", "precisely", "source", "evidence",
+    "budget", "seed", "device", "seconds",
 ]  # fmt: skip
 
 
@@ -36,7 +40,7 @@ LEDGER = PAGES.from_string(
 # Ledger
 
 What the words mean stands in reports/README.md; the planted false variants stand in [planted.md](planted.md); every number,
-the full statements among them, in ledger.csv. {{ counts }}
+the full statements among them, in ledger.csv and in the tables of evidence. {{ counts }}
 {% for number, words, found in statements %}
 ## {{ number }}
 
@@ -47,12 +51,12 @@ the full statements among them, in ledger.csv. {{ counts }}
 {{ title | plain }}
 {%- if figure %} [Figure](figures/{{ figure }}.svg).{% endif %}{% if source %} [Source]({{ source }}).{% endif %}
 
-| claim | outcome | kind | statement | evidence | budget, seed, device |
-|---|---|---|---|---|---|
+| claim | outcome | margin | kind | statement | evidence | budget, seed, device |
+|---|---|---|---|---|---|---|
 {% for row in rows -%}
 | `{{ row.claim | barred }}` | {{ row.outcome }}{{ ", revised" if row.revised }}\
-{{ " (" ~ row.seeds ~ ")" if row.seeds }} | {{ row.kind }} | {{ row.statement | plain }} |\
- {{ row.numbers | plain }} | {{ row.budget }}, {{ row.seed }}, {{ row.device }} |
+{{ " (" ~ row.seeds ~ ")" if row.seeds }} | {{ row.margin }}{{ ", alone" if row.family == "alone" }} | {{ row.kind }} |\
+ {{ row.statement | plain }} | {{ row.numbers | plain }} | {{ row.budget }}, {{ row.seed }}, {{ row.device }} |
 {% endfor %}{% endfor %}{% endfor %}"""
 )
 PLANTED = PAGES.from_string(
@@ -130,6 +134,7 @@ def write_ledger(new: Mapping[str, Sequence[Mapping]], out: Path) -> None:
     changes = pd.Series([row["claim"] for row in history.rows(out)], dtype=str)
     table["revised"] = table["claim"].map(changes.value_counts()).map("{:.0f}".format, na_action="ignore").fillna("")
     table["seeds"] = repeated.agreement(table, out)
+    table[["margin", "family"]] = judged_together(table)
     write_atomically(path, table.to_csv(index=False, lineterminator="\n"))
     table["numbers"] = table["evidence"].map(readable)
     table["study"] = study_of(table)
@@ -141,6 +146,8 @@ def write_ledger(new: Mapping[str, Sequence[Mapping]], out: Path) -> None:
     ]
     counted = claims["outcome"].value_counts()
     counts = f"{len(claims)} claims: " + ", ".join(f"{counted[w]} {w}" for w in OUTCOMES if w in counted) + "."
+    sampled, survive = (claims["family"] != "").sum(), (claims["family"] == SURVIVES).sum()
+    counts += f" Of these words {sampled} rest on samples; {survive} survive Holm's test at 1 %, the others stand alone."
     write_atomically(out / "ledger.md", LEDGER.render(statements=found, counts=counts if len(claims) else ""))
     by_study = [(name, [*rows.itertuples()]) for name, rows in planted.groupby("study", sort=False)]
     write_atomically(out / "planted.md", PLANTED.render(studies=by_study))
