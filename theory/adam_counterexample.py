@@ -158,8 +158,8 @@ def amsgrad_descends(ups=2) -> bool:
 
 @identity(largest=1)
 def amsgrad_denominators(largest=C**2) -> bool:
-    """No average v of squares 1 <= g^2 <= C^2 exceeds C^2, by induction: C^2 - (b v + (1 - b) g^2) = b w + (1 - b)(C^2 - g^2)
-    for v = C^2 - w. So h <= C^2; and h >= v_1 = (1 - beta2) C^2, its first entry."""
+    """No average v of squares 1 <= g^2 <= C^2 exceeds C^2, by induction: C^2 - (b v + (1 - b) g^2) = b w + (1 - b)(C^2 -
+    g^2) for v = C^2 - w. So h <= C^2; and h >= v_1 = (1 - beta2) C^2, its first entry."""
     b, w, g2 = sp.symbols("b w g2", positive=True)
     margin = largest - (b * (_s - w) + (1 - b) * g2)
     return vanishes(margin - b * w - (1 - b) * (_s - g2))
@@ -167,8 +167,8 @@ def amsgrad_denominators(largest=C**2) -> bool:
 
 @identity(rounds=2)
 def the_condition_fails(rounds=1) -> bool:
-    """(3t+1) v_{3t+1} > (3t+2) v_{3t+2} for C > 2, t >= 0: by `second_moments` the left is at least (3t+1) C^4/(1 + C^2), and
-    the right at most 2 (3t+2) C^2/(1 + C^2), so that (3t+1) C^2 >= 2 (3t+2) is enough; here C^2 = 4 + c, t = k."""
+    """(3t+1) v_{3t+1} > (3t+2) v_{3t+2} for C > 2, t >= 0: by `second_moments` the left is at least (3t+1) C^4/(1 + C^2),
+    and the right at most 2 (3t+2) C^2/(1 + C^2), so that (3t+1) C^2 >= 2 (3t+2) is enough; here C^2 = 4 + c, t = k."""
     return positive((3 * _k + 1) * (4 + _c) - 2 * (3 * _k + 1 + rounds), strict=False)
 
 

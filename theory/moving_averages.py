@@ -141,9 +141,9 @@ def variance(power=2) -> bool:
 
 @identity(better=1)
 def mean_square(better=2) -> bool:
-    """E (mhat_k - E g)^2 - E (m_k - E g)^2 = q (s sigma^2 (2 - q) - q mean^2), q = beta^k, s = Var mhat_k/sigma^2: independent
-    gradients of variance sigma^2. So the correction makes the mean-square error smaller exactly where sigma^2/mean^2 is below
-    `noise_it_bears`, which at k = 1 is beta/(2 - beta) < 1."""
+    """E (mhat_k - E g)^2 - E (m_k - E g)^2 = q (s sigma^2 (2 - q) - q mean^2), q = beta^k, s = Var mhat_k/sigma^2:
+    independent gradients of variance sigma^2. So the correction makes the mean-square error smaller exactly where
+    sigma^2/mean^2 is below `noise_it_bears`, which at k = 1 is beta/(2 - beta) < 1."""
     q, s = sp.symbols("q s", positive=True)
     corrected, plain = s * sigma**2, (1 - q) ** 2 * s * sigma**2 + (q * _mean) ** 2
     difference = vanishes(corrected - plain - q * (s * sigma**2 * (better - q) - q * _mean**2))
