@@ -43,6 +43,7 @@ from ratewitness.solvers.norms.steepest_descent import SteepestDescent
 from ratewitness.solvers.rmsprop import RMSProp
 from ratewitness.solvers.saga import SAGA
 from ratewitness.solvers.sam import SAM
+from ratewitness.solvers.schedule_free import ScheduleFree
 from ratewitness.solvers.schedules import InversePower
 from ratewitness.solvers.sign_descent import SignSGD
 from ratewitness.solvers.solver import Solver
@@ -97,6 +98,7 @@ CATALOGUE = {
     "suffix average": Entry(lambda ndim: PolyakRuppert(HeavyBall(0.5), skip_start=5), elsewhere=True),
     "average from the start": Entry(lambda ndim: PolyakRuppert(Nesterov(0.5), include_start=True), elsewhere=True),
     "random iterate": Entry(lambda ndim: RandomIterate(GradientDescent(0.5), torch.tensor(7)), elsewhere=True),
+    "schedule-free": Entry(lambda ndim: ScheduleFree(0.5), elsewhere=True, rotates=True),
     "armijo restarted": Entry(
         lambda ndim: Armijo(8.0, c=0.3, shrink=0.7, ndim=ndim), asks=GRADIENT | {"value"}, sampled=False
     ),

@@ -41,6 +41,7 @@ from ratewitness.solvers.norms.testing import assert_lmo, vectors
 from ratewitness.solvers.rmsprop import RMSProp
 from ratewitness.solvers.saga import SAGA
 from ratewitness.solvers.sam import SAM
+from ratewitness.solvers.schedule_free import ScheduleFree
 from ratewitness.solvers.schedules import InversePower, Trapezoid
 from ratewitness.solvers.sign_descent import SignSGD
 from ratewitness.solvers.solver import hitting_times, run
@@ -166,6 +167,8 @@ ADAPTIVE = [
     (AdamW, {"beta1": 1.0}, "beta1 is 1.0"),
     (AdamW, {"beta2": 2.0}, "beta2 is 2.0"),
     (AdamW, {"weight_decay": -0.1}, "weight_decay is -0.1"),
+    (ScheduleFree, {"lr": -1.0}, "lr is -1.0"),
+    (ScheduleFree, {"interpolation": 1.1}, "interpolation is 1.1; accepted are numbers in"),
     (AdaGrad, {"lr": -1.0}, "lr is -1.0"),
     (AdaGrad, {"eps": -1.0}, "eps is -1.0"),
     (AdamWPaper, {"lr": InversePower(1.0)}, "lr is a rule k -> a_k; accepted are numbers, and the rule as `schedule`"),
