@@ -50,14 +50,15 @@ LAWS = identities(theory).values()
 @claim("proof", SOURCE)
 @falsified(*LAWS)
 def drifts_are_proved(budget: Budget) -> Verdict:
-    """S26: ADOPT's mean step has the sign of the mean slope where losses are drawn; on (C, -1, ..., -1) given in advance it
-    leads to the right end, on (-1, c, 0, ..., 0) it need not.
+    """S26: ADOPT's drift has the right sign on drawn losses and on (C, -1, ..., -1), whatever beta2, and the wrong one on
+    some losses given in advance.
 
-    For every beta1 and beta2 in [0, 1), C > n - 1 and c > 1; n rounds a period. On (-1, c, 0, ..., 0) its drift leads to the
-    wrong end exactly where c^4 beta2^(n-2) < 1, as does that of Adam with beta1 = 0. Machine-checked (sympy): the weights of
-    an average sum to 1, so that D does not depend on beta1; v falls along a period of (C, -1, ..., -1), and so D >= (C - n +
-    1)/sqrt(v_{n-1}); W - c^2 V in closed form; E u = E g E 1/sqrt(v) over all histories of three draws of two slopes. In
-    prose: that x follows the sign of D, and longer histories."""
+    For every beta1 and beta2 in [0, 1), C > n - 1 and c > 1; n rounds a period. The wrong sign is that on (-1, c, 0, ...,
+    0), n >= 3, which it has exactly where c^4 beta2^(n-2) < 1, as has Adam with beta1 = 0. Machine-checked (sympy): the
+    weights of an average sum to 1, so that D does not depend on beta1; v falls along a period of (C, -1, ..., -1), and so D
+    >= (C - n + 1)/sqrt(v_{n-1}); W - c^2 V in closed form, V and W what the steps up and down are divided by; E u = E g E
+    1/sqrt(v) over all histories of three draws of two slopes. In prose: that x follows the sign of D (theory/adam_drift.py),
+    and longer histories."""
     return prove(*LAWS)
 
 
