@@ -56,7 +56,7 @@ def minibatch_is_unbiased(budget: Budget) -> Verdict:
 
 
 @claim("exact", "S1; definition of a finite sum")
-@planted("only the first half of the components", weights=lambda n: [1 / (n // 2)] * (n // 2) + [0] * (n - n // 2))
+@planted("all but one of the components", weights=lambda n: [1 / (n - 1)] * (n - 1) + [0])
 @planted("weights proportional to i", weights=lambda n: [2 * (i + 1) / (n * (n + 1)) for i in range(n)])
 def on_every_problem(budget: Budget, weights: Callable = lambda n: [1 / n] * n) -> Verdict:
     """S1: The average of all n component gradients is the full gradient on every problem of the catalogue.
