@@ -35,7 +35,8 @@ NOISES = np.logspace(-2, 0, 9)
 @cache
 def noisy_times(budget: Budget) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Numbers k of iterations from 10 kappa_max on, the exact mean gaps after them relative to the start, and the hitting
-    times of these (E, groups) of SGD with decreasing steps. This and what follows is drawn anew for each claim, hence a cache and not `measured`."""
+    times of these (E, groups) of SGD with decreasing steps. This and what follows is drawn anew for each claim, hence a
+    cache and not `measured`."""
     f = problem(budget, 1.0)
     solver = method("sgd, decreasing step", f)
     first = int(10 * f.constants.component_smoothness / f.constants.pl)
