@@ -68,7 +68,7 @@ def say(line: str) -> None:
 @planted("the methods swapped", rule="AdamW", other="Muon")
 @planted("a quarter of the steps", share=0.25)
 def gpt2_needs_fewer_steps(budget: Budget, rule: str = "Muon", other: str = "AdamW", share: float = SHARE) -> Verdict:
-    """S37: GPT-2 124M on FineWeb needs fewer steps with Muon than with AdamW.
+    """S37, as stated: GPT-2 124M on FineWeb needs fewer steps with Muon than with AdamW.
 
     Runs only with a GPU and a folder of shards (--device cuda --data DIR); without them ran = 0, and nothing is decided, as
     in the reports of this package: no GPU was at hand. Where it runs: 5100 steps of 512 windows of 1024 tokens (quick: 20 of
