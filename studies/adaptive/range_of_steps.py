@@ -22,14 +22,14 @@ from ratewitness.problems.data.least_squares import random_least_squares
 from ratewitness.problems.oracle import Oracle
 from ratewitness.solvers.solver import CENSORED, hitting_times
 from ratewitness.studies.adaptive import adagrad_steps as steps
-from ratewitness.studies.adaptive.adagrad_steps import ADAPTIVE, FACTORS, LEVELS, SGD, by_theory, gaps
+from ratewitness.studies.adaptive.adagrad_steps import ADAPTIVE, FACTORS, LEVELS, SGD, WITHIN, by_theory, gaps
 from ratewitness.studies.adaptive.rotated_family import rotated_family
 from ratewitness.studies.claims import Budget, Verdict, claim, measured, planted
 from ratewitness.studies.judges import all_of, bound_holds, exceeds
 from ratewitness.studies.measuring.drawing import Panel, panels
 from ratewitness.studies.measuring.groups import rows, stacked
 
-WITHIN, TARGET, ROTATIONS = 10.0, 1e-2, 20
+TARGET, ROTATIONS = 1e-2, 20
 
 Measure = Callable[[Budget, str], dict[str, np.ndarray]]
 
