@@ -2,6 +2,7 @@
 # make reports BUDGET=full   every study on the full budget, into reports/full
 # make test, make lint       the tests; ruff
 # make test-machines         the tests and the quick ledger as on other processors: the same words everywhere
+# make test-mutants          how many of 240 slips, put into the code one at a time, the tests catch; how many change a verdict
 # make test-oldest           a smoke test with the oldest dependencies that pyproject.toml accepts
 PYTHON ?= python3
 BUDGET ?= quick
@@ -9,7 +10,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 OLDEST := .venv-oldest
 
-.PHONY: reports test test-machines test-oldest lint clean
+.PHONY: reports test test-machines test-mutants test-oldest lint clean
 
 reports: $(READY)
 	$(BIN)/python -m ratewitness.studies run --budget $(BUDGET)
@@ -19,6 +20,9 @@ test: $(READY)
 
 test-machines: $(READY)
 	$(BIN)/python tests/machines.py
+
+test-mutants: $(READY)
+	$(BIN)/python tests/mutation.py --claims 100
 
 test-oldest: $(OLDEST)/.ready
 	$(OLDEST)/bin/python tests/smoke.py

@@ -4,11 +4,13 @@
     InverseTime         a_k = scale / (mu (k + shift))
     InversePower        a_k = scale / (k + 1)^power
     Trapezoid           a_k = peak min(1, (k + 1)/warm_up, (steps - k)/decay)
+    Silver              a_k = (1 + rho^(nu(k + 1) - 1)) / L,   rho = 1 + sqrt 2,  nu = how often 2 divides
     horizon_tuned       a   = 1 / (L + sigma sqrt(N) / R)      for N steps, smooth convex
 
-scale 1, shift 1 is the classical 1/(mu (k+1)); `InverseTime.for_pl` is 2/(mu (2 kappa + k)) counted from k =
-1, which never exceeds 1/L. InversePower with a power between 1/2 and 1 is the long step that iterate
-averaging asks for. Trapezoid is the schedule of networks: a linear warm-up, a plateau, a linear decay.
+scale 1, shift 1 is the classical 1/(mu (k+1)); `InverseTime.for_pl` is 2/(mu (2 kappa + k)) counted from k = 1, which
+never exceeds 1/L. InversePower with a power between 1/2 and 1 is the long step that iterate averaging asks for. Silver
+is for exact gradients of a convex function and for 2^m - 1 steps: longer ones between shorter ones, J. Altschuler and
+P. Parrilo (2024), arXiv:2309.16530. Trapezoid is the schedule of networks: a linear warm-up, a plateau, a linear decay.
 """
 
 from __future__ import annotations
@@ -76,6 +78,22 @@ class Trapezoid:
     def __call__(self, k: int) -> float | Tensor:
         left = max(self.steps - k, 0)
         return self.peak * min(1.0, (k + 1) / max(self.warm_up, 1), left / max(self.decay, 1))
+
+
+@dataclass(frozen=True, eq=False)
+class Silver:
+    """a_k = (1 + rho^(nu(k + 1) - 1)) / L, rho = 1 + sqrt 2, where 2^nu divides k + 1: in units of 1/L
+
+
+    >>> [round(Silver(1.0)(k), 4) for k in range(8)]
+    [1.4142, 2.0, 1.4142, 3.4142, 1.4142, 2.0, 1.4142, 6.8284]
+    """
+
+    L: float | Tensor
+
+    def __call__(self, k: int) -> float | Tensor:
+        divisible = ((k + 1) & -(k + 1)).bit_length() - 1
+        return (1 + (1 + 2**0.5) ** (divisible - 1)) / self.L
 
 
 def horizon_tuned(L: float | Tensor, R: float | Tensor, sigma: float | Tensor, N: int) -> float | Tensor:

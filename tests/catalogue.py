@@ -16,6 +16,7 @@ import torch
 from ratewitness.solvers.adadelta import AdaDelta
 from ratewitness.solvers.adagrad import AdaGrad, AdaGradNorm, FullAdaGrad
 from ratewitness.solvers.adam import Adam, AdamW, AdamWPaper
+from ratewitness.solvers.adopt import ADOPT
 from ratewitness.solvers.amsgrad import AMSGrad
 from ratewitness.solvers.around.ascent import Ascent
 from ratewitness.solvers.around.averaging import PolyakRuppert, RandomIterate
@@ -43,6 +44,7 @@ from ratewitness.solvers.norms.steepest_descent import SteepestDescent
 from ratewitness.solvers.rmsprop import RMSProp
 from ratewitness.solvers.saga import SAGA
 from ratewitness.solvers.sam import SAM
+from ratewitness.solvers.schedule_free import ScheduleFree
 from ratewitness.solvers.schedules import InversePower
 from ratewitness.solvers.sign_descent import SignSGD
 from ratewitness.solvers.solver import Solver
@@ -97,6 +99,7 @@ CATALOGUE = {
     "suffix average": Entry(lambda ndim: PolyakRuppert(HeavyBall(0.5), skip_start=5), elsewhere=True),
     "average from the start": Entry(lambda ndim: PolyakRuppert(Nesterov(0.5), include_start=True), elsewhere=True),
     "random iterate": Entry(lambda ndim: RandomIterate(GradientDescent(0.5), torch.tensor(7)), elsewhere=True),
+    "schedule-free": Entry(lambda ndim: ScheduleFree(0.5), elsewhere=True, rotates=True),
     "armijo restarted": Entry(
         lambda ndim: Armijo(8.0, c=0.3, shrink=0.7, ndim=ndim), asks=GRADIENT | {"value"}, sampled=False
     ),
@@ -110,6 +113,7 @@ CATALOGUE = {
     "amsgrad": Entry(lambda ndim: AMSGrad(0.3), **ADAPTIVE),
     "amsgrad of the paper": Entry(lambda ndim: AMSGrad(0.3, bias_correction=False), **ADAPTIVE),
     "amsgrad, corrected maximum": Entry(lambda ndim: AMSGrad(0.3, maximum="corrected"), **ADAPTIVE),
+    "adopt": Entry(lambda ndim: ADOPT(0.3), **ADAPTIVE),
     "adagrad": Entry(lambda ndim: AdaGrad(0.5), **ADAPTIVE),
     "adagrad, eps outside": Entry(lambda ndim: AdaGrad(0.5, eps_inside=False), **ADAPTIVE),
     "adagrad by norm": Entry(lambda ndim: AdaGradNorm(0.5, ndim=ndim), adaptive=True, rotates=True),

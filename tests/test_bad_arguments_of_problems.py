@@ -46,6 +46,7 @@ from ratewitness.problems.online.slopes import (
 )
 from ratewitness.problems.oracle import Oracle
 from ratewitness.problems.perturbation import perturbed
+from ratewitness.problems.polyhedral import largest_coordinate, polyhedral
 from ratewitness.problems.power import power
 from ratewitness.problems.quadratics import log_spaced, quadratic
 from ratewitness.problems.sawtooth import sawtooth
@@ -104,6 +105,10 @@ ROWS = [
     ("log_spaced", lambda: log_spaced(energies="equal"), "'equal distances', 'equal energies'"),
     *(("sine", partial(sine, a), r"4\.603339") for a in (critical_amplitude(), 4.61, -1e-9, math.inf)),
     ("sine", lambda: sine(critical_amplitude() * (1 - 1e-10)), "too close"),
+    ("polyhedral", lambda: polyhedral([[1.0], [1.0]], [1.0], [1.0, 1.0]), "with which the rows add up to 0"),
+    ("polyhedral", lambda: polyhedral([[1.0], [-1.0]], [1.0], [1.0, -1.0]), "accepted are numbers >= 0"),
+    ("polyhedral", lambda: polyhedral([[1.0], [-1.0]], [1.0], [1.0]), "accepted are numbers >= 0"),
+    ("largest_coordinate", lambda: largest_coordinate(0), "d is 0"),
     ("smooth_max", lambda: smooth_max(0), "d is 0"),
     ("smooth_max", lambda: smooth_max(3, 0.0), "tau is 0"),
     ("smooth_max", lambda: smooth_max(3, math.inf), "tau is inf"),

@@ -13,6 +13,7 @@ from ratewitness.problems.quadratics import quadratic
 from ratewitness.solvers.adadelta import AdaDelta
 from ratewitness.solvers.adagrad import AdaGrad, AdaGradNorm, FullAdaGrad
 from ratewitness.solvers.adam import Adam, AdamW, AdamWPaper
+from ratewitness.solvers.adopt import ADOPT
 from ratewitness.solvers.amsgrad import AMSGrad
 from ratewitness.solvers.around.ascent import Ascent
 from ratewitness.solvers.around.box import Box
@@ -41,6 +42,7 @@ from ratewitness.solvers.norms.testing import assert_lmo, vectors
 from ratewitness.solvers.rmsprop import RMSProp
 from ratewitness.solvers.saga import SAGA
 from ratewitness.solvers.sam import SAM
+from ratewitness.solvers.schedule_free import ScheduleFree
 from ratewitness.solvers.schedules import InversePower, Trapezoid
 from ratewitness.solvers.sign_descent import SignSGD
 from ratewitness.solvers.solver import hitting_times, run
@@ -166,6 +168,8 @@ ADAPTIVE = [
     (AdamW, {"beta1": 1.0}, "beta1 is 1.0"),
     (AdamW, {"beta2": 2.0}, "beta2 is 2.0"),
     (AdamW, {"weight_decay": -0.1}, "weight_decay is -0.1"),
+    (ScheduleFree, {"lr": -1.0}, "lr is -1.0"),
+    (ScheduleFree, {"interpolation": 1.1}, "interpolation is 1.1; accepted are numbers in"),
     (AdaGrad, {"lr": -1.0}, "lr is -1.0"),
     (AdaGrad, {"eps": -1.0}, "eps is -1.0"),
     (AdamWPaper, {"lr": InversePower(1.0)}, "lr is a rule k -> a_k; accepted are numbers, and the rule as `schedule`"),
@@ -174,6 +178,10 @@ ADAPTIVE = [
     (AMSGrad, {"maximum": "largest"}, "maximum is 'largest'; accepted are 'raw' and 'corrected'"),
     (AMSGrad, {"maximum": "corrected", "bias_correction": False}, "without bias correction; accepted is 'raw'"),
     (AMSGrad, {"beta2": 1.0}, "beta2 is 1.0"),
+    (ADOPT, {"beta2": 1.0}, "beta2 is 1.0"),
+    (ADOPT, {"beta1": -0.1}, "beta1 is -0.1"),
+    (ADOPT, {"eps": -1.0}, "eps is -1.0"),
+    (ADOPT, {"lr": -0.1}, "lr is -0.1"),
     (AMSGrad, {"lr": -0.1}, "lr is -0.1"),
     (RMSProp, {"beta2": 1.0}, "beta2 is 1.0; accepted are numbers in \\[0, 1\\)"),
     (RMSProp, {"momentum": -0.5}, "momentum is -0.5"),

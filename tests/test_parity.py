@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from ratewitness.solvers.adadelta import AdaDelta
 from ratewitness.solvers.adagrad import AdaGrad
 from ratewitness.solvers.adam import Adam, AdamW, AdamWPaper
+from ratewitness.solvers.adopt import ADOPT
 from ratewitness.solvers.amsgrad import AMSGrad
 from ratewitness.solvers.around.ascent import Ascent
 from ratewitness.solvers.around.coupled_decay import CoupledDecay
@@ -122,6 +123,17 @@ def adadelta_formula(g, x, root, lr, rho, eps):
         d = root(u + eps) / root(v + eps) * gk
         u = rho * u + (1 - rho) * d * d
         x -= lr * d
+        yield x
+
+
+def adopt_formula(g, x, root, lr, beta1, beta2, eps):
+    v, m = g[0] * g[0], None
+    yield x
+    for gk in g[1:]:
+        u = gk / max(root(v), eps)
+        m = u if m is None else beta1 * m + (1 - beta1) * u
+        v = beta2 * v + (1 - beta2) * gk * gk
+        x -= lr * m
         yield x
 
 
@@ -239,6 +251,7 @@ IN_50_DIGITS = {
         s,
         {"largest": "v", "corrected": False},
     ),
+    "ADOPT": lambda *s: (ADOPT(*s), adopt_formula, s, {}),
     "AMSGrad, corrected maximum": lambda *s: (AMSGrad(*s, maximum="corrected"), adam_formula, s, {"largest": "vhat"}),
 }
 

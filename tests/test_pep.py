@@ -7,7 +7,7 @@ both that a bound holds and that it cannot be improved.  Everything is scaled to
 import math
 
 import pytest
-from ratewitness.theory import gradient_descent
+from ratewitness.theory import gradient_descent, silver
 
 pepit = pytest.importorskip("PEPit")
 pytest.importorskip("clarabel")
@@ -33,8 +33,8 @@ def worst_gap(function_class, h, N, measure, **constants):
     x = problem.set_initial_point()
     start = (x - minimizer) ** 2 if measure == "distance" else f(x) - f(minimizer)
     problem.set_initial_condition(start <= 1)
-    for _ in range(N):
-        x = x - h * f.gradient(x)
+    for step in h if isinstance(h, list) else [h] * N:
+        x = x - step * f.gradient(x)
     problem.set_performance_metric(f(x) - f(minimizer))
     return problem.solve(wrapper="cvxpy", solver="CLARABEL", verbose=0)
 
@@ -53,6 +53,14 @@ def worst_gradient(h, N):
         problem.add_constraint(value - lowest >= gradient**2 / 2)
         x = x - h * gradient if k < N else x
     return problem.solve(wrapper="cvxpy", solver="CLARABEL", verbose=0)
+
+
+@pytest.mark.parametrize("m", [1, 2])
+def test_silver_steps_are_worst_on_their_huber_function(m):
+    steps = [1 + (1 + math.sqrt(2)) ** (((k & -k).bit_length() - 1) - 1) for k in range(1, 2**m)]
+    found = worst_gap(SmoothConvexFunction, steps, 2**m - 1, "distance")
+    assert found == pytest.approx(silver.silver_huber(L=1, R=1, m=m), rel=1e-4)
+    assert found < silver.silver(L=1, R=1, m=m)
 
 
 @pytest.mark.parametrize("h", [0.5, 1.0, 1.5, 1.8])

@@ -16,6 +16,7 @@ from ratewitness.problems.data.robust_regression import random_robust_regression
 from ratewitness.problems.data.tables import breast_cancer, diabetes
 from ratewitness.problems.huber import huber_witness
 from ratewitness.problems.noisy_quadratics import horizon_parabola, noisy_parabola, two_mode
+from ratewitness.problems.polyhedral import largest_coordinate, random_polyhedral
 from ratewitness.problems.power import power
 from ratewitness.problems.quadratics import log_spaced, quadratic, random_rotation
 from ratewitness.problems.sawtooth import sawtooth
@@ -434,6 +435,25 @@ def test_zero_chain_gradient_stays_large_until_the_end():
     x = 3 * normal(200_000, 12)
     x[:, -1] = torch.rand(200_000, generator=seeded()) * 2 - 1
     assert problem.grad(x).norm(dim=-1).min() > 1
+
+
+def test_a_maximum_of_linear_functions_is_convex_with_minimum_0_and_the_first_active_piece():
+    f = random_polyhedral(9, 4, torch.Generator().manual_seed(0))
+    x, y = torch.randn(2, 50, 4, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    assert (f.gap(y) >= f.gap(x) + (f.grad(x) * (y - x)).sum(-1) - 1e-12).all()
+    assert (f.gap(x) > 0).all()
+    assert f.gap(f.minimizer) == 0
+    assert (f.grad(x).norm(dim=-1) <= 1 + 1e-12).all()
+    assert float(f.radius) == pytest.approx(1)
+
+
+def test_the_largest_coordinate_shows_the_first_of_equals():
+    f = largest_coordinate(3, B=2.0, R=3.0)
+    assert float(f.radius) == pytest.approx(3)
+    assert float(f.initial_gap) == pytest.approx(2 * 3 / 3**0.5)
+    torch.testing.assert_close(f.grad(f.start), torch.tensor([2.0, 0.0, 0.0], dtype=torch.float64))
+    torch.testing.assert_close(f.grad(torch.tensor([0.0, 1.0, 1.0]).double()), torch.tensor([0.0, 2.0, 0.0]).double())
+    assert (f.grad(-f.start) == 0).all()
 
 
 def test_catalogue_covers_every_leaf():

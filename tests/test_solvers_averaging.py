@@ -7,8 +7,10 @@ from ratewitness.problems.oracle import Oracle
 from ratewitness.problems.perturbation import perturbed
 from ratewitness.problems.quadratics import quadratic
 from ratewitness.solvers.around.averaging import PolyakRuppert, RandomIterate
+from ratewitness.solvers.gradient_descent import GradientDescent
 from ratewitness.solvers.heavy_ball import HeavyBall
-from scripted import walk
+from ratewitness.solvers.schedule_free import ScheduleFree
+from scripted import Scripted, gradients, normal, walk
 
 STEPS, INNER = 40, HeavyBall(0.3, 0.5)
 
@@ -44,6 +46,29 @@ def test_a_random_iterate_stops_at_its_index():
     for g, R in enumerate(index[:, 0].tolist()):
         for k in range(STEPS + 1):
             np.testing.assert_array_equal(stopped[k, g], plain[min(k, R), g])
+
+
+def test_schedule_free_is_the_mean_of_its_run_and_without_interpolation_that_of_sgd():
+    plain, free = path(GradientDescent(0.3)), path(ScheduleFree(0.3, 0.0))
+    for k in range(STEPS + 1):
+        np.testing.assert_allclose(free[k], plain[: k + 1].mean(0), rtol=1e-12, atol=1e-13)
+
+
+@pytest.mark.parametrize("beta", [0.0, 0.5, 0.9, 1.0])
+def test_schedule_free_takes_its_gradients_between_the_mean_and_the_run(beta):
+    g, x0 = gradients(12, 3), normal(3)
+    asked = []
+
+    class Watching(Scripted):
+        def grad(self, x, redraw=True):
+            asked.append(x)
+            return super().grad(x)
+
+    found = walk(ScheduleFree(0.1, beta), Watching(g), x0, len(g))
+    run = torch.stack([x0 - 0.1 * g[:k].sum(0) for k in range(len(g) + 1)])
+    means = torch.stack([run[: k + 1].mean(0) for k in range(len(g) + 1)])
+    torch.testing.assert_close(found, means)
+    torch.testing.assert_close(torch.stack(asked), ((1 - beta) * run + beta * means)[:-1])
 
 
 def test_the_index_is_uniform():

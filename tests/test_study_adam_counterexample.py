@@ -20,7 +20,7 @@ from ratewitness.studies.claims import QUICK
 from ratewitness.theory.adam_drift import drift, spike
 
 torch.set_num_threads(1)
-BRIEF = adam_experiment.BRIEF
+BRIEF = adam_experiment.SHORT
 
 
 def plain_loop(g, start, steps, rounds, beta1, beta2, bias=False, maximum=False):
@@ -50,19 +50,13 @@ def test_runs_of_the_experiment_equal_a_plain_loop_and_the_forecast(method, star
     assert times[-1] == BRIEF * 101
     assert last[start, rule] == pytest.approx(x, abs=1e-9)
     assert measured[-1, start, rule] == pytest.approx(average, rel=1e-9)
-    middle, half = adam_forecast.forecast(method, BRIEF)
-    assert abs(average - middle[start, rule]) <= half[start, rule]
-
-
-def test_constant_rules_are_forecast_within_a_twentieth():
-    middle, half = adam_forecast.forecast("Adam", adam_forecast.LONG)
-    assert (half[:, :4] < 0.05 * middle[:, :4]).all()
+    assert average == pytest.approx(adam_forecast.forecast(method, BRIEF)[start, rule], rel=5e-3)
 
 
 def test_the_judge_of_the_experiment_refuses_a_wrong_end_and_a_wrong_limit():
     assert adam_forecast.as_forecast("Adam", BRIEF).outcome == "supported"
     assert adam_forecast.as_forecast("Adam", BRIEF, like="AMSGrad").outcome == "refuted"
-    assert adam_forecast.as_forecast("Adam", BRIEF, scale=2.0).outcome == "refuted"
+    assert adam_forecast.as_forecast("Adam", BRIEF, scale=1.02).outcome == "refuted"
 
 
 def test_names_of_methods():

@@ -12,12 +12,13 @@ from ratewitness.theory import (
     gradient_descent,
     lower_bounds,
     parabola_family,
+    silver,
     stochastic_gradient,
     variance_reduction,
 )
 from ratewitness.theory.bounds import Bound, Delta, L, N, eps, mu
 
-MODULES = (gradient_descent, stochastic_gradient, parabola_family, variance_reduction, lower_bounds)
+MODULES = (gradient_descent, stochastic_gradient, parabola_family, variance_reduction, lower_bounds, silver)
 EVERY = {name: value for module in MODULES for name, value in vars(module).items() if isinstance(value, Bound)}
 
 

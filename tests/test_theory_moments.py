@@ -77,6 +77,30 @@ def test_two_mode_average_equals_the_sum(lam, L, step, sigma, x, N):
         assert Fraction(str(moments.two_mode_average.subs(at))) == average
 
 
+def every_momentum_run(lam, steps, momentum, sigma, start, lookahead):
+    for signs in itertools.product((-1, 1), repeat=len(steps)):
+        path = [start, start]
+        for step, sign in zip(steps, signs, strict=True):
+            y = path[-1] + momentum * (path[-1] - path[-2])
+            path.append(y - step * (lam * (y if lookahead else path[-1]) + sign * sigma))
+        yield path[1:]
+
+
+@calm
+@given(
+    lam=fraction,
+    sigma=fraction,
+    start=fraction,
+    momentum=st.fractions(min_value=0, max_value=1, max_denominator=9),
+    steps=st.lists(fraction, min_size=1, max_size=5),
+    lookahead=st.booleans(),
+)
+def test_second_moments_with_momentum_by_enumeration(lam, sigma, start, momentum, steps, lookahead):
+    runs = list(every_momentum_run(lam, steps, momentum, sigma, start, lookahead))
+    squares = [sum(path[k] ** 2 for path in runs) / len(runs) for k in range(len(steps) + 1)]
+    assert moments.momentum_second_moments(lam, steps, momentum, sigma, start, len(steps), lookahead) == squares
+
+
 def draws(n, b, replacement):
     return list(itertools.product(range(n), repeat=b) if replacement else itertools.combinations(range(n), b))
 

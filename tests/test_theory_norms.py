@@ -8,7 +8,7 @@ import pytest
 import sympy as sp
 from hypothesis import given
 from hypothesis import strategies as st
-from ratewitness.theory import hoelder, induced, norms, schatten
+from ratewitness.theory import hoelder, induced, norms
 
 LP = {"l1.5": norms.lp(sp.Rational(3, 2)), "l2": norms.L2, "l3": norms.lp(3)}
 VECTORS = LP | {"l1": norms.L1, "linf": norms.LINF, "kf1": norms.ky_fan(1), "kf2": norms.ky_fan(2), "kf3": norms.ky_fan(3)}
@@ -98,13 +98,6 @@ def test_a_certificate_needs_the_identity_and_the_signs():
 def test_von_neumann_on_random_matrices(seed, m, n):
     A, B = np.random.default_rng(seed).standard_normal((2, m, n))
     assert abs(np.sum(A * B)) <= np.linalg.svd(A)[1] @ np.linalg.svd(B)[1] * (1 + 1e-12)
-
-
-def test_the_rotation_is_one():
-    t = sp.Symbol("t", real=True)
-    R = schatten.rotation(t)
-    assert (R.T * R).applyfunc(sp.cancel) == sp.eye(2)
-    assert sp.cancel(R.det()) == 1
 
 
 MATRICES = {

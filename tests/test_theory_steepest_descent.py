@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import scipy.optimize
 import sympy as sp
-from ratewitness.theory import norms, schatten
+from ratewitness.theory import norms, words
 
 
 @pytest.mark.parametrize(
@@ -46,10 +46,38 @@ def test_shampoo_and_muon_without_memory_are_the_polar_factor(shape):
 
 
 def test_words_that_do_not_commute_are_reduced_by_orthonormality_alone():
-    U, Ut, V, Vt, S = schatten.U, schatten.Ut, schatten.V, schatten.Vt, schatten.S
-    assert schatten.reduced(V * S * Ut * U * S * Vt * V - V * S**2) == 0
-    assert schatten.reduced(U * Ut - 1) != 0  # the columns of U need not be complete
-    assert schatten.reduced(U * Vt - V * Ut) != 0
+    U, Ut, V, Vt, S = words.U, words.Ut, words.V, words.Vt, words.S
+    assert words.reduced(V * S * Ut * U * S * Vt * V - V * S**2) == 0
+    assert words.reduced(U * Ut - 1) != 0  # the columns of U need not be complete
+    assert words.reduced(U * Vt - V * Ut) != 0
+
+
+LETTERS = {words.X: (3, 4), words.Y: (3, 4), words.U: (3, 2), words.V: (4, 2), words.S: (2, 2)}
+
+
+def test_the_trace_of_words_is_that_of_matrices():
+    """Random matrices in place of the letters: a trace that is zero as a word is zero as a number, and others are not."""
+    generator = np.random.default_rng(0)
+    drawn = {letter: generator.standard_normal(shape) for letter, shape in LETTERS.items()}
+    drawn |= {each: np.linalg.qr(drawn[each])[0] for each in (words.U, words.V)} | {words.S: np.diag([2.0, 0.5])}
+    drawn |= {words.transposed(each): matrix.T for each, matrix in drawn.items()}
+    U, Ut, V, Vt, S, X, Xt, Y = words.U, words.Ut, words.V, words.Vt, words.S, words.X, words.Xt, words.Y
+
+    def number(letters):
+        matrix = np.eye(drawn[letters[0]].shape[0])
+        for letter in letters:
+            matrix = matrix @ drawn[letter]
+        return np.trace(matrix)
+
+    pairs = (  # of words with the same trace
+        ((Xt, Y), (words.Yt, X)), ((V, S, Ut, X), (Xt, U, S, Vt)), ((X, V, Vt, Xt, U, S, Ut), (U, S, Ut, X, V, Vt, Xt)),
+        ((V, S, Ut, U, Vt), (S,)),
+    )  # fmt: skip
+    for one, other in pairs:
+        assert words.trace(sp.Mul(*one) - sp.Mul(*other)) == 0
+        assert number(one) == pytest.approx(number(other), rel=1e-12)
+    assert words.trace(Xt * Y - Xt * X) != 0
+    assert words.trace(V * S * Ut * X - V * Ut * X) != 0
 
 
 def test_adam_without_averages_in_a_run():

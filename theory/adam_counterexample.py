@@ -21,8 +21,10 @@ Proved for every t and every real C >= 1 (C > 2 is needed for the regret only: i
     (`bias_correction`). For constant steps 2. reads 2/sqrt 2 > 1, with 1. unchanged: they stay at 1 as well.
  6. AMSGrad with the paper's maximum, or with the corrected one, has denominators h that never decrease, h <= C^2: with steps
     that never increase a period lowers x by at least (C - 2) a_{3t+1}/C as long as it is not clipped (`amsgrad_descends`),
-    for every beta2. At -1 its two steps up are at most 2 a_{3t+1}/sqrt(1 - beta2)/C together. So x_t -> -1, and R_T/T -> 0,
-    where a_t -> 0 with an infinite sum, as for a/sqrt t.
+    for every beta2. At -1 its two steps up are at most 2 a_{3t+1}/sqrt(1 - beta2)/C together, as (1 - beta2) C^2 <= h
+    (`amsgrad_denominators`). So x_t -> -1, and R_T/T -> 0, where a_t -> 0 with an infinite sum, as for a/sqrt t.
+ 7. The original convergence proof of Adam needs sqrt(v_t)/a_t never to decrease; here it does between the first two rounds
+    of every period, for every C > 2 (`the_condition_fails`).
 Not proved here: anything for beta1 > 0 or another beta2 (theory/adam_drift.py has both in the limit t -> oo), and AMSGrad
 with bias correction after a raw maximum for every t, whose denominators decrease at first.
 
@@ -152,6 +154,22 @@ def amsgrad_descends(ups=2) -> bool:
     s = sp.symbols("s1:4", positive=True)
     displacement = -C * s[0] + s[1] + s[2]
     return vanishes(displacement + (C - ups) * s[0] + (s[0] - s[1]) + (s[0] - s[2]))
+
+
+@identity(largest=1)
+def amsgrad_denominators(largest=C**2) -> bool:
+    """No average v of squares 1 <= g^2 <= C^2 exceeds C^2, by induction: C^2 - (b v + (1 - b) g^2) = b w + (1 - b)(C^2 -
+    g^2) for v = C^2 - w. So h <= C^2; and h >= v_1 = (1 - beta2) C^2, its first entry."""
+    b, w, g2 = sp.symbols("b w g2", positive=True)
+    margin = largest - (b * (_s - w) + (1 - b) * g2)
+    return vanishes(margin - b * w - (1 - b) * (_s - g2))
+
+
+@identity(rounds=2)
+def the_condition_fails(rounds=1) -> bool:
+    """(3t+1) v_{3t+1} > (3t+2) v_{3t+2} for C > 2, t >= 0: by `second_moments` the left is at least (3t+1) C^4/(1 + C^2),
+    and the right at most 2 (3t+2) C^2/(1 + C^2), so that (3t+1) C^2 >= 2 (3t+2) is enough; here C^2 = 4 + c, t = k."""
+    return positive((3 * _k + 1) * (4 + _c) - 2 * (3 * _k + 1 + rounds), strict=False)
 
 
 Enclosure = tuple[Fraction, Fraction]

@@ -106,6 +106,20 @@ def steps_from_rest(
     return np.array(steps)
 
 
+def clipped_path(g: Sequence[float], steps: ArrayLike, lr: Callable[[int], ArrayLike], x: ArrayLike) -> tuple:
+    """The points after rounds of relative steps (rounds,) from x, clipped to [-1, 1], with the step size lr(t) in round t,
+    and the total loss on the way beyond that of -1.
+
+    >>> clipped_path([3.0, -1.0, -1.0], [1.0, -1.0, -1.0], lambda t: 0.25, np.array([0.0, 1.0]))
+    (array([0.25, 1.  ]), array([2.25, 2.25]))
+    """
+    cost = 0.0 * x
+    for t, step in enumerate(steps):
+        cost = cost + g[t % len(g)] * (x + 1)
+        x = np.clip(x - lr(t) * step, -1, 1)
+    return x, cost
+
+
 def frozen_maximum(g: Sequence) -> float:
     """The root of AMSGrad's corrected maximum where a largest slope comes first: |g_0| for ever, as no average is above."""
     if abs(g[0]) < max(abs(slope) for slope in g):
@@ -216,6 +230,19 @@ def first_failing(fails: Callable[[int], bool], limit: int = 10**6) -> int:
         middle = (low + high) // 2
         low, high = (low, middle) if fails(middle) else (middle, high)
     return high
+
+
+def every_pair_bound(n: int, beta1: float, beta2: float) -> float:
+    """2 p + 2 beta1^k - q of `every_pair_fails`, for numbers in (0, 1), beta1 = 0 included: at least D/n for C = n.
+
+    >>> drift(spike(1000.0, 1000), 0.5, 0.9) / 1000 < every_pair_bound(1000, 0.5, 0.9) < -0.7
+    True
+    """
+    log2 = -np.log(beta2)
+    p = 1 / (1 + (n**2 - 1) * (1 - beta2) * n**-0.5) ** 0.5
+    tail = beta1 ** (0.5 * np.log(n) / log2) if beta1 else 0.0
+    q = (1 - (3 * np.log(n) / log2 + 1) / n) / (1 + 1 / n) ** 0.5
+    return float(2 * p + 2 * tail - q)
 
 
 _beta, _b1, _b2, _x, _const = sp.symbols("beta beta1 beta2 x c", positive=True)

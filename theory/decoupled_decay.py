@@ -48,6 +48,13 @@ def normalized_mean(mean, deviation):
     return mean / (mean**2 + deviation**2) ** 0.5
 
 
+@identity(factor=1)
+def slope_of_the_penalty(factor=2) -> bool:
+    """The i-th entry of the gradient of lam ||x||^2 is 2 lam x_i: with r the sum of the other squares, r free of x_i."""
+    r = sp.Symbol("r", nonnegative=True)
+    return vanishes(sp.diff(lam * (_x**2 + r), _x) - factor * lam * _x)
+
+
 @identity(coefficient=lam)
 def sgd(coefficient=lam / a) -> bool:
     """(1 - lam) x - a g = x - a (g + l x) for l = lam/a.

@@ -2,26 +2,26 @@ r"""The oracles of norms.py are optimal: Hoelder's inequality for each norm, and
 
     ||g||_* ||x|| - <g, x> = sum of products of nonnegative factors          (for l_p: Young's inequality)
 
-Hypotheses: g in the chamber g_1 > ... > g_n > 0 and x_1 >= ... >= x_n >= 0, both written in sums of positive symbols;
-norms.py carries this to all g and x.  So no point of the ball does better than -||g||_*, which lmo(g) attains.  The LMO
+Hypotheses: 1 < p < oo; l_p, l_1, l_2 and l_inf for all real g and x and every n, term by term or by bilinearity; the Ky Fan
+norms in the chamber g_1 > ... > g_n > 0 and x_1 >= ... >= x_n >= 0, n = 2, 3, 4, written in sums of positive symbols
+(norms.py carries this to all g and x).  So no point of the ball does better than -||g||_*, which lmo(g) attains.  The LMO
 is unique iff
 
     l_p: g != 0;   l_1: max |g_i| attained once;   l_inf: no zero entry
     Ky Fan k, 1 < k < n: k g_1 > ||g||_1 and g_1 > g_2, or k g_1 < ||g||_1 and no zero entry
 
-"If": equality forces the products to vanish one by one.  "Only if": a second minimizer is written down.  Proofs are for
-n = 2, 3, 4, those of l_p term by term for every n.
+"If": equality forces the products to vanish one by one.  "Only if": a second minimizer is written down.  l_1 and l_inf are
+limits of l_p (`lp_at_the_ends`).
 
 Source: elementary, derived here; Young (1912) and Hoelder for the inequalities.
 """
 
 from collections.abc import Sequence
-from itertools import combinations
 
 import sympy as sp
 from ratewitness.theory.bounds import vanishes
 from ratewitness.theory.identity import identity
-from ratewitness.theory.norms import L1, L2, LINF, P, Q, attains, chamber, dot, increments, ky_fan, lp, r, sorted_point
+from ratewitness.theory.norms import L1, L2, P, Q, attains, chamber, dot, increments, ky_fan, lp, r, sorted_point
 
 SIZES = (2, 3, 4)
 _s = sp.symbols("s1:4", positive=True)
@@ -91,61 +91,74 @@ def lp_unique(power=r) -> bool:
 
 @identity(wrong={"power 1": {"power": 1}})
 def l2_certificate(power=2) -> bool:
-    """Cauchy-Schwarz by Lagrange: ||g||^2 ||x||^2 - <g, x>^2 = sum_{i<j} (g_i x_j - g_j x_i)^2, for all real g and x."""
-
-    def holds(n):
-        g, x = sp.symbols(f"g1:{n + 1}", real=True), sp.symbols(f"x1:{n + 1}", real=True)
-        squares = sp.Add(*((g[i] * x[j] - g[j] * x[i]) ** power for i, j in combinations(range(n), 2)))
-        return sp.expand(dot(g, g) * dot(x, x) - dot(g, x) ** 2 - squares) == 0 and attains(L2, chamber(n))
-
-    return all(map(holds, SIZES))
+    """Cauchy-Schwarz for every n: ||g||^2 ||x||^2 - <g, x>^2 = || ||g|| x - <g, x> g/||g|| ||^2 for real g != 0 and x, by
+    bilinearity; -g/||g|| attains it (written out for n = 3)."""
+    G, xx = sp.symbols("G xx", positive=True)  # ||g||, ||x||^2
+    gx = sp.Symbol("gx", real=True)
+    square = G**2 * xx - 2 * G * (gx / G) * gx + (gx / G) ** 2 * G**2  # ||G x - (gx/G) g||^2, by bilinearity
+    return vanishes(G**2 * xx - gx**power - square) and attains(L2, chamber(3))
 
 
-def _l1_slack(n: int, index: int = 0) -> list[tuple]:
-    return [(chamber(n)[index] - a, b) for a, b in zip(chamber(n), sorted_point(n), strict=True)]
+_u, _v = sp.symbols("u v", nonnegative=True)  # |g_i| and |x_i|: the certificates of l_1 and l_inf go term by term
 
 
-@identity(wrong={"the second entry": {"index": 1}, "argmax": {"sign": -1}})
-def l1_certificate(index=0, sign=1) -> bool:
-    """g_1 ||x||_1 - <g, x> = sum_i (g_1 - g_i) x_i, and -e_1 attains it."""
+def termwise(bound: sp.Expr, weight: sp.Expr) -> bool:
+    """bound - e u v = weight + (1 - e) u v with weight >= 0, e = +-1 the sign of g_i x_i: a term of a certificate."""
+    return all(certified(bound, e * _u * _v, [(weight,), (1 - e, _u, _v)]) for e in (1, -1))
 
-    def holds(n):
-        g, x = chamber(n), sorted_point(n)
-        return certified(g[index] * L1.value(x), dot(g, x), _l1_slack(n, index)) and attains(L1, g, sign)
 
-    return all(map(holds, SIZES))
+@identity(wrong={"the second entry": {"excess": -1}, "argmax": {"sign": -1}})
+def l1_certificate(excess=1, sign=1) -> bool:
+    """For every n: max|g| |x_i| - g_i x_i = gap |x_i| + what signs that differ cost, gap = max|g| - |g_i|; in sum max|g|
+    ||x||_1 >= <g, x>. -sign(g_1) e_1 attains it where |g_1| is the maximum."""
+    g, gap = sp.Symbol("g", real=True, nonzero=True), excess * sp.Symbol("gap", positive=True)  # the case 0 by continuity
+    attained = vanishes(-sign * sp.sign(g) * g + sp.Abs(g)) and vanishes(sp.Abs(sp.sign(g)) - 1)
+    return termwise((_u + gap) * _v, gap * _v) and attained
 
 
 @identity(wrong={"no tie": {"gap": 1}})
 def l1_unique(gap=0) -> bool:
-    """g_1 > g_2 forces x_2 = ... = x_n = 0; if g_1 = g_2, -e_2 attains the dual norm too."""
-    alone = all(equality(_l1_slack(n), n) == dict.fromkeys(increments(n)[1:], 0) for n in SIZES)
-    tied = [_s[0] + gap, _s[0]]
-    return alone and vanishes(dot(tied, [0, -1]) + L1.dual(tied))
+    """Equality needs (max|g| - |g_i|) |x_i| = 0: x_i = 0 unless |g_i| is the maximum, for every n; and where another |g_j| =
+    max|g| as well, -sign(g_j) e_j attains it too."""
+    strict, g = sp.Symbol("strict", positive=True), sp.Symbol("g", positive=True)
+    return sp.solve(strict * _v, _v) == [0] and vanishes(-(g + gap) + g)
 
 
-def _linf_slack(n: int) -> list[tuple]:
-    x = sorted_point(n)
-    return [(a, x[0] - b) for a, b in zip(chamber(n), x, strict=True)]
-
-
-@identity(wrong={"dual norm l_inf": {"dual": L1.dual}, "argmax": {"sign": -1}})
-def linf_certificate(sign=1, dual=L1.value) -> bool:
-    """||x||_inf ||g||_1 - <g, x> = sum_i g_i (||x||_inf - x_i), and -(1, ..., 1) attains it."""
-
-    def holds(n):
-        g, x = chamber(n), sorted_point(n)
-        return certified(x[0] * dual(g), dot(g, x), _linf_slack(n)) and attains(LINF, g, sign)
-
-    return all(map(holds, SIZES))
+@identity(wrong={"half the dual norm": {"dual": sp.S.Half}, "argmax": {"sign": -1}})
+def linf_certificate(sign=1, dual=1) -> bool:
+    """For every n: max|x| |g_i| - g_i x_i = |g_i| (max|x| - |x_i|) + what signs that differ cost; in sum max|x| ||g||_1 >=
+    <g, x>. -sign(g) attains it, entry by entry."""
+    gap, g = sp.Symbol("gap", nonnegative=True), sp.Symbol("g", real=True, nonzero=True)
+    attained = vanishes(-sign * sp.sign(g) * g + sp.Abs(g)) and vanishes(sp.Abs(sp.sign(g)) - 1)
+    return termwise(dual * _u * (_v + gap), _u * gap) and attained
 
 
 @identity(wrong={"last entry 1": {"zero": 1}})
 def linf_unique(zero=0) -> bool:
-    """No zero entry forces x_1 = ... = x_n; if g_n = 0, the last entry is free in [-1, 1]."""
-    alone = all(equality(_linf_slack(n), n) == dict.fromkeys(increments(n)[:-1], 0) for n in SIZES)
-    free = sp.Symbol("f", real=True)
-    return alone and vanishes(dot([_s[0], zero], [-1, free]) + LINF.dual([_s[0], zero]))
+    """Equality needs |g_i| (max|x| - |x_i|) = 0: |x_i| = max|x| where g_i is not zero, for every n; where it is zero, x_i is
+    free in [-1, 1]."""
+    gap, weight, free = sp.Symbol("gap", nonnegative=True), sp.Symbol("weight", positive=True), sp.Symbol("f", real=True)
+    return sp.solve(weight * gap, gap) == [0] and vanishes(zero * free)
+
+
+@identity(wrong={"power q": {"power": Q}, "a tie gives 1 to each": {"shared": 1}})
+def lp_at_the_ends(power=r, shared=None) -> bool:
+    """The oracle of l_p and its dual norm tend to those of l_inf as p -> oo and to those of l_1 as p -> 1, for every n.
+
+    With r = q - 1. As p -> oo, r -> 0: |g_i|^r/||g||_q^r -> 1 where g_i != 0, and ||g||_q -> ||g||_1. As p -> 1, r -> oo: of
+    n entries t are the largest, 1 after division by it, and each other one is in [0, rho], rho < 1; so ||g||_q^q is between
+    t and t + (n - t) rho^q, which both tend to t: ||g||_q -> 1 = max|g|, a largest entry goes to 1/t, any other one to 0. So
+    a tie of l_1 is shared equally, and without one the limit is -sign(g_1) e_1."""
+    n, t = sp.symbols("n t", positive=True, integer=True)
+    g, total, gap = sp.symbols("g total gap", positive=True)
+    rho = 1 / (1 + gap)
+    ends = [vanishes(sp.limit((g / total ** (1 / (1 + r))) ** power, r, 0) - 1)]
+    ends.append(vanishes(sp.limit(total ** (1 / (1 + r)), r, 0) - total))
+    for powers in (t, t + (n - t) * rho ** (1 + r)):  # a squeeze
+        ends.append(vanishes(sp.limit(powers ** (1 / (1 + r)), r, sp.oo) - 1))
+        ends.append(vanishes(sp.limit(powers ** (-r / (1 + r)), r, sp.oo) - 1 / (shared or t)))
+        ends.append(sp.limit(rho**r * powers ** (-r / (1 + r)), r, sp.oo) == 0)
+    return all(ends)
 
 
 def _ky_fan_slack(n: int, k: int):

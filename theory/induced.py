@@ -25,11 +25,16 @@ from ratewitness.theory.bounds import vanishes
 from ratewitness.theory.hoelder import certified, l2_certificate, linf_certificate, lp_certificate
 from ratewitness.theory.identity import identity
 from ratewitness.theory.norms import L1, L2, LINF, Norm, P, Q, dot, lp
-from ratewitness.theory.schatten import S, U, Ut, V, Vt, inner, reduced
+from ratewitness.theory.words import S, U, Ut, V, Vt, reduced
 
 SHAPES = ((2, 3), (3, 2), (1, 3), (3, 1))
 _ARGMAX, _TRANSPOSED = {"argmax": {"sign": -1}}, {"rows for columns": {"transposed": True}}
 _UNSCALED = {"unscaled": {"unscaled": True}}
+
+
+def inner(A: sp.Matrix, B: sp.Matrix) -> sp.Expr:
+    """<A, B> = tr(A^T B)."""
+    return (A.T * B).trace()
 
 
 def columns(A: sp.Matrix) -> list[list]:

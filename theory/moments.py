@@ -41,6 +41,28 @@ def second_moments(lam, step, sigma, start, steps: int) -> list:
     return moments
 
 
+def momentum_second_moments(lam, step, momentum, sigma, start, steps: int, lookahead: bool = False) -> list:
+    """E x_k^2 for k = 0..steps of heavy ball, or Nesterov's method if ``lookahead``, from x_0 = x_{-1} = start.
+
+    x_{k+1} = y_k - a_k (lam z_k + noise), y_k = x_k + momentum (x_k - x_{k-1}), z_k = x_k or, looking ahead, y_k;
+    the recursion is that of E x_k^2, E x_k x_{k-1}, E x_{k-1}^2.
+
+    >>> half = sp.Rational(1, 2)
+    >>> momentum_second_moments(1, half, half, 0, 1, 3), momentum_second_moments(1, half, half, 0, 1, 3, lookahead=True)
+    ([1, 1/4, 0, 1/16], [1, 1/4, 1/64, 1/1024])
+    """
+    square = cross = before = start**2
+    moments = [square]
+    for size in _per_step(step, steps):
+        shrink = 1 - size * lam
+        now = shrink * (1 + momentum) if lookahead else shrink + momentum
+        past = -shrink * momentum if lookahead else -momentum
+        after = now**2 * square + 2 * now * past * cross + past**2 * before + size**2 * sigma**2
+        square, cross, before = after, now * square + past * cross, square
+        moments.append(square)
+    return moments
+
+
 def _joint(q, kick, square, cross, total, head):
     """One step of (E x^2, E x S, E S^2): S takes x before the step (head) or after it; kick = a^2 sigma^2."""
     if head:

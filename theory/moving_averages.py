@@ -8,7 +8,8 @@ k = 1, 2, 3, ... counts gradients; v averages squares. The gradients need not be
 unbiased at every k if the means are equal, and v if the second moments are; and, unless beta = 0, only then: zeta_k = 0 for
 every k makes them equal (`only_stationary`). A second moment that grows by c a step is in the limit underestimated by
 c beta/(1 - beta), the growth over the mean age of a gradient in the average. Unbiased moments do not make an unbiased step:
-the mean of mhat/sqrt(vhat) is not E g/sqrt(E g^2), and may have the other sign.
+the mean of mhat/sqrt(vhat) is not E g/sqrt(E g^2), and may have the other sign. Nor is an unbiased estimate more accurate in
+the mean square: at k = 1 it is so exactly where Var g < (E g)^2 beta/(2 - beta) (`mean_square`).
 
 Lengths of steps in units of the step size, epsilon 0, gradients all equal (at k = 1: any gradient):
 
@@ -136,6 +137,34 @@ def variance(power=2) -> bool:
     step = beta**power * value(k) + (1 - beta) ** 2 * sigma**2 - value(k + 1)
     first = vanishes(value(sp.S.One) / (1 - beta) ** 2 - sigma**2)
     return vanishes(value(sp.S.Zero)) and vanishes(step) and first
+
+
+@identity(better=1)
+def mean_square(better=2) -> bool:
+    """E (mhat_k - E g)^2 - E (m_k - E g)^2 = q (s sigma^2 (2 - q) - q mean^2), q = beta^k, s = Var mhat_k/sigma^2:
+    independent gradients of variance sigma^2. So the correction makes the mean-square error smaller exactly where
+    sigma^2/mean^2 is below `noise_it_bears`, which at k = 1 is beta/(2 - beta) < 1."""
+    q, s = sp.symbols("q s", positive=True)
+    corrected, plain = s * sigma**2, (1 - q) ** 2 * s * sigma**2 + (q * _mean) ** 2
+    difference = vanishes(corrected - plain - q * (s * sigma**2 * (better - q) - q * _mean**2))
+    return difference and vanishes(noise_it_bears(beta, 1) - beta / (2 - beta))
+
+
+def noise_it_bears(beta, k):
+    """sigma^2/mean^2 up to which mhat_k has a smaller mean-square error than m_k.
+
+    >>> round(noise_it_bears(0.999, 1), 3), round(noise_it_bears(0.999, 2), 2), round(noise_it_bears(0.999, 3), 2)
+    (0.998, 1.99, 2.98)
+    """
+    q = beta**k
+    return q * (1 + beta) * (1 - q) / ((1 - beta) * (1 + q) * (2 - q))
+
+
+def mean_square_errors(beta, k, noise):
+    """Of mhat_k and m_k over mean^2, for independent gradients with sigma^2/mean^2 = noise."""
+    q = beta**k
+    corrected = noise * (1 - beta) * (1 + q) / ((1 + beta) * (1 - q))
+    return corrected, (1 - q) ** 2 * corrected + q**2
 
 
 @identity(late=1)

@@ -41,6 +41,21 @@ def limit_of_moments(spread=1) -> bool:
     return True
 
 
+@identity(wrong={"a value of 0.2746": {"value": "0.2746"}, "steps of another root": {"power": 1}})
+def any_step(value="0.2745", power=2) -> bool:
+    """Whatever the step s, on the parabola c = t/s the limit is at least t sqrt(B V), which exceeds 0.2745 at t = 1.51.
+
+    (c/2) (B + s^2 V) - t sqrt(B V) = (t/2) (sqrt(B/s) - sqrt(s V))^2, B and V the two brackets; the value by interval
+    arithmetic. So no constant step needs fewer than 0.0753 sigma^2 R^2/eps^2 iterations on every parabola.
+    """
+    bias, spread = sp.symbols("B V", positive=True)
+    gap = t / (2 * s) * (bias + s**power * spread) - t * sp.sqrt(bias * spread)
+    square = vanishes(sp.expand(gap - t / 2 * (sp.sqrt(bias / s) - sp.sqrt(s * spread)) ** 2))
+    at = mpmath.iv.mpf("1.51")
+    exact = sp.lambdify(t, t * sp.sqrt(_bias * _spread), [{"exp": mpmath.iv.exp, "sqrt": mpmath.iv.sqrt}])(at)
+    return square and bool(exact.a > mpmath.iv.mpf(value).b)
+
+
 def _maximum(value: sp.Expr, digits: int):
     """The maximizer over t of ``value``, polished from a grid on (0, 20), and the maximum there."""
     slope = sp.lambdify(t, sp.diff(value, t), "mpmath")

@@ -11,7 +11,8 @@ r"""Steepest descent in any norm, and the methods that are norms.
 Hypotheses: a, t > 0, ||.||_* the dual norm, so <g, d> >= -||g||_* ||d|| with equality at lmo(g) (hoelder.py, schatten.py,
 induced.py).  The steps are unique iff the LMO is: equality below forces ||d|| = a ||g||_* and then d/||d|| to be an LMO.
 Methods: no momentum, no weight decay; G of full column rank and m >= n (or transposed).  Dropping accumulation drops the
-factor ||g||_*: sign descent and Muon take normalized steps.
+factor ||g||_*: sign descent and Muon take normalized steps.  The steps of l_2, of the spectral norm and the algebra for any
+norm are proved for every size; what is checked on the closed forms of particular norms, for the sizes that it names.
 
 Source: Bernstein and Newhouse (2024), arXiv:2409.20325; Gupta, Koren and Singer (2018), arXiv:1802.09568, for Shampoo;
 Kingma and Ba (2015), arXiv:1412.6980, for Adam; derived here.
@@ -22,10 +23,11 @@ from ratewitness.theory import induced
 from ratewitness.theory.bounds import a, vanishes
 from ratewitness.theory.identity import identity
 from ratewitness.theory.norms import L1, L2, LINF, Norm, P, chamber, dot, ky_fan, lp
-from ratewitness.theory.schatten import S, U, Ut, V, Vt, reduced
+from ratewitness.theory.words import S, U, Ut, V, Vt, X, Y, reduced, transposed
 
 _t = sp.Symbol("t", nonnegative=True)  # ||d||
 _D = sp.Symbol("D", positive=True)  # ||g||_*
+_g, _d = X, Y  # vectors of any length
 
 
 @identity(wrong={"half the step": {"scale": sp.S.Half}})
@@ -66,24 +68,25 @@ def regularized_value(divisor=2) -> bool:
     return vectors and spread and all(reached(norm, induced.positive_matrix(2, 3), list) for norm in blocks)
 
 
+def _square(d: sp.Expr) -> sp.Expr:
+    """||d||_2^2 = d^T d of a sum of vectors."""
+    return sp.expand(transposed(d) * d)
+
+
 @identity(wrong={"twice the step": {"factor": 2}})
 def gradient_descent(factor=1) -> bool:
-    """l_2: <g, d> + ||d||^2/(2a) = ||d + a g||^2/(2a) - (a/2)||g||^2, so x - a g is the one minimizer (n = 3, real)."""
-    g, d = sp.symbols("g1:4", real=True), sp.symbols("d1:4", real=True)
-    square = [e + factor * a * f for e, f in zip(d, g, strict=True)]
-    return vanishes(dot(g, d) + dot(d, d) / (2 * a) - dot(square, square) / (2 * a) + a * dot(g, g) / 2)
+    """l_2: <g, d> + ||d||^2/(2a) = ||d + a g||^2/(2a) - (a/2)||g||^2, so x - a g is the one minimizer; for every n."""
+    linear = (transposed(_g) * _d + transposed(_d) * _g) / 2
+    return sp.expand(linear + _square(_d) / (2 * a) - _square(_d + factor * a * _g) / (2 * a) + a * _square(_g) / 2) == 0
 
 
 @identity(wrong={"argmax": {"sign": -1}})
 def gradient_descent_on_the_sphere(sign=1) -> bool:
-    """l_2: <g, d> + t ||g|| = ||g|| ||d + t g/||g|| ||^2/(2t) on ||d|| = t, so -t g/||g|| is the one minimizer (n = 3)."""
-    g, d = sp.symbols("g1:4", real=True), sp.symbols("d1:4", real=True)
+    """l_2: <g, d> + t ||g|| = ||g|| ||d + t g/||g|| ||^2/(2t) on ||d|| = t, so -t g/||g|| is the one minimizer; every n."""
     length, t = sp.symbols("G t", positive=True)
-    square = [e + sign * t * f / length for e, f in zip(d, g, strict=True)]
-    left = dot(g, d) + t * length - length * dot(square, square) / (2 * t)
-    # the remainder is a multiple of ||d||^2 - t^2 and of ||g||^2 - length^2
-    remainder = sp.expand(left - length * (t**2 - dot(d, d)) / (2 * t) - t * (length**2 - dot(g, g)) / (2 * length))
-    return remainder == 0
+    linear = (transposed(_g) * _d + transposed(_d) * _g) / 2
+    left = linear + t * length - length * _square(_d + sign * t * _g / length) / (2 * t)
+    return sp.expand(sp.expand(left).subs({_square(_d): t**2, _square(_g): length**2})) == 0
 
 
 @identity(wrong={"eps = 1": {"eps": 1}, "v without a root": {"power": 1}})

@@ -199,6 +199,30 @@ def pl_induction(numerator=2) -> bool:
     return vanishes(noise) and vanishes(remainder)
 
 
+@identity(sign=1)
+def any_step_on_a_parabola(sign=-1) -> bool:
+    """With u = E x_k^2 every step a leaves at least u sigma^2/(sigma^2 + mu^2 u) on mu x^2/2 +- sigma x, whose inverse is
+    1/u + mu^2/sigma^2.
+
+    (1 - a mu)^2 u + a^2 sigma^2 exceeds it by (sigma^2 + mu^2 u) (a - mu u/(sigma^2 + mu^2 u))^2, and it grows with u. So
+    E f(x_N) - f* >= (mu/2)/(1/R^2 + N mu^2/sigma^2), whatever the steps: N >= sigma^2/(2 mu eps) - sigma^2/(mu^2 R^2).
+    """
+    u = sp.Symbol("u", positive=True)
+    precision = sigma**2 + mu**2 * u
+    least = u * sigma**2 / precision
+    excess = (1 - a * mu) ** 2 * u + a**2 * sigma**2 - least - precision * (a + sign * mu * u / precision) ** 2
+    grows = vanishes(sp.diff(least, u) - sigma**4 / precision**2)
+    return vanishes(excess) and grows and vanishes(1 / least - 1 / u - mu**2 / sigma**2)
+
+
+@identity(factor=1)
+def any_step_on_two_modes(factor=2) -> bool:
+    """Delta/(a N) + a L sigma^2/2 >= sqrt(2 L Delta sigma^2/N): the excess is the square of the difference of the roots."""
+    bias, spread = Delta / (a * N), a * L * sigma**2 / 2
+    excess = bias + spread - sp.sqrt(factor * L * Delta * sigma**2 / N)
+    return vanishes(sp.expand(excess - (sp.sqrt(bias) - sp.sqrt(spread)) ** 2))
+
+
 @identity(factor=3)
 def tuned_steps(factor=2) -> bool:
     """The constant-step bounds at the tuned steps are the tuned bounds; for the nonconvex one at a = 1/L as

@@ -16,7 +16,9 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import torch
 from ratewitness.problems.data.text import king_james
@@ -64,20 +66,40 @@ def random_table(inputs: Tensor, labels: Tensor, generator: Generator, count: in
     return with_marginals(noise.clamp(min=1e-12), inputs.to(noise), labels.to(noise))
 
 
-def word_pairs(vocabulary: int) -> tuple[list[str], Tensor]:
-    """The most frequent words of the King James Bible, in this order, and the counts (V, V) of pairs of neighbours.
-
-    Words are runs of letters in lower case; pairs with a word outside the vocabulary are left out.
-    """
+@cache
+def word_windows(vocabulary: int, length: int) -> tuple[list[str], Tensor]:
+    """The most frequent words of the King James Bible, in this order, and all runs of neighbouring words (n, length) that
+    are among them, as numbers. Words are runs of letters in lower case. Remembered: do not change them in place."""
     text = king_james()
     words = re.findall(r"[a-z]+", text.decode(torch.cat([text.train, text.validation])).lower())
     common = [word for word, _ in Counter(words).most_common(vocabulary)]
     number = {word: k for k, word in enumerate(common)}
-    tokens = torch.tensor([number.get(word, -1) for word in words])
-    first, second = tokens[:-1], tokens[1:]
-    inside = (first >= 0) & (second >= 0)
-    flat = torch.bincount(first[inside] * vocabulary + second[inside], minlength=vocabulary**2)
+    windows = torch.tensor([number.get(word, -1) for word in words]).unfold(0, length, 1)
+    return common, windows[(windows >= 0).all(-1)]
+
+
+def word_pairs(vocabulary: int) -> tuple[list[str], Tensor]:
+    """The most frequent words of the King James Bible and the counts (V, V) of pairs of neighbours among them."""
+    common, windows = word_windows(vocabulary, 2)
+    flat = torch.bincount(windows[:, 0] * vocabulary + windows[:, 1], minlength=vocabulary**2)
     return common, flat.view(vocabulary, vocabulary).to(torch.float64)
+
+
+def levelled(windows: Tensor, places: Sequence[int]) -> Tensor:
+    """Weights (n,) of sum 1 under which each number is equally frequent at these places of windows (n, length): Sinkhorn.
+
+    Raises ValueError where a number below the largest one never occurs at such a place.
+    """
+    weights = torch.full((len(windows),), 1 / len(windows), dtype=torch.float64, device=windows.device)
+    for place in places:
+        if (torch.bincount(windows[:, place], minlength=int(windows.max()) + 1) == 0).any():
+            raise ValueError(f"a number never occurs at place {place}; accepted are windows where each occurs")
+    for _ in range(50 if len(places) > 1 else 1):
+        for place in places:
+            frequencies = torch.bincount(windows[:, place], weights)
+            weights = weights / frequencies[windows[:, place]]
+            weights = weights / weights.sum()
+    return weights
 
 
 def _conditional(P: Tensor) -> tuple[Tensor, Tensor]:

@@ -28,6 +28,7 @@ from ratewitness.studies.judges import all_of, exceeds
 
 SOURCE = "S. J. Reddi, S. Kale and S. Kumar (2018), arXiv:1904.09237"
 METHODS = {"Adam": Adam, "AMSGrad": AMSGrad}
+LOSS = {"regret": "loss a round"}
 C, DELTA, BETAS = 10.0, 0.5, (0.5, 0.6)
 
 
@@ -53,7 +54,7 @@ def theorem_3(budget: Budget, method: str, end: int) -> Verdict:
     return all_of({"point": exceeds(end * x, 0.8), "regret": regrets})
 
 
-@claim("phenomenon", "S25; " + SOURCE)
+@claim("phenomenon", "S25; " + SOURCE, unit="units of x", units=LOSS)
 @planted("it goes to -1", end=-1)
 @planted("the maximum added", method="AMSGrad")
 def adam_fails_on_theorem_3(budget: Budget, method: str = "Adam", end: int = 1) -> Verdict:
@@ -66,7 +67,7 @@ def adam_fails_on_theorem_3(budget: Budget, method: str = "Adam", end: int = 1) 
     return theorem_3(budget, method, end)
 
 
-@claim("phenomenon", "S26; " + SOURCE)
+@claim("phenomenon", "S26; " + SOURCE, unit="units of x", units=LOSS)
 @planted("it goes to +1", end=1)
 @planted("maximum dropped", method="Adam")
 def amsgrad_converges_on_theorem_3(budget: Budget, method: str = "AMSGrad", end: int = -1) -> Verdict:
@@ -88,7 +89,7 @@ def points(budget: Budget, method: str) -> np.ndarray:
     return run(solver, oracle, x0, rounds, lambda x: x[..., 0], at=[rounds // 10, rounds]).values.cpu().numpy()
 
 
-@claim("phenomenon", "S25, S26; " + SOURCE)
+@claim("phenomenon", "S25, S26; " + SOURCE, unit="units of x")
 @planted("maximum dropped", down="Adam")
 @planted("AMSGrad goes up", up="AMSGrad")
 def opposite_ways_in_the_experiment(budget: Budget, up: str = "Adam", down: str = "AMSGrad") -> Verdict:

@@ -3,9 +3,9 @@ r"""The experiment of Reddi, Kale and Kumar: where do Adam and AMSGrad go, how f
     f_t(x) = g_t x on [-1, 1],     g_t = 1010 where t mod 101 = 0, else -10   (drawn sequences: `adam_drawn`)
 
 with beta1 = 0.9, beta2 = 0.99 and without bias correction unless it is named. The best fixed point is -1. What the runs,
-from 8 starts under 8 step rules, must show is computed before them: to which end x goes, where in the cycle there it then
-is, and its average regret, up to what the first rounds leave open. The formulas stand in `adam_forecast`. On the quick
-budget the steps of AMSGrad are so large that the excursions, and not the limit, are most of its regret.
+from 8 starts under 8 step rules, must show is computed without them: to which end x goes, where in the cycle there it then
+is, and its average regret, to 1 per cent. The formulas stand in `adam_forecast`. On the quick budget the steps of AMSGrad
+are so large that the excursions, and not the limit, are most of its regret.
 
 Source: S. J. Reddi, S. Kale and S. Kumar (2018), arXiv:1904.09237; its steps are not known to us.
 """
@@ -23,20 +23,25 @@ from ratewitness.problems.online.slopes import experiment
 from ratewitness.solvers.around.box import Box
 from ratewitness.solvers.solver import run
 from ratewitness.studies.adaptive.adam_forecast import BETA2, LONG, MEAN, SLOPES, P, as_forecast, relative_steps, solver
-from ratewitness.studies.claims import Budget, Verdict, claim, planted
+from ratewitness.studies.claims import Budget, Verdict, claim, planted, revised
 from ratewitness.studies.judges import agrees, all_of
 from ratewitness.studies.measuring.drawing import Panel, panels
 from ratewitness.theory.adam_drift import frozen_maximum
 
 SOURCE = "S. J. Reddi, S. Kale and S. Kumar (2018), arXiv:1904.09237; theory/adam_drift.py"
-SHORT, MEDIUM, BRIEF = 300, 3000, 200  # periods, beside LONG
-AS_STATED, PLANTED = (SHORT, LONG), (BRIEF, BRIEF)  # on the quick and the full budget
+SHORT, MEDIUM = 300, 1000  # periods, beside LONG
+AS_STATED, PLANTED = (SHORT, LONG), (SHORT, SHORT)  # on the quick and the full budget
+WHY = (
+    "the regret is predicted to 1 % from an exact recursion of the first rounds, in place of a band up to 35 % wide, and "
+    "after a tenth of the rounds"
+)
 EVERY = {m: m for m in ("Adam", "Adam, bias corrected", "AMSGrad", "AMSGrad, bias corrected", "AMSGrad, corrected maximum")}
 
 
 @claim("exact", "S25; " + SOURCE)
-@planted("regret tends to twice the limit", scale=2.0)
-@planted("regret tends to 0", scale=0.0)
+@revised(1, WHY)
+@planted("regret three per cent larger", scale=1.03)
+@planted("regret three per cent smaller", scale=0.97)
 @planted("beta2 above the critical value", beta2=0.9999, periods=PLANTED)
 @planted("the maximum added", method="AMSGrad", periods=PLANTED)
 def adam_goes_to_the_wrong_end(
@@ -45,40 +50,54 @@ def adam_goes_to_the_wrong_end(
     """S25: Adam goes to the wrong end +1 of the experiment 1010/-10 from every start, as the drift predicts, at the
     predicted average regret.
 
-    Adam(0.9, 0.99) runs from each of 8 starts under each of 8 step rules. After 60000 (quick: 300) periods it is in the
-    cycle at +1, to 1 per cent of its excursions, and its average regret is the predicted one, to 1 per cent and what the
-    start leaves open; for small steps that tends to 20/101."""
+    Adam(0.9, 0.99) runs from each of 8 starts under each of 8 step rules. After 6000 (quick: 300) periods it is in the cycle
+    at +1, to 1 per cent of its excursions, and its average regret is the predicted one, to 1 per cent; for small steps that
+    tends to 20/101."""
     return as_forecast(method, budget.pick(*periods), "Adam", scale, beta2)
 
 
 @claim("exact", "S26; " + SOURCE)
+@revised(1, WHY)
+@planted("regret three per cent larger", scale=1.03)
+@planted("regret three per cent smaller", scale=0.97)
+@planted("excursions cost nothing", excursions=False)
 @planted("maximum dropped", method="Adam", periods=PLANTED)
 @planted("to the other end", like="Adam", periods=PLANTED)
 def amsgrad_goes_to_the_right_end(
-    budget: Budget, method: str = "AMSGrad", like: str = "AMSGrad", periods=AS_STATED
+    budget: Budget,
+    method: str = "AMSGrad",
+    like: str = "AMSGrad",
+    periods=AS_STATED,
+    scale: float = 1.0,
+    excursions: bool = True,
 ) -> Verdict:
     """S26: AMSGrad goes to the right end -1 of the experiment 1010/-10 from every start, as the drift predicts, at the
     predicted average regret.
 
-    AMSGrad(0.9, 0.99), raw maximum, runs from each of 8 starts under each of 8 step rules. After 60000 (quick: 300) periods
-    it is in the cycle at -1, to 1 per cent of its excursions, and its average regret is the predicted one, to 1 per cent and
-    what the start leaves open; for small steps that tends to 0."""
-    return as_forecast(method, budget.pick(*periods), like)
+    AMSGrad(0.9, 0.99), raw maximum, runs from each of 8 starts under each of 8 step rules. After 6000 (quick: 300) periods
+    it is in the cycle at -1, to 1 per cent of its excursions, and its average regret is the predicted one, to 1 per cent;
+    for small steps that tends to 0."""
+    return as_forecast(method, budget.pick(*periods), like, scale, excursions=excursions)
 
 
 @claim("exact", "S25, S26; " + SOURCE)
+@revised(1, WHY)
+@planted("regrets three per cent larger", scale=1.03)
 @planted("Adam then goes to -1", like={"Adam": "AMSGrad"}, periods=PLANTED)
 @planted("AMSGrad then goes to +1", like={"AMSGrad": "Adam"}, periods=PLANTED)
 def bias_correction_changes_neither(
-    budget: Budget, like: Mapping[str, str] = {"Adam": "Adam", "AMSGrad": "AMSGrad"}, periods=(SHORT, MEDIUM)
+    budget: Budget,
+    like: Mapping[str, str] = {"Adam": "Adam", "AMSGrad": "AMSGrad"},
+    periods=(SHORT, MEDIUM),
+    scale: float = 1.0,
 ) -> Verdict:
     """S25, S26: With bias correction Adam goes to +1 and AMSGrad to -1 all the same, at the regrets that the same drifts
     predict.
 
-    AMSGrad has the raw maximum. In the settings of the long runs on 1010/-10, after 3000 (quick: 300) periods, points and
+    AMSGrad has the raw maximum. In the settings of the long runs on 1010/-10, after 1000 (quick: 300) periods, points and
     average regrets are those predicted."""
     named = {name: (f"{name}, bias corrected", f"{other}, bias corrected") for name, other in like.items()}
-    return all_of({name: as_forecast(one, budget.pick(*periods), other) for name, (one, other) in named.items()})
+    return all_of({name: as_forecast(one, budget.pick(*periods), other, scale) for name, (one, other) in named.items()})
 
 
 @cache

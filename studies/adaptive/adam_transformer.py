@@ -65,8 +65,9 @@ def losses(budget: Budget, method: str, lr: float, stream: str, seeds: int) -> n
     x0 = model.initial(budget.generator(stream, "start"), seeds)
     oracle = Oracle.minibatch(problem, budget.pick(8, 16), budget.generator(stream, "batches"))
     solver = METHODS[method][0](Trapezoid(lr, steps, warm_up=steps // 10, decay=steps // 2))
-    at = records(budget) if stream == "fresh" else [steps]
-    kept = held_out[stream == "fresh" :: 2]
+    judged = stream != "tuning"
+    at = records(budget) if judged else [steps]
+    kept = held_out[judged::2]
     return run(solver, oracle, x0, steps, lambda x: model.cross_entropy(x, kept), at).values.double().cpu().numpy()
 
 
@@ -80,23 +81,24 @@ def tuned(budget: Budget, method: str) -> Tuned:
     return refined(found, around(METHODS[method][1], budget.pick(5, 7)), (0.25, 0.75))
 
 
-def fresh(budget: Budget, method: str) -> np.ndarray:
+def fresh(budget: Budget, method: str, stream: str = "fresh") -> np.ndarray:
     """Losses (records, seeds) with the tuned step."""
-    return losses(budget, method, tuned(budget, method).lr, "fresh", budget.pick(3, 8))
+    return losses(budget, method, tuned(budget, method).lr, stream, budget.pick(3, 8))
 
 
-@claim("phenomenon", "S27; Kingma and Ba (2015), arXiv:1412.6980; Zhang et al. (2020), arXiv:1912.03194")
+@claim("phenomenon", "S27; Kingma and Ba (2015), arXiv:1412.6980; Zhang et al. (2020), arXiv:1912.03194", unit="nats")
 @planted("the methods swapped", method="SGD, momentum", other="Adam")
-@planted("two nats lower", by=2.0)
-def adam_ends_lower(budget: Budget, method: str = "Adam", other: str = "SGD, momentum", by: float = LOWER) -> Verdict:
-    """S27: Adam trains a character transformer to a loss at least 0.1 nats a character below that of gradient descent
-    with momentum.
+@planted("gradient descent on other starts and batches in Adam's place", method="SGD, momentum", stream="fresh, again")
+def adam_ends_lower(budget: Budget, method: str = "Adam", other: str = "SGD, momentum", stream: str = "fresh") -> Verdict:
+    """S27, as stated: Adam trains a character transformer to a loss at least 0.1 nats a character below that of gradient
+    descent with momentum.
 
     On a character transformer of 111104 weights, 200 steps of 16 windows of 64 characters with Adam end at a validation
     loss at least 0.1 nats a character below that with stochastic gradient descent with momentum 0.9, both with tuned
     steps, in a 99 % interval over 8 paired fresh starts and batches (quick: a model of one layer of width 32, 60 steps
     of 8 windows of 32, 3 starts)."""
-    verdict, tables = exceeds(fresh(budget, other)[-1] - fresh(budget, method)[-1], by), {"run": {}, "tuning": {}}
+    effects, tables = fresh(budget, other)[-1] - fresh(budget, method, stream)[-1], {"run": {}, "tuning": {}}
+    verdict = exceeds(effects, LOWER)
     for name in METHODS:
         chosen, found = tuned(budget, name), fresh(budget, name)
         verdict = verdict.noting(**{f"step_{name}": chosen.lr, f"loss_{name}": float(found[-1].mean())})

@@ -33,7 +33,7 @@ def experiment_ends(budget: Budget) -> pd.DataFrame:
     return ends(tuple((beta1, beta2, 101.0, 101) for beta1, beta2 in betas), budget.pick(60_000, 200_000))
 
 
-@claim("phenomenon", SOURCE)
+@claim("exact", SOURCE)
 @planted("it always converges", end=CONVERGES)
 def as_stated_for_given_losses(budget: Budget, end: Mapping[float, int] = FAILS) -> Verdict:
     """S25, read as: On the given losses 1010/-10 Adam fails for all betas with beta1 < sqrt(beta2).

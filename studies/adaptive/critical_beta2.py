@@ -12,6 +12,7 @@ Source: S. J. Reddi, S. Kale and S. Kumar (2018), arXiv:1904.09237, for the sequ
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import product
 
 import numpy as np
 import pandas as pd
@@ -19,10 +20,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from ratewitness.studies.adaptive.adam_ends import BETA1, SOURCE, critical, ends, reach
 from ratewitness.studies.claims import Budget, Verdict, claim, measured, planted
-from ratewitness.studies.judges import equals_exactly
+from ratewitness.studies.judges import all_of, bound_holds, equals_exactly
 from ratewitness.studies.measuring.drawing import canvas, legend_below
 from ratewitness.studies.measuring.proofs import falsified, prove
 from ratewitness.theory import adam_drift
+from ratewitness.theory.adam_drift import drift, every_pair_bound, spike
 from ratewitness.theory.identity import identities
 
 DRIFT = tuple(identities(adam_drift).values())
@@ -41,8 +43,34 @@ def the_drift_and_its_limits(budget: Budget) -> Verdict:
     (-1 + (C + 1) w_j(beta1))/sqrt(1 + (C^2 - 1) w_j(beta2)), w_j(beta) = (1 - beta) beta^j/(1 - beta^n). For n = 2 it is
     positive, whatever beta1 and beta2 > 0: Adam does not fail. For n >= 3 and beta1 = 0 it is negative at beta2 = 0. For C =
     n and any beta1 the largest root has n^2 (1 - beta2) -> 4. For C = n, any beta1 and 0 < beta2 < 1, beta1 < sqrt(beta2) or
-    not, D/n -> -1: from some n on Adam fails."""
+    not, D/n -> -1: from some n on Adam fails. Machine-checked (sympy): the closed form by its recursion, for every n; n = 2;
+    D at beta2 = 0; the limit of n e_0, and those of the three terms that bound D/n. In prose, and held against certified
+    numbers by `limits_at_finite_n`: that errors are O(1/n) in the first limit, and the bounds of D by those terms. In prose:
+    that the end follows the sign of D; runs: `runs_on_both_sides`."""
     return prove(*DRIFT)
+
+
+@claim("upper bound", "S25; theory/adam_drift.py")
+@planted("the limit 3.5", limit=3.5)
+@planted("the limit 4.5", limit=4.5)
+def limits_at_finite_n(budget: Budget, limit: float = 4.0) -> Verdict:
+    """S25: On (n, -1, ..., -1) the largest root of the drift has n^2 (1 - beta2) - 4 between 0 and 20/(n (1 - beta1)), and
+    D/n keeps between its proved bounds.
+
+    The root is certified by interval arithmetic, for n = 20, 40 and 80 (quick: 20 and 40) and beta1 = 0, 0.5 and 0.9. D/n is
+    at least -1 and at most 2 p + 2 beta1^k - q, whose limits `the_drift_and_its_limits` takes, for n = 10, 100 and 1000, the
+    same beta1 and beta2 = 0.1, 0.5, 0.9 and 0.99. This holds in numbers what is prose in that proof."""
+    over, allowed = [], []
+    for n, beta1 in product(budget.pick((20, 40), (20, 40, 80)), BETA1):
+        over.append(n**2 * (1 - critical(beta1, float(n), n)[0][-1]) - limit)
+        allowed.append(20 / (n * (1 - beta1)))
+    cells = [*product((10, 100, 1000), BETA1, (0.1, 0.5, 0.9, 0.99))]
+    D = np.array([drift(spike(float(n), n), beta1, beta2) / n for n, beta1, beta2 in cells])
+    bounds = np.array([every_pair_bound(*cell) for cell in cells])
+    judged = {"root above": bound_holds(np.array(over), np.array(allowed), floor=-1e9)}
+    judged |= {"root below": bound_holds(1 - np.array(over), np.ones(len(over)))}
+    judged |= {"D above": bound_holds(1 + D - bounds, np.ones(len(D)), floor=-1e9)}
+    return all_of(judged | {"D below": bound_holds(-D, np.ones(len(D)), floor=-1e9)})
 
 
 @claim("exact", SOURCE)

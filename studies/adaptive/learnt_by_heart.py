@@ -23,8 +23,9 @@ from torch.nn.functional import one_hot
 @measured("class_imbalance")
 def by_heart(budget: Budget, sizes: str) -> Setting:
     m = budget.pick(4, 5)
-    y, group = (each.to(budget.device) for each in groups_of_classes.group_labels(m, even=sizes == "equal"))
-    A = groups_of_classes.grouped_rows(m, budget.generator("rows"), budget.pick(3, 5))
+    y, group = (each.to(budget.device) for each in groups_of_classes.group_labels(m, even=sizes != "unequal"))
+    again = ["again"] if sizes.endswith("again") else []
+    A = groups_of_classes.grouped_rows(m, budget.generator("rows", *again), budget.pick(3, 5))
     problem, groups = groups_of_classes.grouped_softmax(A, y), one_hot(group).to(torch.float64) / len(y)
     centres = (10 / problem.constants.smoothness.reshape(-1, 1, 1), 0.1 / float(A.sum(-1).mean()))
 
@@ -43,9 +44,9 @@ def lead(budget: Budget, sizes: str, steps: int) -> dict[str, np.ndarray]:
     return {method: left[other] - left[method] for method, other in PAIRS}
 
 
-@claim("phenomenon", KUNSTNER)
+@claim("phenomenon", KUNSTNER, unit="fraction")
 @planted("after 100 steps as well", steps=100)
-@planted("equal classes against themselves", sizes=("equal", "equal"))
+@planted("equal classes on other rows in their place", sizes=("equal, again", "equal"))
 def learns_unequal_classes_by_heart_earlier(
     budget: Budget, steps: int | None = None, sizes: tuple[str, str] = ("unequal", "equal")
 ) -> Verdict:

@@ -30,7 +30,7 @@ def saved(budget: Budget, kind: str, null: bool) -> Verdict:
     return gains(paths(budget, "straight line"), paths(budget, kind), null)
 
 
-@claim("phenomenon", SOURCE)
+@claim("phenomenon", SOURCE, unit="nats")
 @planted("of the line to a matched network", kind="matched line")
 @planted("of the Bezier curve", kind="Bezier curve")
 def the_straight_line_stays_high(budget: Budget, kind: str = "straight line") -> Verdict:
@@ -46,7 +46,7 @@ def the_straight_line_stays_high(budget: Budget, kind: str = "straight line") ->
     return verdict.showing(stacked(parts, "path"))
 
 
-@claim("phenomenon", SOURCE)
+@claim("phenomenon", SOURCE, unit="ln ratio")
 @planted("bent as the curve of another pair", kind="bent as another")
 @planted("other pairs of the same width", null=True)
 def curves_gain_in_wider_networks(budget: Budget, kind: str = "Bezier curve", null: bool = False) -> Verdict:
@@ -60,7 +60,7 @@ def curves_gain_in_wider_networks(budget: Budget, kind: str = "Bezier curve", nu
     return saved(budget, kind, null)
 
 
-@claim("phenomenon", SOURCE)
+@claim("phenomenon", SOURCE, unit="ln ratio")
 @planted("matched to the first network of another pair", kind="matched to another")
 @planted("other pairs of the same width", null=True)
 def matching_gains_in_wider_networks(budget: Budget, kind: str = "matched line", null: bool = False) -> Verdict:

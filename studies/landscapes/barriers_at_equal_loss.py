@@ -34,7 +34,7 @@ def saved(budget: Budget, kind: str, null: bool) -> Verdict:
     return gains(paths(budget, "straight line"), paths(budget, kind), null)
 
 
-@claim("phenomenon", SOURCE)
+@claim("phenomenon", SOURCE, unit="nats", units={"loss_narrowest": "nats", "loss_widest": "nats", "falls": "ln ratio"})
 @planted("other pairs of the same width", null=True)
 @planted("by a factor of 6", factor=3 * FACTOR)
 @planted("of the line to a matched network", kind="matched line")
@@ -60,7 +60,7 @@ def the_straight_line_falls_with_the_width(
     return verdict.noting(**loss).showing(stacked(shown, "path"))
 
 
-@claim("phenomenon", SOURCE)
+@claim("phenomenon", SOURCE, unit="ln ratio")
 @planted("bent as the curve of another pair", kind="bent as another")
 @planted("other pairs of the same width", null=True)
 def curves_gain_at_equal_loss(budget: Budget, kind: str = "Bezier curve", null: bool = False) -> Verdict:
@@ -73,7 +73,7 @@ def curves_gain_at_equal_loss(budget: Budget, kind: str = "Bezier curve", null: 
     return saved(budget, kind, null)
 
 
-@claim("phenomenon", SOURCE)
+@claim("phenomenon", SOURCE, unit="ln ratio")
 @planted("matched to the first network of another pair", kind="matched to another")
 @planted("other pairs of the same width", null=True)
 def matching_gains_at_equal_loss(budget: Budget, kind: str = "matched line", null: bool = False) -> Verdict:

@@ -73,8 +73,10 @@ def ends() -> tuple[np.ndarray, np.ndarray]:
 def recursion_is_proved(budget: Budget) -> Verdict:
     """S44, refined: On (u v)^2/2 gradient descent lowers the curvature u^2 + v^2 exactly while it is below 4/eta.
 
-    For symbolic u, v and eta > 0: f' = f (1 - eta kappa + eta^2 f^2) and kappa' = kappa + eta f^2 (eta kappa - 4), while
-    u^2 - v^2 is multiplied by 1 - eta^2 f^2, and near f = 0 the factor of f is 1 - eta kappa."""
+    For symbolic u, v and eta > 0: f' = f (1 - eta kappa + eta^2 f^2) and kappa' = kappa + eta f^2 (eta kappa - 4), while u^2
+    - v^2 is multiplied by 1 - eta^2 f^2, and near f = 0 the factor of f is 1 - eta kappa. Machine-checked: the recursions of
+    f, kappa and u^2 - v^2, and the factor near f = 0; cited: nothing; in prose: that eta kappa - 4 has the sign of the
+    change of kappa while f is not 0."""
     return prove(*PROVED)
 
 

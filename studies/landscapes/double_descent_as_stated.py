@@ -60,7 +60,7 @@ def double_descent(budget: Budget, method: str) -> Verdict:
     return all_of(parts)
 
 
-@claim("phenomenon", SOURCE)
+@claim("phenomenon", SOURCE, unit="ln ratio")
 @planted("of tuned ridge", method="tuned ridge")
 @planted("of early stopping", method="early stopping")
 def a_double_descent_curve_exists(budget: Budget, method: str = "minimum norm") -> Verdict:
@@ -74,7 +74,7 @@ def a_double_descent_curve_exists(budget: Budget, method: str = "minimum norm") 
     return double_descent(budget, method).showing(table(budget))
 
 
-@claim("phenomenon", SOURCE)
+@claim("phenomenon", SOURCE, unit="ln ratio")
 @planted("of tuned ridge alone", methods=METHODS[1:2])
 @planted("of early stopping alone", methods=METHODS[2:])
 def every_predictor_descends_twice(budget: Budget, methods=METHODS) -> Verdict:

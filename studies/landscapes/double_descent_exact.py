@@ -36,8 +36,9 @@ def closed_forms(budget: Budget) -> Verdict:
 
     For n samples y = <x, b> + noise, x standard normal in d dimensions and noise N(0, sigma^2), E||bhat - b||^2 is sigma^2
     d/(n-d-1) for d <= n-2, infinite for |d-n| <= 1, and ||b||^2 (1 - n/d) + sigma^2 n/(d-n-1) for d >= n+2, for every n and
-    d. The standard deviation of ||bhat - b||^2 is exact as well, for |n-d| > 3. Machine-checked from inverse moments of
-    chi-square variables; Wishart blocks and invariance under rotations are taken from elsewhere."""
+    d. The standard deviation of ||bhat - b||^2 is exact as well, for |n-d| > 3. Machine-checked: these risks and second
+    moments, from the moments of inverse chi-square variables; cited: the laws of Wishart blocks, invariance under rotations;
+    in prose: which degrees of freedom enter."""
     return prove(*SYMBOLIC)
 
 
@@ -75,12 +76,12 @@ def risk_of_selected_features(budget: Budget, noise: float = NOISE) -> Verdict:
 @planted("zero from 35 features on", threshold=35)
 @planted("left of it sigma^2 (1 - p/(n+1))", n=N + 1)
 def training_risk_is_zero(budget: Budget, threshold: int = N, n: int = N) -> Verdict:
-    """S49, read as: On Gaussian features minimum-norm predictors right of the threshold have zero training risk; left of it
-    the mean is sigma^2 (1 - p/n).
+    """S49, as stated: Predictors to the right of the threshold, of least norm on Gaussian features, have zero training risk;
+    left of it the mean is sigma^2 (1 - p/n).
 
     The mean squared residual of 20 000 (quick: 4000) minimum-norm fits a width is at most 1e-20 for p from 45 to 120, with n
-    = 40, and sigma^2 (1 - p/n) within 5 % for p from 1 to 35, in 99 % intervals. It holds for the fit
-    of least norm, as for every fit that minimizes the training risk; a penalty gives it up (`removing_the_peak`)."""
+    = 40, and sigma^2 (1 - p/n) within 5 % for p from 1 to 35, in 99 % intervals. It holds for the fit of least norm, as for
+    every fit that minimizes the training risk; a penalty gives it up (`removing_the_peak`)."""
     found, right = fits(budget)["training"], threshold <= WIDTHS
     zero = bound_holds(found[right].mean(-1), 1e-20)
     return all_of({"right": zero, "left": mean_is(found[WIDTHS < N], training_risk(n, WIDTHS[WIDTHS < N], NOISE), 0.05)})

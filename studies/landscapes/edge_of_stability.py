@@ -71,7 +71,7 @@ def at_equal_time(budget: Budget, method: str) -> np.ndarray:
     return trained(budget, method, budget.pick(*TIMES)).sharpness / edge("gradient descent")
 
 
-@claim("phenomenon", "S3; Cohen et al. (2021), arXiv:2103.00065")
+@claim("law", "S3; Cohen et al. (2021), arXiv:2103.00065")
 @planted("of the small step", method="small step")
 @planted("against the edge of USAM with that step", of="usam")
 def gradient_descent_trains_at_two_over_its_step(
@@ -84,7 +84,7 @@ def gradient_descent_trains_at_two_over_its_step(
     return at_the_edge(budget, method, of).showing(pictured(budget))
 
 
-@claim("phenomenon", "S3; Cohen et al. (2021), arXiv:2103.00065; Cohen et al. (2022), arXiv:2207.14484")
+@claim("law", "S3; Cohen et al. (2021), arXiv:2103.00065; Cohen et al. (2022), arXiv:2207.14484")
 @planted("the edges of heavy ball and Nesterov swapped", swapped=True)
 @planted("all at 2/eta", plain=True)
 def momentum_and_adam_train_at_their_own_edges(budget: Budget, swapped: bool = False, plain: bool = False) -> Verdict:
@@ -102,9 +102,7 @@ def momentum_and_adam_train_at_their_own_edges(budget: Budget, swapped: bool = F
     return all_of(found)
 
 
-@claim(
-    "phenomenon", "S44; Long and Bartlett (2023), arXiv:2309.12488; Andriushchenko and Flammarion (2022), arXiv:2206.06232"
-)
+@claim("law", "S44; Long and Bartlett (2023), arXiv:2309.12488; Andriushchenko and Flammarion (2022), arXiv:2206.06232")
 @planted("at the edge of gradient descent", plain=True)
 @planted("rho doubled", factor=2.0)
 def sam_trains_at_its_edge(budget: Budget, plain: bool = False, factor: float = 1.0) -> Verdict:
@@ -121,7 +119,7 @@ def sam_trains_at_its_edge(budget: Budget, plain: bool = False, factor: float = 
     return all_of(found)
 
 
-@claim("phenomenon", "S3; Cohen et al. (2021), arXiv:2103.00065")
+@claim("phenomenon", "S3; Cohen et al. (2021), arXiv:2103.00065", unit="ratio")
 @planted("of the step that is ten times as large", method="gradient descent")
 def a_small_step_stays_below(budget: Budget, method: str = "small step") -> Verdict:
     """S3, refined: In equally many steps, not in equal time, a step ten times smaller keeps the network below half of its
@@ -133,7 +131,7 @@ def a_small_step_stays_below(budget: Budget, method: str = "small step") -> Verd
     return exceeds(-late(ratios(budget, method)), -FLAT)
 
 
-@claim("phenomenon", "S3; Cohen et al. (2021), arXiv:2103.00065")
+@claim("phenomenon", "S3; Cohen et al. (2021), arXiv:2103.00065", unit="ratio")
 @planted("the large step itself", method="gradient descent")
 @planted("in equally many steps", equal_time=False)
 @planted("on to its own edge", own=1 - TOLERANCE)

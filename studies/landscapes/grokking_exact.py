@@ -43,7 +43,9 @@ def formulas_are_proved(budget: Budget) -> Verdict:
     """S47, refined: Four neurons with squares add modulo any p, and decay alone moves what ridge regression cannot see.
 
     The outputs of the circuit are cos(a + b - c) for symbolic angles; a step of ridge regression multiplies the component
-    off the rows by 1 - eta lam (one row in the plane, symbolic); (C - 1) e^-g = 2^-b at g = b ln 2 + ln(C - 1)."""
+    off the rows by 1 - eta lam (one row in the plane, symbolic); (C - 1) e^-g = 2^-b at g = b ln 2 + ln(C - 1).
+    Machine-checked: these three identities; cited: rounding to the nearest number, ties to even; in prose: any number of
+    rows."""
     return prove(*PROVED)
 
 

@@ -76,7 +76,7 @@ def everything(budget: Budget) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
-@claim("phenomenon", LEE)
+@claim("phenomenon", LEE, unit="ln ratio")
 @planted("AdamW on other splits and starts", remedies=("AdamW",), stream="again")
 @planted("AdamW with Grokfast instead, three times as slow", remedies=(BOOST,), times=3.0)
 @planted("Adam with Grokfast ahead", lambda budget: slower(budget, "AdamW", "Grokfast, l2 penalty"))
@@ -95,7 +95,7 @@ def adamw_is_faster_than_adam_with_grokfast(
     return all_of({name: slower(budget, name, times=times, stream=stream) for name in remedies}).showing(everything(budget))
 
 
-@claim("phenomenon", LEE)
+@claim("phenomenon", LEE, unit="ln ratio")
 @planted("AdamW saves a third against itself with Grokfast on top", remedy="AdamW", reference=BOOST, times=AHEAD)
 @planted("three times as slow with it", times=3.0)
 def grokfast_adds_little_to_decay(
@@ -109,7 +109,7 @@ def grokfast_adds_little_to_decay(
     return slower(budget, remedy, reference, times)
 
 
-@claim("phenomenon", f"{PRIETO}; github.com/LucasPrietoAl/grokking-at-the-edge-of-numerical-stability, issue 8")
+@claim("phenomenon", f"{PRIETO}; github.com/LucasPrietoAl/grokking-at-the-edge-of-numerical-stability, issue 8", "ln ratio")
 @planted("AdamW on other splits and starts", remedies=("AdamW",), stream="again")
 @planted("OrthoGrad ahead", lambda budget: slower(budget, "AdamW", "OrthoGrad, AdamW"))
 def orthograd_is_slower_than_decay(
@@ -124,7 +124,7 @@ def orthograd_is_slower_than_decay(
     return all_of({name: slower(budget, name, stream=stream) for name in remedies})
 
 
-@claim("phenomenon", f"{PRIETO}; github.com/openai/grok; github.com/danielmamay/grokking, issue 1")
+@claim("phenomenon", f"{PRIETO}; github.com/openai/grok; github.com/danielmamay/grokking, issue 1", unit="ln ratio")
 @planted("AdamW on other splits and starts", remedies=("AdamW",), stream="again")
 @planted("AdamW in float64 in their place", remedies=("AdamW, float64",))
 def remedies_without_decay_are_slower(
@@ -139,7 +139,7 @@ def remedies_without_decay_are_slower(
     return all_of({name: slower(budget, name, stream=stream) for name in remedies})
 
 
-@claim("phenomenon", "S47; Loshchilov and Hutter (2019), arXiv:1711.05101")
+@claim("phenomenon", "S47; Loshchilov and Hutter (2019), arXiv:1711.05101", unit="ln ratio")
 @planted("decoupled decay on other splits and starts", remedy="AdamW", stream="again")
 @planted("the penalty ahead", lambda budget: slower(budget, "AdamW", "l2 penalty"))
 def l2_penalty_is_slower(budget: Budget, remedy: str = "l2 penalty", stream: str = "fresh") -> Verdict:

@@ -36,14 +36,15 @@ def is_random(found: Walk) -> Verdict:
     return all_of(parts | {"cosine": exceeds(-np.abs(found.cosine), -TOLERANCE)})
 
 
-@claim("phenomenon", "S48; Power et al. (2022), arXiv:2201.02177, as the seminar tells it")
+@claim("phenomenon", "S48; Power et al. (2022), arXiv:2201.02177, as the seminar tells it", unit="cosine")
 @planted("straight lines in the place of the runs", lambda budget: is_random(simulated(budget, 2)))
 def walks_at_random_as_stated(budget: Budget) -> Verdict:
-    """S48, as stated: After zero training error the weights move like a random walk, whether in full batch or minibatches,
-    with decay or without.
+    """S48, as stated: After zero training error the weights of a small network go on changing in a manner like a random
+    walk.
 
     In each of the four cases the squared displacement grows with the lag to a power of 1 +- 0.25, and the mean cosine of
-    successive displacements of 50 steps lies within 0.25 of 0, in 99 % intervals over 4 seeds (quick: 2, to step 350)."""
+    successive displacements of 50 steps lies within 0.25 of 0, in 99 % intervals over 4 seeds (quick: 2, to step 350). The
+    sentence names no case; it fails in each of the four (`walks_persist`)."""
     parts = {name: is_random(walk(budget, name, "walk")) for name in CONDITIONS if not name.startswith("shuffled")}
     table = {}
     for name in CONDITIONS:
@@ -54,9 +55,9 @@ def walks_at_random_as_stated(budget: Budget) -> Verdict:
     return all_of(parts).showing(stacked(table, "run"))
 
 
-@claim("phenomenon", "S48; refined here")
+@claim("phenomenon", "S48; refined here", unit="cosine", units={f"{name}.exponent": "exponent" for name in CONDITIONS})
 @planted("independent displacements in the place of the runs", lambda budget: persists(simulated(budget, 1)))
-@planted("a cosine above 0.95", cosine=0.95)
+@planted("a cosine above 0.75", cosine=0.75)
 def walks_persist(budget: Budget, cosine: float = 0.25) -> Verdict:
     """S48, refined: After zero training error the weights do not walk at random, in minibatches either: successive
     displacements of 50 steps point the same way.
@@ -73,17 +74,19 @@ def persists(found: Walk, cosine: float = 0.25) -> Verdict:
     return all_of({"cosine": exceeds(found.cosine, cosine), "exponent": exceeds(found.exponent, 1 + TOLERANCE)})
 
 
-@claim("phenomenon", "S48; the seminar says perhaps")
-@planted("500 times as wide", wider=500.0 * WIDER)
-def drifts_to_wider_minima(budget: Budget, wider: float = WIDER) -> Verdict:
-    """S48: From zero training error on the top eigenvalue of the Hessian falls by a factor of 2 or more, with decay and
-    without.
+@claim("phenomenon", "S48; the seminar says perhaps", unit="ln ratio")
+@planted("step 150 on other seeds in the place of the end", lambda budget: exceeds(beside(budget), np.log(WIDER)))
+@planted("runs backwards", sign=-1)
+def drifts_to_wider_minima(budget: Budget, sign: int = 1) -> Verdict:
+    """S48, as stated: From zero training error on minima get wider: the top eigenvalue of the Hessian falls by a factor of 2
+    or more, with decay and without.
 
     In full batch the top eigenvalue at step 150 over that at step 800 is above 2, with decay 1 and without, in 99 %
     intervals of the geometric mean over 4 seeds (quick: 2, to step 350): raw curvature, as the sentence has it. What becomes
-    of curvature over the loss, of trace and norm stands in the table."""
+    of curvature over the loss, of trace and norm stands in the table. The sentence says perhaps, and that grokking confirms
+    it: the runs with decay grok."""
     runs = ("full batch, decay", "full batch, no decay")
-    parts = {name: exceeds(fall(budget, name), np.log(wider)) for name in runs}
+    parts = {name: exceeds(sign * fall(budget, name), np.log(WIDER)) for name in runs}
     table = {}
     for name in CONDITIONS:
         found = walk(budget, name, "walk")
@@ -92,17 +95,24 @@ def drifts_to_wider_minima(budget: Budget, wider: float = WIDER) -> Verdict:
     return all_of(parts).showing(stacked(table, "run"))
 
 
-@claim("phenomenon", "S48; the seminar says that grokking confirms it")
+def beside(budget: Budget) -> np.ndarray:
+    """Logarithm of the top eigenvalue at step 150 over that of runs on other seeds at the same step (seeds,)."""
+    one, two = (walk(budget, GROKS, stream).seen["top eigenvalue"][0] for stream in ("walk", "again"))
+    return np.log(one / two)
+
+
+@claim("phenomenon", "S48; the seminar says that grokking confirms it", unit="ln ratio")
 @planted(
     "runs that grok on other seeds in the place of those that never do", lambda budget: falls_more(budget, (GROKS,), "again")
 )
 def grokking_confirms_it(budget: Budget, never: tuple[str, ...] = NEVER) -> Verdict:
-    """S48, as stated: Grokking confirms that minima get wider: the top eigenvalue falls more in runs that generalize than in
+    """S48, read as: Grokking confirms that minima get wider: the top eigenvalue falls more in runs that generalize than in
     those that never do.
 
     From step 150 to 800 the top eigenvalue falls in runs with decay 1, which generalize, by a factor at least twice that in
     runs without decay and in runs with shuffled labels, which do not, in 99 % intervals of the geometric mean over 4 paired
-    seeds (quick: 2, to step 350)."""
+    seeds (quick: 2, to step 350). The sentence says that grokking confirms the drift; that runs without it drift less is
+    read into it."""
     return falls_more(budget, never)
 
 

@@ -64,11 +64,11 @@ def say(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
-@claim("phenomenon", SPEEDRUN)
+@claim("phenomenon", SPEEDRUN, unit="ln ratio", units=dict.fromkeys(("ran", "shards", "gpu"), "count"))
 @planted("the methods swapped", rule="AdamW", other="Muon")
-@planted("a quarter of the steps", share=0.25)
+@planted("six tenths of the steps", share=0.6)
 def gpt2_needs_fewer_steps(budget: Budget, rule: str = "Muon", other: str = "AdamW", share: float = SHARE) -> Verdict:
-    """S37: GPT-2 124M on FineWeb needs fewer steps with Muon than with AdamW.
+    """S37, as stated: GPT-2 124M on FineWeb needs fewer steps with Muon than with AdamW.
 
     Runs only with a GPU and a folder of shards (--device cuda --data DIR); without them ran = 0, and nothing is decided, as
     in the reports of this package: no GPU was at hand. Where it runs: 5100 steps of 512 windows of 1024 tokens (quick: 20 of
@@ -76,7 +76,8 @@ def gpt2_needs_fewer_steps(budget: Budget, rule: str = "Muon", other: str = "Ada
     which AdamW ends after at most 0.9 of the steps, in a 99 % interval of the geometric mean of the ratio, on 10240 held-out
     windows looked at every 100 steps. Either method has the best of 5 steps a factor 2 apart around 0.0018 for the hidden
     matrices, and then of 5 as many elsewhere, after 640 steps from another start, an end of a grid deciding nothing.
-    Architecture: `language_model`."""
+    Architecture: `language_model`. The sentence is a demonstration, two pictures of a speedrun: to judge it is to repeat it.
+    """
     setting = gpt2(budget)
     if setting is None:
         shards = len(Shards.in_folder(budget.data).paths) if budget.data and Path(budget.data).is_dir() else 0
@@ -122,7 +123,7 @@ def contrast(budget: Budget, rule: str, stream: str = "contrast of both steps", 
     return exceeds(other - ends(budget, rule, "operations", 4, stream=stream, shuffled=shuffled), LOWER)
 
 
-@claim("phenomenon", SPEEDRUN)
+@claim("phenomenon", SPEEDRUN, unit="nats")
 @planted("the methods swapped", rule="AdamW", other="Muon")
 @planted("AdamW from other starts in the place of Muon", lambda budget: contrast(budget, "AdamW", "other starts again"))
 @planted("characters in random order", lambda budget: contrast(budget, "Muon", shuffled=True))
@@ -139,7 +140,7 @@ def ends_lower_at_equal_operations(budget: Budget, rule: str = "Muon", other: st
     return below(budget, rule, other)
 
 
-@claim("phenomenon", "S37; Vyas et al. (2024), arXiv:2409.11321")
+@claim("phenomenon", "S37; Vyas et al. (2024), arXiv:2409.11321", unit="nats")
 @planted("the methods swapped", rule="AdamW", other="SOAP")
 @planted("characters in random order", lambda budget: contrast(budget, "SOAP", shuffled=True))
 def soap_ends_lower_as_well(budget: Budget, rule: str = "SOAP", other: str = "AdamW") -> Verdict:

@@ -48,6 +48,7 @@ METHODS = {
     "Adam": Adam(STEP, **OPTIONS),
 }
 PRIETO = "S47; Prieto et al. (2025), arXiv:2501.04697, figure 1"
+IN_EPOCHS = {"slowest": "epochs", "within": "epochs"}
 
 
 @dataclass(frozen=True)
@@ -105,9 +106,9 @@ def arrived(budget: Budget, method: str, within: int) -> Verdict:
     return Verdict(outcome if enough else "inconclusive", {name: float(value) for name, value in evidence.items()})
 
 
-@claim("phenomenon", PRIETO)
+@claim("phenomenon", PRIETO, units=IN_EPOCHS)
 @planted("Adam without OrthoGrad", methods=("Adam",))
-@planted("within 30 epochs", within=30)
+@planted("within 100 epochs", within=100)
 def generalizes_within_300_epochs(
     budget: Budget, methods: tuple[str, ...] = ("OrthoGrad", "OrthoGrad, options dropped"), within: int = EPOCHS
 ) -> Verdict:
@@ -129,9 +130,13 @@ def generalizes_within_300_epochs(
     return all_of({name: arrived(budget, name, within) for name in methods}).showing(pd.concat(tables, ignore_index=True))
 
 
-@claim("phenomenon", f"{PRIETO}; github.com/LucasPrietoAl/grokking-at-the-edge-of-numerical-stability, issue 8")
+@claim(
+    "phenomenon",
+    f"{PRIETO}; github.com/LucasPrietoAl/grokking-at-the-edge-of-numerical-stability, issue 8",
+    units=IN_EPOCHS,
+)
 @planted("no decay", method="Adam")
-@planted("within 30 epochs", within=30)
+@planted("within 100 epochs", within=100)
 def decay_generalizes_within_200_epochs(budget: Budget, method: str = "AdamW, decay 8", within: int = 200) -> Verdict:
     """S47, refined: AdamW with decay 8 generalizes within 200 epochs on the same splits and from the same starts.
 

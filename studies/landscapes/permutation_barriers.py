@@ -66,8 +66,9 @@ def law_is_proved(budget: Budget) -> Verdict:
     """S46, refined: Averaging two numberings of wide random neurons multiplies the function by t^2 + (1-t)^2 in the mean.
 
     For neurons with mean 0, linear or ReLU with normal w and a = <w, v>: mixed terms have mean 0, interpolated normal
-    neurons shrink by s, s^2 = t^2 + (1-t)^2, and the loss relative to that of the zero function is (2t(1-t))^2. That the
-    network tends to its mean as the width grows is the law of large numbers, cited."""
+    neurons shrink by s, s^2 = t^2 + (1-t)^2, and the loss relative to that of the zero function is (2t(1-t))^2.
+    Machine-checked: these three identities of means; cited: the law of large numbers, by which the network tends to its mean
+    as the width grows; in prose: nothing else."""
     return prove(*PROVED)
 
 

@@ -17,7 +17,7 @@ from ratewitness.studies.claims import Budget, Verdict, claim, revised
 from ratewitness.studies.landscapes.sam_measures import AGAIN, SOURCE, draw_ends, ends, flatter, null_controls
 
 
-@claim("phenomenon", SOURCE)
+@claim("phenomenon", SOURCE, unit="ln ratio")
 @revised(1, AGAIN)
 @null_controls
 def smaller_eigenvalue_with_wrong_labels(budget: Budget, method: str = "SAM") -> Verdict:
@@ -30,7 +30,7 @@ def smaller_eigenvalue_with_wrong_labels(budget: Budget, method: str = "SAM") ->
     return flatter(budget, method, "eigenvalue", "noisy", 2.0, equal=True).showing(ends(budget, equal=True))
 
 
-@claim("phenomenon", SOURCE)
+@claim("phenomenon", SOURCE, unit="ln ratio")
 @revised(1, AGAIN)
 @null_controls
 def smaller_rise_with_wrong_labels(budget: Budget, method: str = "SAM") -> Verdict:
@@ -42,7 +42,7 @@ def smaller_rise_with_wrong_labels(budget: Budget, method: str = "SAM") -> Verdi
     return flatter(budget, method, "rise", "noisy", 2.0, equal=True)
 
 
-@claim("phenomenon", SOURCE)
+@claim("phenomenon", SOURCE, unit="ln ratio")
 @revised(1, AGAIN)
 @null_controls
 def smaller_eigenvalue_on_clean_labels(budget: Budget, method: str = "SAM") -> Verdict:
@@ -55,7 +55,7 @@ def smaller_eigenvalue_on_clean_labels(budget: Budget, method: str = "SAM") -> V
     return flatter(budget, method, "eigenvalue", "clean", 1.25, equal=True)
 
 
-@claim("phenomenon", SOURCE)
+@claim("phenomenon", SOURCE, unit="ln ratio")
 @revised(1, AGAIN)
 @null_controls
 def smaller_rise_on_clean_labels(budget: Budget, method: str = "SAM") -> Verdict:

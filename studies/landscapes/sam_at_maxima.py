@@ -60,7 +60,9 @@ def box_and_exponent_are_proved(budget: Budget) -> Verdict:
 
     For curvatures mu_j > 0 and eta <= min mu_j/sqrt(sum_j mu_j^4) a start with |x_j| <= eta mu_j rho for every j stays in
     that box. Also derived: the mean logarithm chi of the factor of another coordinate beside an axis, from the invariant
-    density of SAM's map along the axis, which is checked to be invariant; that there is no other is cited."""
+    density of SAM's map along the axis. Machine-checked: the sums of products behind the box, the invariance of that
+    density, the integral of the logarithm; cited: that there is no other density; in prose: that the box exists up to this
+    step."""
     return prove(box, transfer, integral)
 
 
@@ -123,7 +125,7 @@ def left(budget: Budget, ratio: float, share: float) -> np.ndarray:
     return (leaving(SAM(GradientDescent(share), 1.0), maximum(mu), x0, 3.0, 4000) >= 0).mean(-1)
 
 
-@claim("phenomenon", SOURCE)
+@claim("phenomenon", SOURCE, unit="fraction")
 @planted("so it does with ratio 0.2", ratios=(0.2,), shares=(0.9,))
 @planted("so it does with eta mu_1 = 0.3", ratios=(0.05,), shares=(0.3,))
 def flat_direction_carries_it_off(

@@ -51,7 +51,9 @@ def trap_is_proved(budget: Budget) -> Verdict:
     gradients are long, or overshoots.
 
     In one dimension, for L = -lam x^2/2 and eta lam <= 1, every start inside (-rho, rho) stays there. For a quadratic with
-    an eigenvalue -mu that coordinate grows in a step iff ||grad L|| > rho mu, or its factor is below -1."""
+    an eigenvalue -mu that coordinate grows in a step iff ||grad L|| > rho mu, or its factor is below -1. Machine-checked:
+    the factors of x' - rho and x' + s rho, and of the coordinate at a saddle; cited: nothing; in prose: which side of rho
+    these put x' on."""
     return prove(trap, saddle).showing(grid(budget))
 
 
@@ -98,7 +100,7 @@ def staying(budget: Budget, rho: float, distance: float, etas: tuple[float, ...]
     return (left < 0).mean(-1)
 
 
-@claim("phenomenon", SOURCE)
+@claim("phenomenon", SOURCE, unit="fraction")
 @planted("so does gradient descent", rho=0.0)
 @planted("also from 1.5 rho", distance=1.5)
 @planted("also with eta = 1.2", etas=(1.2,))

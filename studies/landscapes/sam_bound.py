@@ -52,14 +52,15 @@ LOOKS = SIDES | dict(zip((f"$\\rho = {rho:.3g}$" for rho in RADII), ("C4o-", "C5
 @claim("proof", SOURCE)
 @falsified(*PROOFS)
 def proved_with_constants(budget: Budget) -> Verdict:
-    """S41: A loss in [0, 1] is bounded by the worst sample loss in a ball plus an increasing function of ||w||^2/rho^2.
+    """S41, as stated: With high probability a loss in [0, 1] is at most the worst sample loss in a ball plus an increasing
+    function of ||w||^2/rho^2.
 
     For a loss in [0, 1], n >= 8 independent samples, rho and delta fixed before they are seen, with probability at least 1 -
     delta for all w in R^k at once with L_D(w) <= E L_D(w + e), e ~ N(0, s^2 I), s = rho/(sqrt k + sqrt(log n)). The function
-    h is in theory/sam_bound.py with the steps of its proof. Checked symbolically: the divergence of the Gaussians, the best
-    prior, the grid of priors, the tail of e, Pinsker's inequality, that h increases; in exact arithmetic: E exp(n kl) <= 2
-    sqrt n for n up to 100, in numbers: that h is what these add up to. Cited: that inequality for larger n and the change of
-    measure (Maurer 2004, arXiv:cs/0411099)."""
+    h is in theory/sam_bound.py with the steps of its proof. Machine-checked: in symbols the divergence of the Gaussians, the
+    best prior, the grid of priors, the tail of e, Pinsker's inequality, that h increases, in exact arithmetic E exp(n kl) <=
+    2 sqrt n for n up to 100, in numbers that h is what these add up to; cited: that inequality for larger n and the change
+    of measure (Maurer 2004, arXiv:cs/0411099); in prose: how the steps follow from one another."""
     return prove(*PROOFS)
 
 
@@ -96,7 +97,7 @@ def is_bounded(measured: np.ndarray, lower: np.ndarray, upper: np.ndarray) -> Ve
     return verdict.noting(power_at_least=fails.evidence["power"])
 
 
-@claim("upper bound", SOURCE)
+@claim("upper bound", SOURCE, units={"hypothesis_met": "fraction"})
 @planted("a third of the largest loss", first=1 / 3)
 @planted("the bracket in place of the largest loss", bracket=True)
 def holds_where_the_loss_is_known(budget: Budget, first: float = 1.0, bracket: bool = False) -> Verdict:
@@ -113,7 +114,7 @@ def holds_where_the_loss_is_known(budget: Budget, first: float = 1.0, bracket: b
     return is_bounded(np.where(met, each["L_D"], np.nan), lower, upper).noting(hypothesis_met=float(met.mean()))
 
 
-@claim("upper bound", SOURCE)
+@claim("upper bound", SOURCE, units={"largest_loss_known": "fraction"})
 @planted("three times h", factor=3.0)
 @planted("three tenths of the labels flipped", share=1)
 def below_one_for_five_weights(budget: Budget, factor: float = 1.0, share: int = 0) -> Verdict:
@@ -144,7 +145,7 @@ def along_networks(budget: Budget) -> np.ndarray:
     return squares.cpu().numpy()
 
 
-@claim("lower bound", SOURCE)
+@claim("lower bound", SOURCE, units=dict.fromkeys(("least_h_along_runs", "least_right_side"), "loss in [0, 1]"))
 @planted("three times as many images", samples=3 * TRAIN)
 @planted("a third of the weights", weights=NETWORK.layout.size // 3)
 def above_one_for_networks(budget: Budget, samples: int = TRAIN, weights: int = NETWORK.layout.size) -> Verdict:

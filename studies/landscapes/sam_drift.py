@@ -64,7 +64,9 @@ def drift_is_proved(budget: Budget) -> Verdict:
     """S44, refined: Along a valley of minimizers, SAM's minimizer moves by 2 eta rho^2/(2 - eta lam)^2 times -grad lam a
     step.
 
-    To second order in rho, for L = lam(t) n^2/2 + c(t) n^3/6 beside n = 0 and 0 < eta lam < 2."""
+    To second order in rho, for L = lam(t) n^2/2 + c(t) n^3/6 beside n = 0 and 0 < eta lam < 2. Machine-checked: one step
+    from n = a + D rho^2, for any D; cited: nothing; in prose: the step back, that of the mirrored valley, and that a run
+    near the valley is there."""
     return prove(drift)
 
 
@@ -102,7 +104,7 @@ def long_run(budget: Budget, rho: float) -> tuple[np.ndarray, np.ndarray]:
     return trace.values.cpu().numpy(), at
 
 
-@claim("phenomenon", SOURCE)
+@claim("phenomenon", SOURCE, unit="fraction")
 @planted("so does gradient descent", rho=0.0)
 @planted("with a third of the radius", rho=0.1 / 3)
 def ends_at_the_flattest_minimizer(budget: Budget, rho: float = 0.1) -> Verdict:

@@ -61,11 +61,14 @@ def computed(g: Tensor, p: float) -> Tensor:
 @claim("proof", f"{SOURCE}; theory/sam.py, theory/hoelder.py")
 @falsified(*SYMBOLIC)
 def printed_formula_is_an_lmo(budget: Budget) -> Verdict:
-    """S42: For every p, SAM's perturbation is minus rho times the linear minimization oracle of the l_p ball.
+    """S42, as stated: For every p, SAM's perturbation maximizes the linearized loss in the l_p ball: it is -rho times the
+    ball's LMO.
 
     For g != 0 and 1 < p < oo it maximizes <g, e> over ||e||_p <= rho and is the only point that does. As p tends to oo it
     tends to rho sign(g); as p tends to 1, to rho on the one largest entry of g, and where m entries are tied to rho/m on
-    each: all of these maximize the same at p = oo and p = 1."""
+    each: all of these maximize the same at p = oo and p = 1. Machine-checked: the formula at n = 2, 3, 4, Hoelder's
+    inequality and its equality from Young's term by term, the limits and ties; cited: Young's inequality; in prose: the sum
+    over any n, and signs."""
     return prove(*SYMBOLIC)
 
 

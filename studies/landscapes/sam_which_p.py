@@ -23,7 +23,7 @@ from ratewitness.studies.landscapes.sam_measures import AGAIN, errors, lower, tu
 from ratewitness.studies.measuring.drawing import canvas, legend_below, whiskers
 from ratewitness.studies.measuring.groups import rows, stacked
 
-SOURCE = "S45; Foret et al. (2021), arXiv:2010.01412"
+SOURCE, POINTS = "S45; Foret et al. (2021), arXiv:2010.01412", "percentage points"
 OF_P = {"1": "SAM, p = 1", "1.5": "SAM, p = 1.5", "2": "SAM", "4": "SAM, p = 4", "infinity": "SAM, p = inf"}
 NEAR = ("1.5", "4")
 SIDES = {"not worse": 1, "not better": -1}
@@ -36,7 +36,7 @@ def shown(budget: Budget) -> pd.DataFrame:
     return stacked({part: stacked({p: rows(each) for p, each in of_p.items()}, "p") for part, of_p in parts.items()}, "part")
 
 
-@claim("phenomenon", SOURCE)
+@claim("phenomenon", SOURCE, unit=POINTS)
 @revised(1, AGAIN)
 @planted("p = 4 is the best", best="4")
 @planted("p = 1 is the best", best="1")
@@ -49,7 +49,7 @@ def two_is_best(budget: Budget, best: str = "2") -> Verdict:
     return lower(budget, OF_P[best], others, "noisy", 0.0).showing(shown(budget))
 
 
-@claim("phenomenon", SOURCE)
+@claim("phenomenon", SOURCE, unit=POINTS, units=dict.fromkeys(("gain", "gain_low", "gain_high"), POINTS))
 @revised(1, AGAIN)
 @planted("SGD beside them", others=("SGD",))
 @planted("p = 1 as well", others=("SAM, p = 1",))
@@ -73,7 +73,7 @@ def near_two_is_as_good(
     return tuned(verdict, budget, ("SGD", "SAM", *others), "noisy")
 
 
-@claim("phenomenon", SOURCE)
+@claim("phenomenon", SOURCE, unit=POINTS)
 @revised(1, AGAIN)
 @planted("p = 4 in the place of p = 1", other="SAM, p = 4")
 @planted("p = 1.5 in the place of p = 1", other="SAM, p = 1.5")

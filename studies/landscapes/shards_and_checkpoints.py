@@ -117,7 +117,7 @@ def growth(budget: Budget) -> dict[str, list[float]]:
     return dict(zip(READS, lines, strict=True))
 
 
-@claim("upper bound", READER)
+@claim("upper bound", READER, units={"largest_shard": "bytes"})
 @planted("shards that are read as a whole", read="as a whole")
 @planted("shards that are mapped as a whole", read="mapped as a whole")
 def holds_no_shard_in_memory(budget: Budget, read: str = "streamed") -> Verdict:
@@ -200,7 +200,7 @@ def named(at: Path, path: Path, scanned: bool) -> int:
     return -1
 
 
-@claim("exact", "S37; derived here")
+@claim("exact", "S37; derived here", units={"bytes_that_differ": "bytes"})
 @planted("the moments lost", lost="moments")
 @planted("the position in the data lost", lost="position")
 @planted("the state of the generator lost", lost="generator")

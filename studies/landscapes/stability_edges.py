@@ -59,9 +59,10 @@ def edges_are_proved(budget: Budget) -> Verdict:
 
     For lam x^2/2, eta > 0 and 0 <= b < 1, with symbolic eta, lam and b: the characteristic polynomials of the heavy ball, of
     Nesterov's method and of averaged gradients have both roots in the unit disk exactly below their edges, have the root -1
-    at the edge, and averaged gradients are the heavy ball with step (1 - b) eta; USAM turns x into -x at its edge. At
-    the gradient norm of SAM's 2-cycle its edge is lam itself, and so predicts nothing. The Routh-Hurwitz criterion for
-    polynomials of degree two is cited and not proved."""
+    at the edge, and averaged gradients are the heavy ball with step (1 - b) eta; USAM turns x into -x at its edge. At the
+    gradient norm of SAM's 2-cycle its edge is lam itself, and so predicts nothing. Machine-checked: the transformed
+    polynomial, the sign of 1 - p + q, the roots at the edge, both edges of SAM; cited: the Routh-Hurwitz criterion for
+    degree two; in prose: the other two signs."""
     return prove(*PROVED)
 
 

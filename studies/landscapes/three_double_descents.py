@@ -53,7 +53,7 @@ def measured_along(budget: Budget, axis: str, control: bool = False) -> tuple[np
     return np.concatenate([[0], t]), groups
 
 
-@claim("phenomenon", "S49; Belkin, Hsu and Xu (2020), arXiv:1903.07571; Nakkiran (2019), arXiv:1912.07242")
+@claim("phenomenon", "S49; Belkin, Hsu and Xu (2020), arXiv:1903.07571; Nakkiran (2019), arXiv:1912.07242", unit="ln ratio")
 @planted("equal coefficients along the features", controls=("features",))
 @planted("one time scale along the epochs", controls=("epochs",))
 @planted("samples from 46 on", places={**AXES, "samples": (46, 54, 66, 120)})

@@ -11,7 +11,7 @@ import pandas as pd
 import torch
 from ratewitness.studies.claims import Verdict
 
-ROUNDS = 3
+ROUNDS = 5
 Call = Callable[[], object]
 Calls = Callable[[int], dict[str, Call]]  # of a round, by name
 

@@ -37,7 +37,7 @@ def as_good_as_exact(budget: Budget, method: str, ratio: float) -> Verdict:
 
 @claim("phenomenon", "S34, S36; Amsel, Persson, Musco and Gower (2025), arXiv:2505.16932")
 @planted("normalized GD is as good, without any orthogonalization", method="normalized GD")
-@planted("Polar Express halves the gap", ratio=0.5)
+@planted("Polar Express ends a fifth lower", ratio=0.8)
 def polar_express_is_as_good_as_exact(
     budget: Budget, method: str = "Muon, Polar Express", ratio: float = 1.0
 ) -> Verdict:  # fmt: skip
@@ -49,7 +49,7 @@ def polar_express_is_as_good_as_exact(
 
 
 @claim("phenomenon", "S34, S36; Jordan et al. (2024)")
-@planted("the quintic halves the gap", ratio=0.5)
+@planted("the quintic ends a fifth lower", ratio=0.8)
 def the_quintic_is_as_good_as_exact(budget: Budget, ratio: float = 1.0) -> Verdict:
     """S36, read as: Muon with five steps of its quintic, which does not converge, ends with the gap of Muon with the exact
     polar factor.
@@ -61,7 +61,7 @@ def the_quintic_is_as_good_as_exact(budget: Budget, ratio: float = 1.0) -> Verdi
 
 
 @claim("phenomenon", "S34, S36")
-@planted("the cubic halves the gap", ratio=0.5)
+@planted("the cubic ends a fifth lower", ratio=0.8)
 def any_five_steps_will_do(budget: Budget, ratio: float = 1.0) -> Verdict:
     """S36, read as: Any iteration will do: Muon with five cubic Newton-Schulz steps ends with the gap of Muon with the exact
     polar factor.

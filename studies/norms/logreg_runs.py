@@ -58,6 +58,7 @@ METHODS = {
     "normalized GD": lambda lr: LMODescent(lr, FROBENIUS, momentum=0.9),
 }
 DATA = ("digits", "tall, axes", "tall, rotated", "wide, rotated")
+AGAIN = "test again"  # other minibatches
 AHEAD = float(np.log(1.1))  # a lead worth the name: gaps 10 % apart
 
 
@@ -130,22 +131,22 @@ class Run:
 
 
 @measured("muon_logreg")
-def tested(budget: Budget, name: str, method: str, steps: int) -> Run:
-    """Runs of every group with its tuned step on fresh minibatches."""
+def tested(budget: Budget, name: str, method: str, steps: int, stage: str) -> Run:
+    """Runs of every group with its tuned step on fresh minibatches, for each stage others."""
     at, gaps, accuracies, chosen = log_spaced(steps, 5), [], [], []
     for group in range(budget.pick(5, 8)):
         chosen.append(tuned(budget, name, method, group, steps))
         found, solver = data(budget, name, group), METHODS[method](decay(steps)(chosen[-1].lr))
-        x0, minibatches = found.problem.starts(budget.pick(2, 4)), oracle(budget, name, group, "test")
+        x0, minibatches = found.problem.starts(budget.pick(2, 4)), oracle(budget, name, group, stage)
         gap, accuracy = run(solver, minibatches, x0, steps, found.measure, at=at).values.movedim(1, 0).cpu().numpy()
         gaps.append(np.exp(np.log(gap).mean(-1)))
         accuracies.append(accuracy.mean(-1))
     return Run(at, np.stack(gaps, -1), np.stack(accuracies, -1), chosen)
 
 
-def final(budget: Budget, name: str, method: str) -> Run:
+def final(budget: Budget, name: str, method: str, stage: str = "test") -> Run:
     """After the number of steps that the claims are about."""
-    return tested(budget, name, method, horizon(budget))
+    return tested(budget, name, method, horizon(budget), stage)
 
 
 def ahead(first: Run, second: Run) -> Verdict:

@@ -25,23 +25,24 @@ METHODS = *VECTOR_METHODS, steps.shampoo_is_spectral, steps.shampoo_with_epsilon
 @claim("proof", "S30; theory/steepest_descent.py")
 @falsified(*S30)
 def gradient_descent(budget: Budget) -> Verdict:
-    """S30: A step of gradient descent, and of its normalized form, is the only minimizer of the linear model, plus the
-    squared length or on a sphere.
+    """S30, as stated: A step of gradient descent, and of its normalized form, is the only minimizer of the linear model,
+    plus the squared length or on a sphere.
 
     X - a g of the linear model plus ||x - x_k||_2^2/(2a), and x - t g/||g||_2 of the linear model on the sphere of
-    radius t (n = 3)."""
+    radius t. For every n. Machine-checked: that the model is a square plus its least value, by bilinearity. In prose: that a
+    square is least where it is 0. Nothing is cited."""
     return prove(*S30)
 
 
 @claim("proof", f"S31; {BERNSTEIN}; theory/steepest_descent.py")
 @falsified(*ANY_NORM)
 def steps_in_any_norm(budget: Budget) -> Verdict:
-    """S31: In any norm a ||g||_* lmo(g) minimizes <g, d> + ||d||^2/(2a), and t lmo(g) minimizes <g, d> on the sphere of
-    radius t.
+    """S31, as stated: In any norm a ||g||_* lmo(g) minimizes <g, d> + ||d||^2/(2a), and t lmo(g) minimizes <g, d> on the
+    sphere of radius t.
 
-    The first with value -(a/2)||g||_*^2; every other minimizer has the same length. The algebra of it, given <g, d> >=
-    -||g||_* ||d|| with equality at lmo(g), is proved; that the closed forms attain it, for vectors of three entries and
-    2 x 3 matrices."""
+    The first with value -(a/2)||g||_*^2; every other minimizer has the same length. For every norm and size.
+    Machine-checked: the algebra of it; that the closed forms attain it, for vectors of three entries and 2 x 3 matrices. In
+    prose: that <g, d> >= -||g||_* ||d|| with equality at lmo(g), which is what dual norm and LMO mean. Nothing is cited."""
     return prove(*ANY_NORM)
 
 
@@ -53,8 +54,10 @@ def methods_are_norms(budget: Budget) -> Verdict:
 
     Adam with beta1 = beta2 = eps = 0 is sign descent where g has no zero entry (so is its first step for all betas) and
     steps along the LMO of l_inf, normalized GD of l_2, greedy coordinate descent of l_1, exact Muon and Shampoo without
-    accumulation, (G G^T)^{-1/4} G (G^T G)^{-1/4} = U V^T, of the spectral norm, for G of full rank and every size, roots
-    taken on the range (pseudo-inverse); vectors: n = 3."""
+    accumulation, (G G^T)^{-1/4} G (G^T G)^{-1/4} = U V^T, of the spectral norm, for G of full rank, roots taken
+    on the range (pseudo-inverse). Machine-checked: the matrices for every size, as words of symbols that do not commute, the
+    recursions of Adam in one entry, the vectors for n = 3. Cited: that G has singular values. In prose: that what holds for
+    three entries holds for n."""
     return prove(*METHODS)
 
 

@@ -37,7 +37,9 @@ def ends_in_a_band(budget: Budget, low: Fraction | None = None, length: int = 4,
     """S34: Muon's quintic takes every start in (0, 1.2637) into the band [0.6818, 1.1344], and attracts to no fixed point.
 
     It has no attracting fixed point and one repelling 2-cycle; it maps [m, p(m)] = [0.6818, 1.1344] onto itself, has one
-    attracting cycle, of length 4 (Singer's theorem), and grows without bound from starts above 1.26373."""
+    attracting cycle, of length 4, and grows without bound from starts above 1.26373. Machine-checked: seven statements in
+    interval arithmetic of rationals (width below 1e-30), the number of 2-cycles by Sturm's theorem. Cited: Singer's theorem
+    (1978), by which no other cycle attracts, and Banach's. In prose: that the roots of a quadratic order its signs."""
     return proved(
         lambda: (
             muon_quintic.no_fixed_point_attracts()

@@ -18,16 +18,21 @@ Sources: K. Jordan et al. (2024); J. Bernstein and L. Newhouse (2024), arXiv:240
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from ratewitness.studies.claims import Budget, Verdict, claim, planted
 from ratewitness.studies.judges import agrees, all_of
 from ratewitness.studies.measuring.tuning import unless_on_edge
-from ratewitness.studies.norms.logreg_runs import EXACT, ahead, final
+from ratewitness.studies.norms.logreg_runs import AGAIN, EXACT, ahead, final
+
+RIVAL = {"AdamW": EXACT, EXACT: "AdamW"}
 
 
-@claim("phenomenon", "S36; geometry of the polar factor, in studies/norms/muon_geometry.py")
+@claim("phenomenon", "S36; geometry of the polar factor, in studies/norms/muon_geometry.py", unit="ln ratio")
 @planted("the other way round", tall=EXACT, wide="AdamW")
 @planted("Muon on both", tall=EXACT)
-def geometry_decides(budget: Budget, tall: str = "AdamW", wide: str = EXACT) -> Verdict:
+@planted("each against itself on other minibatches", rival={each: each for each in RIVAL}, stage=AGAIN)
+def geometry_decides(budget: Budget, tall="AdamW", wide=EXACT, rival: Mapping = RIVAL, stage="test") -> Verdict:
     """S36, refined: AdamW is ahead where uncorrelated features outnumber the classes, and Muon where rotated features are
     fewer than these.
 
@@ -35,9 +40,9 @@ def geometry_decides(budget: Budget, tall: str = "AdamW", wide: str = EXACT) -> 
     smaller than exact Muon's where there are more features than classes and they are uncorrelated, and Muon with one at
     least 1.1 times smaller than AdamW's where there are fewer features than classes (16 and 32), in a rotated basis; in the
     geometric mean over groups, after 200 (quick: 80) steps with minibatches of 128."""
-    rival, verdicts = {"AdamW": EXACT, EXACT: "AdamW"}, {}
+    verdicts = {}
     for name, best in {"tall, axes": tall, "wide, rotated": wide}.items():
-        verdicts[name] = ahead(final(budget, name, best), final(budget, name, rival[best]))
+        verdicts[name] = ahead(final(budget, name, best), final(budget, name, rival[best], stage))
     return all_of(verdicts)
 
 
@@ -57,7 +62,7 @@ def muon_does_not_see_a_rotation(budget: Budget) -> Verdict:
     return all_of({method: blind(budget, method) for method in (EXACT, "Muon, quintic")})
 
 
-@claim("phenomenon", "S36; Adam's scaling is by coordinates")
+@claim("phenomenon", "S36; Adam's scaling is by coordinates", unit="ln ratio")
 @planted("so does Muon", method=EXACT)
 def adamw_needs_the_axes(budget: Budget, method: str = "AdamW") -> Verdict:
     """S36, refined: Rotating uncorrelated features of very different variances makes AdamW's training loss gap larger.

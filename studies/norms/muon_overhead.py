@@ -4,31 +4,40 @@ r"""How many products of matrices does Muon add to a gradient of a transformer?
 
 For m rows and n >= m columns an iteration of the quintic takes 4 n m^2 + 2 m^3 <= 6 n m^2 operations, the gradient 6 n m B.
 Counted in the code that runs, on the hidden matrices of the character transformer of `studies/norms/transformer_runs.py`;
-milliseconds, of the machine at hand, stand in the table only.
+milliseconds, of the machine that provenance.json names, stand in the table only.
 
 Source: K. Jordan et al. (2024), kellerjordan.github.io/posts/muon.
 """
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pandas as pd
 from ratewitness.problems.oracle import Oracle
 from ratewitness.studies.claims import Budget, Verdict, claim, planted
 from ratewitness.studies.judges import bound_holds
-from ratewitness.studies.measuring.timing import seconds
+from ratewitness.studies.measuring.timing import race
 from ratewitness.studies.norms.transformer_runs import ITERATIONS, NETWORK, counted, method, reading
 
 BATCHES = (1, 4, 16, 32, 64)  # windows
 
 
-def of_a_step(budget: Budget, rule: str, windows: int) -> float:
-    """The least seconds of three steps."""
+def of_a_step(budget: Budget) -> pd.DataFrame:
+    """Median seconds of a step over rounds in which both methods take turns: columns AdamW and Muon, rows BATCHES."""
     problem, _ = reading(budget)
-    oracle, solver = Oracle.minibatch(problem, windows, budget.generator("time")), method(rule, 1e-3, 100)
-    state = solver.init(problem.start)
-    solver.step(problem.start, state, oracle)  # the first allocates memory
-    return min(seconds(lambda: solver.step(problem.start, state, oracle)) for _ in range(3))
+
+    def calls(k: int, windows: int) -> dict:
+        oracle = Oracle.minibatch(problem, windows, budget.generator("time"))
+        solvers = {rule: method(rule, 1e-3, 100) for rule in ("AdamW", "Muon")}
+        states = {rule: solver.init(problem.start) for rule, solver in solvers.items()}
+        return {rule: partial(solvers[rule].step, problem.start, states[rule], oracle) for rule in solvers}
+
+    cells = {(windows,): partial(calls, windows=windows) for windows in BATCHES}
+    small = {cell: partial(calls, windows=1) for cell in cells}  # the first step of all loads and allocates
+    found = race(cells, ("windows",), lambda cell: 1, small)
+    return found.pivot_table(index="windows", columns="method", values="seconds", aggfunc="median").reset_index(drop=True)
 
 
 @claim("cost", "S37; Jordan et al. (2024), kellerjordan.github.io/posts/muon, overhead T m/B")
@@ -45,8 +54,7 @@ def costs_few_products(budget: Budget, iterations: int = ITERATIONS) -> Verdict:
     found["characters"] = np.array(BATCHES) * NETWORK.context
     found["bound"] = iterations * NETWORK.width / found["characters"]
     verdict = bound_holds(found["share"], found["bound"]).noting(share_at_32=float(found["share"][BATCHES.index(32)]))
-    taken = {rule: [of_a_step(budget, rule, windows) for windows in BATCHES] for rule in ("AdamW", "Muon")}
-    return verdict.showing(found.assign(**taken))
+    return verdict.showing(pd.concat([found, of_a_step(budget)], axis=1))
 
 
 def tables(verdicts: dict[str, Verdict]) -> dict[str, pd.DataFrame]:

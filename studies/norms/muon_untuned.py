@@ -13,12 +13,12 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
-from ratewitness.studies.claims import Budget, Verdict, claim, planted
+from ratewitness.studies.claims import Budget, Verdict, claim, planted, revised
 from ratewitness.studies.judges import exceeds
 from ratewitness.studies.measuring.drawing import Panel, legend_below, panels
 from ratewitness.studies.measuring.groups import rows
 from ratewitness.studies.measuring.tuning import unless_on_edge
-from ratewitness.studies.norms.circulated_runs import EPOCHS, IN_CIRCULATION, found, tuned
+from ratewitness.studies.norms.circulated_runs import AGAIN, DRAWN_AGAIN, EPOCHS, IN_CIRCULATION, found, tuned
 
 LOOKS = {("Muon", "in circulation"): "C0o--", ("AdamW", "in circulation"): "C1s--"}
 LOOKS |= {("Muon", "tuned"): "C0o-", ("AdamW", "tuned"): "C1s-"}
@@ -45,58 +45,68 @@ def grids(budget: Budget) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
-def more_accurate(budget: Budget, first: str, second: str, epoch: int) -> Verdict:
-    one, other = (found(budget, name, "in circulation")[1][epoch] for name in (first, second))
-    return exceeds(one - other, 0.01).noting(first=one.mean(), second=other.mean())
+def more_accurate(budget: Budget, first: tuple[str, ...], second: tuple[str, ...], epoch: int) -> Verdict:
+    one, other = (found(budget, name, "in circulation", *stage)[1][epoch] for name, *stage in (first, second))
+    return exceeds(one - other, 0.0).noting(first=one.mean(), second=other.mean())
 
 
-@claim("phenomenon", "S36; the comparison in circulation")
-@planted("AdamW is ahead", first="AdamW", second="Muon")
-def as_shown(budget: Budget, first: str = "Muon", second: str = "AdamW") -> Verdict:
-    """S36, as shown: After 15 epochs of binary logistic regression with Gaussian rows, Muon has a higher training accuracy
-    than AdamW, with the steps in circulation.
+@claim("phenomenon", "S36; the comparison in circulation", unit="fraction")
+@revised(1, "judged by the direction that is shown, without the margin of a percentage point, which nobody stated")
+@planted("AdamW is ahead", first=("AdamW",), second=("Muon",))
+@planted("AdamW on other minibatches in the place of Muon", first=("AdamW", AGAIN))
+def as_shown(budget: Budget, first: tuple[str, ...] = ("Muon",), second: tuple[str, ...] = ("AdamW",)) -> Verdict:
+    """S36, as stated: Repeated on Gaussian rows, with the steps in circulation, the comparison shows Muon ahead of AdamW in
+    training accuracy after 15 epochs.
 
-    Muon's accuracy with step 0.02 is at least one percentage point above AdamW's with step 3e-4, in the mean over draws of
+    The sentence shows a comparison, which is repeated, and judged by the direction that it shows: Muon's training accuracy
+    with step 0.02 is above AdamW's with step 3e-4, by a 99 % interval of the difference over 20 (quick: 6) draws of
     Gaussian rows."""
     return more_accurate(budget, first, second, EPOCHS).showing(records(budget))
 
 
-@claim("phenomenon", "S36; the comparison in circulation")
-@planted("AdamW is ahead", first="AdamW", second="Muon")
-def as_shown_early(budget: Budget, first: str = "Muon", second: str = "AdamW") -> Verdict:
-    """S36, as shown: After one epoch of binary logistic regression with Gaussian rows, Muon has a higher training accuracy
-    than AdamW, with the steps in circulation.
+@claim("phenomenon", "S36; the comparison in circulation", unit="fraction")
+@revised(1, "judged by the direction that is shown, without the margin of a percentage point, which nobody stated")
+@planted("AdamW is ahead", first=("AdamW",), second=("Muon",))
+@planted("AdamW on other minibatches in the place of Muon", first=("AdamW", AGAIN))
+def as_shown_early(budget: Budget, first: tuple[str, ...] = ("Muon",), second: tuple[str, ...] = ("AdamW",)) -> Verdict:
+    """S36, read as: Repeated on Gaussian rows, with the steps in circulation, the comparison shows Muon ahead of AdamW in
+    training accuracy after one epoch.
 
-    After the first epoch Muon's accuracy with step 0.02 is at least one percentage point above AdamW's with step 3e-4, in
-    the mean over draws of Gaussian rows."""
+    As in `as_shown`, after the first epoch."""
     return more_accurate(budget, first, second, 1)
 
 
-def tuning_pays(budget: Budget, name: str, factor: float) -> Verdict:
-    before, after = (found(budget, name, step)[0][-1] for step in ("in circulation", "tuned"))
-    effect = np.log(before / after)
+def tuning_pays(budget: Budget, name: str, factor: float, after: tuple[str, ...]) -> Verdict:
+    effect = np.log(found(budget, name, "in circulation")[0][-1] / found(budget, name, *after)[0][-1])
     verdict = exceeds(effect, float(np.log(factor))).noting(ratio=float(np.exp(effect.mean())))
     return unless_on_edge(verdict, *tuned(budget, name))
 
 
-@claim("phenomenon", "S36; equal tuning")
+UNTUNED_AGAIN = ("in circulation", AGAIN)
+
+
+@claim("phenomenon", "S36; equal tuning", unit="ln ratio")
+@revised(1, DRAWN_AGAIN)
 @planted("a thousand times smaller", factor=1e3)
-def adamw_was_untuned(budget: Budget, factor: float = 2.0) -> Verdict:
+@planted("the same step on other minibatches", after=UNTUNED_AGAIN)
+def adamw_was_untuned(budget: Budget, factor: float = 2.0, after: tuple[str, ...] = ("tuned",)) -> Verdict:
     """S36, refined: On logistic regression with Gaussian rows, tuning AdamW's step of 3e-4 makes the training loss gap
     at least twice smaller.
 
     After 15 epochs, tuned on every draw of rows (and the decay of 0.01 left out), in the geometric mean over draws."""
-    return tuning_pays(budget, "AdamW", factor).showing(grids(budget))
+    return tuning_pays(budget, "AdamW", factor, after).showing(grids(budget))
 
 
-@claim("phenomenon", "S36; equal tuning")
-@planted("a thousand times smaller", factor=1e3)
-def muon_was_untuned(budget: Budget, factor: float = 2.0) -> Verdict:
+@claim("phenomenon", "S36; equal tuning", unit="ln ratio")
+@revised(1, DRAWN_AGAIN)
+@planted("twenty times smaller", factor=20.0)
+@planted("the same step on other minibatches", after=UNTUNED_AGAIN)
+def muon_was_untuned(budget: Budget, factor: float = 2.0, after: tuple[str, ...] = ("tuned",)) -> Verdict:
     """S36, refined: On logistic regression with Gaussian rows, tuning Muon's step of 0.02 as well makes the training
     loss gap at least twice smaller.
 
     After 15 epochs, tuned on every draw of rows, in the geometric mean over draws."""
-    return tuning_pays(budget, "Muon", factor)
+    return tuning_pays(budget, "Muon", factor, after)
 
 
 def tables(verdicts: dict[str, Verdict]) -> dict[str, pd.DataFrame]:

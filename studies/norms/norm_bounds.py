@@ -148,10 +148,11 @@ PROOFS = norm_descent.decrease_of_a_step, norm_descent.convex_recursion, norm_de
 def bounds_are_proved(budget: Budget) -> Verdict:
     """S31: The algebra of the decrease ||g||_*^2/(2 L) and of both bounds on the gap is proved, in any norm.
 
-    With a gradient L-Lipschitz from the norm to its dual: the model of f falls by ||g||_*^2/(2 L) in the step of size
-    1/L. With f convex as well and R >= ||x_k - x*|| for all k <= N: N steps of delta - delta^2/(2 L R^2) from at most L
-    R^2/2 leave at most 2 L R^2/(N + 4). With f mu-strongly convex in the norm: ||g||_*^2 >= 2 mu delta, hence the rate 1
-    - mu/L. That these hypotheses give the model and the recursions is argued in words in theory/norm_descent.py."""
+    For every norm and size. Machine-checked: the model <g, s> + (L/2)||s||^2 falls by ||g||_*^2/(2 L) in the step of size
+    1/L; N steps of delta - delta^2/(2 L R^2) from at most L R^2/2 leave at most 2 L R^2/(N + 4); the least of a strongly
+    convex model gives ||g||_*^2 >= 2 mu delta, hence the rate 1 - mu/L. In prose (theory/norm_descent.py): that a gradient
+    L-Lipschitz from the norm to its dual gives the model, convexity with R >= ||x_k - x*|| for k <= N the recursion, and
+    strong convexity in the norm its model. Nothing is cited."""
     return prove(*PROOFS)
 
 

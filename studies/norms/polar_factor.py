@@ -14,22 +14,22 @@ import scipy
 import torch
 from ratewitness.solvers.norms.polar import ExactPolar
 from ratewitness.studies.claims import Budget, Verdict, claim, measured, planted
-from ratewitness.studies.judges import all_of, bound_holds, proved
+from ratewitness.studies.judges import all_of, bound_holds
+from ratewitness.studies.measuring.proofs import falsified, prove
 from ratewitness.studies.norms.matrix_runs import CONDITIONS, ROUNDING_FLOOR
 from ratewitness.studies.norms.spectra import errors, geometric, with_singular_values
 from ratewitness.theory import polar_factor
 
 
 @claim("proof", "S34; Higham (2008), Functions of Matrices; theory/polar_factor.py")
-@planted("the transposed factor V U^T", transposed=True)
-@planted("half the difference", factor=1)
-def is_the_polar_factor(budget: Budget, transposed: bool = False, factor: int = 2) -> Verdict:
-    """S34: U V^T is the polar factor of the 2 x 2 matrix G = U S V^T, and no orthogonal matrix is nearer to G.
+@falsified(polar_factor.factorizes, polar_factor.is_nearest, named="{slip}")
+def is_the_polar_factor(budget: Budget) -> Verdict:
+    """S34: U V^T is the polar factor of G = U S V^T, and no matrix with orthonormal columns is nearer to G.
 
-    For U, V and Q any rotations or reflections, G = (U V^T) H with H = V S V^T, H^2 = G^T G, and ||G - Q||_F^2 - ||G - U
-    V^T||_F^2 = 2 sum_i s_i (1 - w_ii) with W = U^T Q V, where 1 - w_ii^2 is a square, so that no summand is negative."""
-    found = proved(lambda: polar_factor.factorizes(transposed=transposed) and polar_factor.is_nearest(factor=factor))
-    return found.noting(identities=2)
+    For G m x n, m >= n, of every size. Machine-checked, as words of symbols that do not commute: G = (U V^T) H with H = V S
+    V^T and H^2 = G^T G, and ||G - Q||_F^2 - ||G - U V^T||_F^2 = ||(Q V - U) S^{1/2}||_F^2 whenever Q^T Q = I. Cited: that G
+    has singular values. In prose: that the last is not negative, and 0 for full rank only where Q = U V^T."""
+    return prove(polar_factor.factorizes, polar_factor.is_nearest)
 
 
 @measured("orthogonalization")

@@ -6,10 +6,10 @@ A step of degree 2q + 1 takes 4 m n^2 + 2 (q - 1) n^3 flops (`products_to_accura
 and Van Loan), but most of them are slower ones. Timed on Gaussian matrices, with as many steps as convergence takes for
 kappa = 1e2; the accuracy that the time buys is measured in `orthogonal_digits`.
 
-Seconds depend on the machine: they stand in tables and figures, never in the evidence. Methods take turns within each of
-three rounds, in an order that rotates, after a call of each that is not timed; a claim about time needs its factor in every
-cell of every round, and is refuted where some cell misses it in every round. The SVD of a bfloat16 matrix is that of its
-float32 copy. On a CPU: processor time of the one thread.
+Seconds depend on the machine, which provenance.json names: they stand in tables and figures, never in the evidence. Methods
+take turns within each of five rounds, in an order that rotates, after a call of each that is not timed; a claim about time
+needs its factor in every cell of every round, and is refuted where some cell misses it in every round. The SVD of a bfloat16
+matrix is that of its float32 copy. On a CPU: processor time of the one thread.
 
 Sources: K. Jordan (2024); N. Amsel, D. Persson, C. Musco and R. Gower (2025), arXiv:2505.16932; G. Golub and C. Van Loan
 (2013).
@@ -24,7 +24,7 @@ from itertools import product
 import numpy as np
 import pandas as pd
 import torch
-from ratewitness.studies.claims import Budget, Verdict, claim, measured, planted
+from ratewitness.studies.claims import Budget, Verdict, claim, measured, planted, revised
 from ratewitness.studies.judges import all_of
 from ratewitness.studies.measuring.drawing import Panel, panels
 from ratewitness.studies.measuring.timing import race, takes_at_most
@@ -33,9 +33,11 @@ from ratewitness.studies.norms.orthogonalizers import BEST, CUBIC, DTYPES, EXPRE
 AMSEL = "S35; Amsel et al. (2025), arXiv:2505.16932"
 SHARE = 1 / 1.3  # of the other's time, for a lead worth the name
 SQUARE = {"aspects": (1,), "dtypes": ("float64",)}
+PRODUCTS = (MUON, EXPRESS)
 TALL = {"aspects": (4, 16), "dtypes": ("float64", "float32"), "least": 128}
 LOOKS = {"SVD": "C7o-", "Gram": "C0s-", MUON: "C1^-", EXPRESS: "C2v-", CUBIC: "C3D-", BEST: "C4P-"}
 SHOWN = ((1, "float64"), (4, "float32"))
+FIVE = "five rounds of timing in place of three"
 
 
 def cells(budget: Budget) -> list[tuple[int, int, str]]:
@@ -58,7 +60,7 @@ def calls(budget: Budget, cell: tuple[int, int, str], k: int, columns: int | Non
     return {name: partial(f, g) for name, f in every.items() if name in kept}
 
 
-@measured("seconds")
+@measured("seconds, revision 1")
 def seconds(budget: Budget) -> pd.DataFrame:
     """Of each method in each cell and round, and the correct digits that it gives for kappa = 1e2 and n = 64."""
     timed = {cell: partial(calls, budget, cell) for cell in cells(budget)}
@@ -69,17 +71,39 @@ def seconds(budget: Budget) -> pd.DataFrame:
 
 
 def faster(
-    budget: Budget, fast: str, slow: str, aspects: Sequence[int] = (1, 4, 16), dtypes: Sequence[str] = tuple(DTYPES),
-    least: int = 64, share: float = SHARE,
+    budget: Budget, fast: str | tuple[str, ...], slow: str, aspects: Sequence[int] = (1, 4, 16),
+    dtypes: Sequence[str] = tuple(DTYPES), least: int = 64, share: float = SHARE,
 ) -> Verdict:  # fmt: skip
-    """Whether `fast` takes at most that share of the time of `slow` wherever n >= least."""
+    """Whether `fast`, or in each cell and round the fastest of several, takes at most that share of the time of `slow`
+    wherever n >= least."""
     found = seconds(budget)
     chosen = found[found["aspect"].isin(aspects) & found["dtype"].isin(dtypes) & (found["n"] >= least)]
-    verdict = takes_at_most(chosen.drop(columns="digits"), fast, slow, share)
+    chosen = chosen.drop(columns="digits")
+    if not isinstance(fast, str):
+        cell = [c for c in chosen if c not in ("method", "seconds")]
+        least_of = chosen[chosen["method"].isin(fast)].groupby(cell, sort=False)["seconds"].min().reset_index()
+        fast, chosen = "fastest", pd.concat([chosen, least_of.assign(method="fastest")], ignore_index=True)
+    verdict = takes_at_most(chosen, fast, slow, share)
     return verdict.noting(n_to=float(chosen["n"].max())).showing(found)
 
 
 @claim("cost", "S35; Jordan (2024); Amsel et al. (2025), arXiv:2505.16932")
+@planted("the SVD is faster instead", fast="SVD", slow="Gram")
+@planted("in a quarter of its time", share=0.25)
+@planted("the products alone", fast=PRODUCTS)
+def faster_as_stated(budget: Budget, fast=("Gram", *PRODUCTS), slow: str = "SVD", share: float = SHARE) -> Verdict:
+    """S35, as stated: U V^T can be computed faster than by the full SVD: in float32 something cheaper takes at most 1/1.3 of
+    its time.
+
+    "Can" is judged by exhibiting: the fastest of an eigendecomposition of G^T G and five steps of Muon's quintic or of Polar
+    Express, of the same Gaussian matrix, at every size n from 256 on and m/n = 1, 4, 16 (quick: n = 256; full, on a CPU:
+    square ones to 2048, tall ones to 512). That this holds on training hardware is for a run with --device cuda to say:
+    provenance.json names the machine of this one."""
+    return faster(budget, fast, slow, dtypes=("float32",), least=256, share=share)
+
+
+@claim("cost", "S35; Jordan (2024); Amsel et al. (2025), arXiv:2505.16932")
+@revised(1, FIVE)
 @planted("the SVD is faster instead", fast="SVD", slow=MUON)
 @planted("convergence in float64 as well", partial(faster, fast=CUBIC, slow="SVD", **SQUARE))
 def products_beat_the_svd(budget: Budget, fast: str = MUON, slow: str = "SVD") -> Verdict:
@@ -91,6 +115,7 @@ def products_beat_the_svd(budget: Budget, fast: str = MUON, slow: str = "SVD") -
 
 
 @claim("cost", "S35; one CPU core")
+@revised(1, FIVE)
 @planted("the other way round", partial(faster, fast="SVD", slow="Gram", **TALL))
 @planted("five steps of Muon are faster than the Gram matrix", partial(faster, fast=MUON, slow="Gram", **TALL))
 def gram_beats_both_on_tall_matrices(budget: Budget) -> Verdict:
@@ -103,16 +128,19 @@ def gram_beats_both_on_tall_matrices(budget: Budget) -> Verdict:
 
 
 @claim("cost", "S35; one CPU core")
+@revised(1, FIVE)
+@planted("in a tenth of its time", share=0.1)
 @planted("Newton-Schulz is faster", fast=CUBIC, slow="SVD")
-def the_svd_wins_at_full_accuracy(budget: Budget, fast: str = "SVD", slow: str = CUBIC) -> Verdict:
+def the_svd_wins_at_full_accuracy(budget: Budget, fast: str = "SVD", slow: str = CUBIC, share: float = SHARE) -> Verdict:
     """S35, refined: At the accuracy of float64 the SVD takes at most 1/1.3 of the time of the cubic Newton-Schulz iteration.
 
     On square Gaussian matrices, n from 128 on (quick: to 256; full, on a CPU: to 1024), the cubic is the slowest that is
     timed, with as many steps as the accuracy of float64 takes for kappa = 1e2."""
-    return faster(budget, fast, slow, **SQUARE, least=128)
+    return faster(budget, fast, slow, **SQUARE, least=128, share=share)
 
 
 @claim("cost", f"{AMSEL}; one CPU core")
+@revised(1, FIVE)
 @planted("the cubic as well", fast=CUBIC)
 @planted("ten times as fast as the cubic", slow=CUBIC, share=0.1)
 def the_best_products_win_at_full_accuracy(
@@ -152,7 +180,7 @@ def figures(verdicts: dict[str, Verdict]) -> dict:
         above.append(Panel(part, "n", "size $n$", "time (s)", **shared))
         below.append(Panel(part, "n", "size $n$", "time per digit (s)", unit="digits", **shared))
     caption = (
-        "Time of an orthogonalization of Gaussian matrices against the size $n$ (points: median of three rounds, whiskers: "
+        "Time of an orthogonalization of Gaussian matrices against the size $n$ (points: median of five rounds, whiskers: "
         r"least and largest), and below it per correct digit: of the error for $\kappa = 10^2$ and $n = 64$, 0.3 digits "
         "after five steps, say."
     )

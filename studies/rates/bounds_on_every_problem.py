@@ -65,10 +65,12 @@ PL = ("gd_pl", "gd_pl, line", "gd_pl, step ranges")
 @planted("on the line, half the bound", rates=("gd_pl, line",), factor=2.0)
 @planted("with the step 3/L", rates=("gd_pl",), actual=3.0)
 def gd_pl(budget: Budget, rates=PL, bound="bound", factor=1.0, actual: float | None = None) -> Verdict:
-    """S4: Gradient descent stays below Polyak's rate and that of the three step ranges on every PL problem, nonconvex ones
-    included.
+    """S4, as stated: GD needs at most O(log(1/eps)) steps on every PL problem: the gap stays below Polyak's rate and that of
+    the three step ranges.
 
-    The steps are h/L, h = 0.5, 1, 1.5. On the line, for h <= 1, the gap is also below the exact (1 - mu h/L)^{2N} Delta.
+    On every PL problem, nonconvex ones included, the gap after N steps h/L, h = 0.5, 1, 1.5, is at most rho^N Delta for both
+    rates rho, so that ln(Delta/eps)/ln(1/rho) steps are enough. On the line, for h <= 1, it is also below the exact (1 - mu
+    h/L)^{2N} Delta.
     """
     found = {rate: judged(descents(budget, rate, actual), bound, factor) for rate in rates}
     return all_of(found).showing(found[rates[-1]].table)
@@ -78,10 +80,10 @@ def gd_pl(budget: Budget, rates=PL, bound="bound", factor=1.0, actual: float | N
 @planted("bound halved", factor=2.0)
 @planted("with the step 3/L", actual=3.0)
 def gd_convex(budget: Budget, factor: float = 1.0, actual: float | None = None) -> Verdict:
-    """S6: Gradient descent with step h/L stays below (L R^2/2) max{1/(2Nh+1), (1-h)^{2N}} on every convex problem with a
-    minimizer.
+    """S6, as stated: GD needs at most O(1/eps) steps on every convex problem: the gap stays below (L R^2/2) max{1/(2Nh+1),
+    (1-h)^{2N}}.
 
-    The steps have h = 0.5, 1, 1.5, and the Huber function attains the bound.
+    On every convex problem with a minimizer, after N steps h/L, h = 0.5, 1, 1.5. The Huber function attains the bound.
     """
     return judged(descents(budget, "gd_convex", actual), factor=factor)
 
@@ -90,10 +92,10 @@ def gd_convex(budget: Budget, factor: float = 1.0, actual: float | None = None) 
 @planted("bound halved", factor=2.0)
 @planted("with the step 3/L", actual=3.0)
 def gd_nonconvex(budget: Budget, factor: float = 1.0, actual: float | None = None) -> Verdict:
-    """S8: The least ||grad f||^2 of N steps h/L stays below 4 L Delta/(N min{4h-h^2, 4h-h^3} + 2) on every problem, convex
-    or not.
+    """S8, as stated: GD needs at most O(1/eps) steps on every problem: min ||grad f||^2 stays below 4 L Delta/(N min{4h-h^2,
+    4h-h^3} + 2).
 
-    The steps have h = 0.5, 1, 1.5, and the sawtooth attains the bound.
+    On every problem, convex or not, over N steps h/L, h = 0.5, 1, 1.5. The sawtooth attains the bound.
     """
     return judged(descents(budget, "gd_nonconvex", actual), factor=factor)
 
@@ -102,10 +104,11 @@ def gd_nonconvex(budget: Budget, factor: float = 1.0, actual: float | None = Non
 @planted("a quarter of the bound", factor=4.0)
 @planted("with the steps 1/(mu(k+1)), which exceed 1/L", steps=lambda mu, L: InverseTime(mu))
 def sgd_pl(budget: Budget, factor: float = 1.0, steps: Callable = InverseTime.for_pl) -> Verdict:
-    """S5: SGD with steps 2/(mu(2 kappa+k)) stays below its bound in expectation on every PL problem with noise of certified
-    variance, nonconvex ones included.
+    """S5, as stated: SGD needs at most O(1/eps) steps on every PL problem with noise of certified variance: E f - f* stays
+    below a bound of order 1/k.
 
-    At every recorded k, E f - f* <= max{2 L sigma^2/mu^2, (2 kappa+1) Delta}/(2 kappa+k).
+    With steps 2/(mu(2 kappa+k)), on nonconvex problems too: at every recorded k, E f - f* <= max{2 L sigma^2/mu^2,
+    (2 kappa+1) Delta}/(2 kappa+k).
     """
     return judged(sampled(budget, "sgd_pl", steps), factor=factor)
 
@@ -114,10 +117,11 @@ def sgd_pl(budget: Budget, factor: float = 1.0, steps: Callable = InverseTime.fo
 @planted("half the bound", factor=2.0)
 @planted("without the noise term", bound="noiseless")
 def sgd_convex(budget: Budget, factor: float = 1.0, bound: str = "bound") -> Verdict:
-    """S7: Averaged SGD stays below L R^2/(2N) + sigma R/sqrt N in expectation on every convex problem with a minimizer and
-    noise of certified variance.
+    """S7, as stated: Averaged SGD needs at most O(1/eps^2) steps on every convex problem: E f - f* stays below L R^2/(2N) +
+    sigma R/sqrt N.
 
-    The step is 1/(L + sigma sqrt N/R), and the average is that of x_1, ..., x_N, for N = 10, 100 and, full, 1000.
+    On every convex problem with a minimizer and noise of certified variance: the step is 1/(L + sigma sqrt N/R), and the
+    average that of x_1, ..., x_N, for N = 10, 100 and, full, 1000.
     """
     return judged(sampled(budget, "sgd_convex"), bound, factor)
 
@@ -126,11 +130,11 @@ def sgd_convex(budget: Budget, factor: float = 1.0, bound: str = "bound") -> Ver
 @planted("a third of the bound", factor=3.0)
 @planted("without the noise term", bound="noiseless")
 def sgd_nonconvex(budget: Budget, factor: float = 1.0, bound: str = "bound") -> Verdict:
-    """S9: The mean of E ||grad f||^2 along SGD stays below 2 L Delta/N + 2 sigma sqrt(2 L Delta/N) on every problem with
-    noise of certified variance.
+    """S9, as stated: SGD needs at most O(1/eps^2) steps on every problem: mean E ||grad f||^2 stays below 2 L Delta/N + 2
+    sigma sqrt(2 L Delta/N).
 
-    The mean is over N steps min{1/L, sqrt(2 Delta/(L N sigma^2))}, on convex problems and others, for N = 10, 100 and, full,
-    1000.
+    On every problem with noise of certified variance, convex or not: the mean is over N steps min{1/L, sqrt(2 Delta/(L N
+    sigma^2))}, for N = 10, 100 and, full, 1000.
     """
     return judged(sampled(budget, "sgd_nonconvex"), bound, factor)
 

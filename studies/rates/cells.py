@@ -32,11 +32,13 @@ from ratewitness.problems.sawtooth import sawtooth
 from ratewitness.solvers.around.averaging import PolyakRuppert
 from ratewitness.solvers.gradient_descent import GradientDescent
 from ratewitness.solvers.schedules import InverseTime
+from ratewitness.studies.judges import ROUNDING
 from ratewitness.studies.measuring.groups import group_times
 from ratewitness.theory import gradient_descent as gd
 from ratewitness.theory import stochastic_gradient as sgd
-from ratewitness.theory.parabola_family import worst_parabola
-from scipy.optimize import minimize_scalar
+from ratewitness.theory.moments import second_moments
+from ratewitness.theory.parabola_family import averaged_parabola, worst_parabola
+from scipy.optimize import brentq, minimize_scalar
 
 MU = 0.01  # of the deterministic PL cell: kappa = 100
 PATIENCE = 4  # a run may take this many times the predicted number of steps before it is censored
@@ -59,6 +61,28 @@ def count(cell: str, eps: np.ndarray) -> np.ndarray:
         case "sgd_nonconvex":
             return sgd.count_nonconvex_two_mode(L=1, Delta=1, sigma=1, eps=eps)
     raise ValueError(f"cell is {cell!r}; accepted are {', '.join(map(repr, (*GD, *SGD)))}")
+
+
+def expected_time(cell: str, eps: float) -> float:
+    """N(eps) of the expectation itself, from the exact second moments, as a real number where they are smooth in N; of GD,
+    where nothing is drawn, its count."""
+    N = float(count(cell, np.array([eps]))[0])
+    if cell in GD:
+        return N
+    if cell == "sgd_pl":
+        steps = [1 / (k + 1) for k in range(int(2 * N) + 2)]
+        gaps = np.array(second_moments(1.0, steps, 1.0, 1.0, len(steps))) / 2
+        return float(np.argmax(gaps <= eps * (1 + ROUNDING)))
+    if cell == "sgd_convex":
+        numbers = {"a": N**-0.5, "lam": convex_curvature(N), "sigma": 1, "R": 1}
+        return brentq(lambda k: averaged_parabola(N=k, **numbers) - eps, N / 4, 4 * N)
+    numbers = {"a": (2 / N) ** 0.5, "lam": two_mode_curvature(N), "L": 1, "Delta": 1, "sigma": 1}
+    return brentq(lambda k: sgd.nonconvex_two_mode(N=k, **numbers) - eps, N / 4, 4 * N)
+
+
+def slope(eps: np.ndarray, times: np.ndarray) -> float:
+    """Of log N in log 1/eps, by least squares: what an exponent comes to over a finite range of accuracies."""
+    return float(np.polyfit(np.log(1 / np.asarray(eps)), np.log(times), 1)[0])
 
 
 def gd_pl(eps: np.ndarray) -> np.ndarray:

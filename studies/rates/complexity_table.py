@@ -6,7 +6,9 @@ r"""How many iterations do GD and SGD need? The six cells of the complexity tabl
     nonconvex           1/eps          1/eps^2
 
 Each cell is measured on a witness that attains the exponent of its class (`studies/rates/cells.py`): hitting times N(eps) at
-8 or more accuracies, a slope for each independent group of replicates, and the rival laws compared by AICc. So the classes
+8 or more accuracies, a slope for each independent group of replicates, and the rival laws compared by AICc. The interval of
+a slope is about that of the expectation over these accuracies, which exact recursions give and the evidence holds beside it;
+that this is near the exponent is what is judged. So the classes
 need no fewer steps than this; that they need no more is what the upper bounds of `bounds_on_every_problem` say, and what one
 *fixed* function needs is the question of `fixed_functions`.
 """
@@ -45,15 +47,18 @@ def grows(budget: Budget, cell: str, power: float) -> Verdict:
     if power:
         verdict = exponent_is(eps, N, power, budget.pick(0.1, 0.05), budget.pick(1.5, 2.0))
     theory = cells.count(cell, eps)
-    over_theory = float(N[-1].mean() / theory[-1])
-    return verdict.noting(measured_over_theory=over_theory).showing(rows(N, eps=eps, theory=theory))
+    verdict = verdict.noting(measured_over_theory=float(N[-1].mean() / theory[-1]))
+    if power:
+        exact = cells.slope(eps, [cells.expected_time(cell, e) for e in eps])
+        verdict = verdict.noting(slope_of_the_exact_recursion=exact)
+    return verdict.showing(rows(N, eps=eps, theory=theory))
 
 
 @claim("law", "S4; Polyak (1963); witness mu x^2/2")
-@planted("exponent 1", power=1.0)
-@planted("exponent 0.5", power=0.5)
+@planted("exponent 0.2", power=0.2)
+@planted("exponent 0.1", power=0.1)
 def gd_pl(budget: Budget, power: float = 0.0) -> Verdict:
-    """S4: GD needs on its PL witness a number of steps linear in log(1/eps).
+    """S4, refined: The logarithm is attained: on its PL witness GD needs a number of steps linear in log(1/eps).
 
     On mu x^2/2, kappa = 100, with step 1/L: as many steps per decade in the finer half of the accuracies as in the
     coarser, within 10 %, over 3 decades (full budget: 3.5)."""
@@ -61,20 +66,20 @@ def gd_pl(budget: Budget, power: float = 0.0) -> Verdict:
 
 
 @claim("exponent", "S5; witness mu x^2/2 +- sigma x, steps 1/(mu(k+1))")
-@planted("exponent 1.5", power=1.5)
-@planted("exponent 0.5", power=0.5)
+@planted("exponent 1.2", power=1.2)
+@planted("exponent 0.8", power=0.8)
 def sgd_pl(budget: Budget, power: float = 1.0) -> Verdict:
-    """S5: SGD needs 1/eps steps on its PL witness.
+    """S5, refined: The exponent is attained: SGD needs 1/eps steps on its PL witness.
 
     On mu x^2/2 +- sigma x with steps 1/(mu(k+1)): exponent 1 +- 0.1 over 1.5 decades (full budget: +- 0.05 over 2)."""
     return grows(budget, "sgd_pl", power)
 
 
 @claim("exponent", "S6; Drori and Teboulle (2014); Huber witness")
-@planted("exponent 1.5", power=1.5)
-@planted("exponent 0.5", power=0.5)
+@planted("exponent 1.2", power=1.2)
+@planted("exponent 0.8", power=0.8)
 def gd_convex(budget: Budget, power: float = 1.0) -> Verdict:
-    """S6: GD needs 1/eps steps on its convex witness.
+    """S6, refined: The exponent is attained: GD needs 1/eps steps on its convex witness.
 
     On the Huber function chosen for eps, with step 1/L: exponent 1 +- 0.1 over at least 1.5 decades (full budget: +-
     0.05 over at least 2)."""
@@ -82,10 +87,10 @@ def gd_convex(budget: Budget, power: float = 1.0) -> Verdict:
 
 
 @claim("exponent", "S7; Lan (2012), Bubeck (2015); witness lam x^2/2 +- sigma x")
-@planted("exponent 1.5", power=1.5)
-@planted("exponent 2.5", power=2.5)
+@planted("exponent 1.8", power=1.8)
+@planted("exponent 2.2", power=2.2)
 def sgd_convex(budget: Budget, power: float = 2.0) -> Verdict:
-    """S7: SGD with averaging needs 1/eps^2 steps on its convex witness.
+    """S7, refined: The exponent is attained: SGD with averaging needs 1/eps^2 steps on its convex witness.
 
     On the noisy parabola chosen for eps, with the step R/(sigma sqrt N), the exponent is 2 +- 0.1 over 1.5 decades (full
     budget: +- 0.05 over 2)."""
@@ -93,10 +98,10 @@ def sgd_convex(budget: Budget, power: float = 2.0) -> Verdict:
 
 
 @claim("exponent", "S8; Abbaszadehpeivasti, de Klerk and Zamani (2021), arXiv:2104.05468; sawtooth witness")
-@planted("exponent 1.5", power=1.5)
-@planted("exponent 2, as for eps on the norm", power=2.0)
+@planted("exponent 1.2", power=1.2)
+@planted("exponent 0.8", power=0.8)
 def gd_nonconvex(budget: Budget, power: float = 1.0) -> Verdict:
-    """S8: GD needs 1/eps steps on its nonconvex witness until ||grad f||^2 <= eps.
+    """S8, refined: The exponent is attained: GD needs 1/eps steps on its nonconvex witness until ||grad f||^2 <= eps.
 
     On the sawtooth gradient chosen for eps, with step 1/L: exponent 1 +- 0.1 over at least 1.5 decades (full budget: +-
     0.05 over at least 2)."""
@@ -104,10 +109,11 @@ def gd_nonconvex(budget: Budget, power: float = 1.0) -> Verdict:
 
 
 @claim("exponent", "S9; Ghadimi and Lan (2013), arXiv:1309.5549; Drori and Shamir (2020); two-mode witness")
-@planted("exponent 1.5", power=1.5)
-@planted("exponent 4, as for eps on the norm", power=4.0)
+@planted("exponent 1.8", power=1.8)
+@planted("exponent 2.2", power=2.2)
 def sgd_nonconvex(budget: Budget, power: float = 2.0) -> Verdict:
-    """S9: SGD needs 1/eps^2 steps on its nonconvex witness until the mean of ||grad f(x_k)||^2 is at most eps.
+    """S9, refined: The exponent is attained: SGD needs 1/eps^2 steps on its nonconvex witness until the mean of ||grad
+    f(x_k)||^2 is at most eps.
 
     On the two-mode quadratic chosen for eps, with the constant step tuned to the horizon, the exponent is 2 +- 0.1 over 1.5
     decades (full budget: +- 0.05 over 2). The mean over the run is the expectation at a random iterate."""
@@ -132,7 +138,8 @@ def tables(verdicts: dict[str, Verdict]) -> dict[str, pd.DataFrame]:
         found, eps = verdicts[name].evidence, verdicts[name].table["eps"]
         power = "0, a logarithm"
         if "slope" in found:
-            power = f"{found['slope']:.3f} in [{found['low']:.3f}, {found['high']:.3f}]"
+            sampled = f" in [{found['low']:.3f}, {found['high']:.3f}]" if "low" in found else ""
+            power = f"{found['slope']:.3f}{sampled}"
         shown.append(
             {
                 "cell": title,
@@ -140,6 +147,7 @@ def tables(verdicts: dict[str, Verdict]) -> dict[str, pd.DataFrame]:
                 "theory": law,
                 r"$N(\varepsilon)$ on the witness": count,
                 "measured exponent (SGD: in its 99 % interval)": power,
+                "of the expectation, same range": f"{found.get('slope_of_the_exact_recursion', 0):.3f}",
                 "rivals rejected by (AICc)": round(found["rival_margin"]),
                 "measured / theory": round(found["measured_over_theory"], 3),
                 r"$\varepsilon$ from": float(f"{eps.max():.2g}"),

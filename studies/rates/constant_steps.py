@@ -50,7 +50,8 @@ def worst_gaps(budget: Budget) -> pd.DataFrame:
 @claim("exact", "S6; Kim (2024), arXiv:2412.04427, for h <= 1 Drori and Teboulle (2014)")
 @planted("bound halved", factor=0.5)
 def every_constant_step(budget: Budget, factor: float = 1.0) -> Verdict:
-    """S6: The bound (L R^2/2) max{1/(2Nh+1), (1-h)^(2N)} of GD is attained at every constant step h/L of a grid in (0, 2).
+    """S6, refined: The bound (L R^2/2) max{1/(2Nh+1), (1-h)^(2N)} of GD is attained at every constant step h/L of a grid in
+    (0, 2).
 
     At 20 steps h from 0.05 to 1.95 and N = 1, 2, 5, 20 (full budget: 77 steps, N = 1, 2, 3, 5, 10, 20, 50, 100) the larger
     of the gaps on the Huber function with threshold R/(2Nh+1) and on L x^2/2 is the bound within 1e-12."""
@@ -78,7 +79,7 @@ def best_steps(budget: Budget) -> pd.DataFrame:
 @claim("exact", "S6; Kim (2024), arXiv:2412.04427; h*(N) derived in theory/gradient_descent.py")
 @planted("step off by 0.01", shift=0.01)
 def best_constant_step(budget: Budget, shift: float = 0.0) -> Verdict:
-    """S6: The best constant step for N steps is h*(N)/L, the root in (1, 2) of 1/(2Nh+1) = (1-h)^(2N).
+    """S6, refined: The best constant step for N steps is h*(N)/L, the root in (1, 2) of 1/(2Nh+1) = (1-h)^(2N).
 
     Within 1e-8, at N = 1, 2, 5 and 10 (full budget: eight N up to 100). It gains less than a factor
     of 2 on h = 1, and the exponent stays 1."""

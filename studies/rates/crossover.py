@@ -79,7 +79,8 @@ def meeting_point(full: np.ndarray, noisy: np.ndarray, n: int, budget: Budget) -
 @planted("SGD twice as dear", sgd_cost=2.0)
 @planted("SGD twice as cheap", sgd_cost=0.5)
 def where_the_costs_meet(budget: Budget, sgd_cost: float = 1.0) -> Verdict:
-    """S10: GD and SGD need equally many component gradients at the eps*(n) of their exact counts: SGD fewer above, GD below.
+    """S10, refined: GD and SGD need equally many component gradients at the eps*(n) of their exact counts: SGD fewer above,
+    GD below.
 
     On (mu x^2 + L y^2)/2, kappa = 10, with noise of variance sigma^2 from n components, for GD with step 1/L and SGD with
     steps 2/(mu(2 kappa + k)), the costs meet there within 20 % (quick: 30 %), at n = 10, 100, 1000 (full budget: 3000,
@@ -94,7 +95,7 @@ def where_the_costs_meet(budget: Budget, sgd_cost: float = 1.0) -> Verdict:
 @planted("the same for n = 1", n=1)
 @planted("for n = 10^5", n=10**5)
 def cheap_iterations_slow_rate(budget: Budget, n: int = 100) -> Verdict:
-    """S10: With 100 components SGD is at least 10 times cheaper than GD at eps = Delta/10, and at least 5 times as dear
+    """S10, as stated: SGD is cheap and its rate slow: with n = 100 it costs a tenth of GD at eps = Delta/10, 5 times as much
     at Delta/10^4.
 
     On the same witness and with the same steps: the cost in component gradients of GD over SGD's is at least 10 at eps =
@@ -129,8 +130,8 @@ def on_data(budget: Budget) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 @planted("SGD ahead by 10^4", coarse=1e4)
 @planted("GD ahead by 10^4", fine=1e4)
 def order_on_real_data(budget: Budget, coarse: float = 2.0, fine: float = 2.0) -> Verdict:
-    """S10: On breast cancer data SGD is at most half as dear as GD to a tenth of the initial gap, at least twice as dear
-    to 10^-4.5.
+    """S10, refined: On breast cancer data SGD is at most half as dear as GD to a tenth of the initial gap, at least twice as
+    dear to 10^-4.5.
 
     For l2-regularized (l2 = 0.1) logistic regression, SGD with steps 2/(mu(2 L_max/mu + k)) and GD with step 1/L, SGD takes
     at most half the component gradients of GD to a tenth of the initial gap, and at least twice as many to 10^-4.5 of it."""

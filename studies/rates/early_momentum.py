@@ -69,8 +69,9 @@ def momentum_pays_before_the_noise(budget: Budget, early: float = 3.0, late: flo
 def as_stated(budget: Budget, accuracies: slice = slice(None)) -> Verdict:
     """S13, read as: At every accuracy the bottleneck of SGD is the variance, not the condition number.
 
-    With no word about eps: at every accuracy from 10 sigma^2/mu to 0.001 sigma^2/mu the stochastic gradients that tuned
-    SGD needs do not grow with the condition number, exponent of kappa below 0.05 from kappa = 10 to 100."""
+    The sentence is about rates, that is, about eps -> 0; this reads it with no word about eps: at every accuracy from 10
+    sigma^2/mu to 0.001 sigma^2/mu the stochastic gradients that tuned SGD needs do not grow with the condition number,
+    exponent of kappa below 0.05 from kappa = 10 to 100."""
     times = tuned(budget)["gradient descent"]
     slopes = np.log(times[:, 1] / times[:, 0]) / np.log(KAPPAS[1] / KAPPAS[0])
     chosen = zip(ACCURACIES[accuracies], slopes[accuracies], strict=True)

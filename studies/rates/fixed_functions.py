@@ -55,7 +55,7 @@ def grows(budget: Budget, name: str, power: float) -> Verdict:
 
 
 @claim("exponent", "S6; theory/witnesses.py (power_law); Lee and Wright (2019), arXiv:1812.08485")
-@planted("exponent 1", law=lambda p: 1.0)
+@planted("exponents 0.15 too large", law=lambda p: (p - 2) / p + 0.15)
 @planted("exponent p/(p+2)", law=lambda p: p / (p + 2))
 def gd_on_powers(budget: Budget, law: Callable[[float], float] = lambda p: (p - 2) / p) -> Verdict:
     """S6, refined: On the fixed function |x|^p GD needs eps^{-(p-2)/p} steps.
@@ -66,16 +66,18 @@ def gd_on_powers(budget: Budget, law: Callable[[float], float] = lambda p: (p - 
 
 
 @claim("exponent", "S6, read for a fixed function")
-@planted("exponent 1.5 on |x|^4", power=1.5)
+@planted("exponent 0.65 on |x|^4", power=0.65)
 def gd_convex_as_stated(budget: Budget, power: float = 1.0) -> Verdict:
-    """S6, read as: On the single convex function |x|^4 GD needs 1/eps steps.
+    """S6, read as: On the single convex function |x|^4 GD needs 1/eps steps, and not only at most so many.
 
-    For one function and not for a class: exponent 1 +- 0.1 over 2 decades (full budget: +- 0.05 over 3)."""
+    The sentence is an upper bound over a class; this reads it as the growth on one function: exponent 1 +- 0.1 over 2
+    decades (full budget: +- 0.05 over 3)."""
     return grows(budget, "p=4", power)
 
 
 @claim("exponent", "S6; witness with spectrum L 2^-j, equal distances")
-@planted("exponent 1.5", power=1.5)
+@planted("exponent 1.2", power=1.2)
+@planted("exponent 0.8", power=0.8)
 def gd_on_log_spectrum(budget: Budget, power: float = 1.0) -> Verdict:
     """S6, on one function: On a quadratic with a log-spaced spectrum GD needs 1/eps steps.
 
@@ -85,7 +87,8 @@ def gd_on_log_spectrum(budget: Budget, power: float = 1.0) -> Verdict:
 
 
 @claim("exponent", "S8; witness with spectrum L 2^-j, equal energies")
-@planted("exponent 2", power=2.0)
+@planted("exponent 1.2", power=1.2)
+@planted("exponent 0.8", power=0.8)
 def gradient_on_log_spectrum(budget: Budget, power: float = 1.0) -> Verdict:
     """S8, on one function: On a quadratic with a log-spaced spectrum GD needs 1/eps steps until ||grad f||^2 <= eps.
 
@@ -94,7 +97,8 @@ def gradient_on_log_spectrum(budget: Budget, power: float = 1.0) -> Verdict:
 
 
 @claim("exponent", "S6; theory/witnesses.py (softplus)")
-@planted("exponent 0.5", power=0.5)
+@planted("exponent 1.2", power=1.2)
+@planted("exponent 0.8", power=0.8)
 def gd_on_softplus(budget: Budget, power: float = 1.0) -> Verdict:
     """S6, on one function without minimizer: On log(1 + e^-x) GD with step 1/L needs 1/eps steps.
 

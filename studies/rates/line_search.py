@@ -71,8 +71,8 @@ def constant_steps(budget: Budget, steps: tuple[float, ...], value: Callable) ->
 def constant_step_below_two_over_L(
     budget: Budget, factor=1.0, steps=STEPS, value: Callable = lambda h: 2 / (h * (2 - h))
 ) -> Verdict:
-    """S3: Gradient descent with any constant step h/L, 0 < h < 2, converges: its mean squared gradient is at most
-    2 L Delta/(h(2-h) N).
+    """S3, as stated: GD with a constant step h/L, 0 < h < 2, converges: its mean squared gradient is at most 2 L
+    Delta/(h(2-h) N).
 
     On every deterministic problem, convex or not, real data included, (1/N) sum_{k<N} ||grad f(x_k)||^2 <= 2 L Delta/(h(2-h)
     N), for h = 0.1, 0.5, 1, 1.5, 1.9 and N up to 300 (full: 3000).
@@ -150,8 +150,8 @@ def accepted_step(budget: Budget, factor: float = 1.0) -> Verdict:
 @planted("PL, bound halved", cases=("PL",), factor=2.0)
 @planted("convex, bound over 2.5", cases=("convex",), factor=2.5)
 def line_search_converges(budget: Budget, cases=("any f", "convex", "PL"), factor: float = 1.0) -> Verdict:
-    """S3: Gradient descent with Armijo backtracking converges, with one bound for any smooth f, one for convex and one for
-    PL functions.
+    """S3, as stated: Gradient descent with Armijo backtracking converges, with one bound for any smooth f, one for convex
+    and one for PL functions.
 
     With the line searches of `accepted_step`, on every deterministic problem, the mean of ||grad f||^2 over N steps is at
     most Delta/(c a_min N); f(x_N) - f* is at most R^2/(2 a_min N) on convex functions with a minimizer if c >= 1/2, and at

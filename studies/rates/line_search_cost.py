@@ -74,7 +74,7 @@ def costs(budget: Budget) -> pd.DataFrame:
 @planted("also on well-conditioned least squares", names=(*FLAT, "least squares"))
 @planted("a thousand times fewer", factor=1000)
 def pays_where_curvature_vanishes(budget: Budget, factor: float = 5, names=FLAT) -> Verdict:
-    """S3: A line search needs at least 5 times fewer evaluations than the constant step 1/L where the curvature along the
+    """S3, refined: A line search needs at least 5 times fewer evaluations than the step 1/L where the curvature along the
     way falls far below L.
 
     On |x|^4, |x|^8 and log(1 + e^-x) the search has c = 1/4, halving, from twice the last step (first 1/L). Evaluations of f
@@ -104,8 +104,8 @@ def on_real_data(budget: Budget) -> pd.DataFrame:
 @claim("cost", "S3; as one might hope, without a theorem")
 @planted("a hundred times fewer", factor=100)
 def halves_the_cost_on_real_data(budget: Budget, factor: float = 2) -> Verdict:
-    """S3: A line search at least halves the evaluations that the constant step 1/L needs for logistic regression on real
-    data, with each of 8 settings.
+    """S3, read as: With every setting of 8 a line search at least halves the evaluations that the step 1/L needs for
+    logistic regression on real data.
 
     For regularized logistic regression on breast cancer, digits 3/8 and digits odd/even, evaluations of f and its gradient
     are counted to the relative accuracy 10^-3. The settings are c = 1/10 or 1/2, shrink = 1/2 or 4/5, from 5/4 or 2 times
@@ -120,8 +120,8 @@ def halves_the_cost_on_real_data(budget: Budget, factor: float = 2) -> Verdict:
 @claim("cost", "S3; as one might hope, without a theorem")
 @planted("one of them saves a factor 5", factor=5)
 def a_chosen_search_halves_the_cost_on_real_data(budget: Budget, factor: float = 2) -> Verdict:
-    """S3: One setting of the line search of 8, chosen in hindsight, at least halves the evaluations that the constant step
-    1/L needs on real data.
+    """S3, read as: With the setting of 8 that is best in hindsight a line search at least halves the evaluations of the step
+    1/L on real data.
 
     It is one of the 8 settings of `halves_the_cost_on_real_data`, the same for its three problems, to the relative accuracy
     10^-3: the one that saves most where it saves least.
@@ -139,8 +139,8 @@ def a_chosen_search_halves_the_cost_on_real_data(budget: Budget, factor: float =
 @planted("f(x_0) is known", first=0)
 @planted("f(x_k) is asked for anew", per_step=3, first=0)
 def costs_where_it_gains_nothing(budget: Budget, per_step: int = 2, first: int = 1) -> Verdict:
-    """S3: A line search whose first trials 1/L are all accepted makes the steps of gradient descent, and N of them cost
-    exactly 2N + 1 evaluations instead of N.
+    """S3, refined: A line search whose first trials 1/L are all accepted makes the steps of GD, and N of them cost 2N + 1
+    evaluations instead of N.
 
     With c = 1/4, from 1/L at every step, the first trial is accepted always: a gradient and a value a step, and the value at
     the start; for N = 1, ..., 20 on every deterministic problem. A run whose iterates are not those of

@@ -65,11 +65,12 @@ def on_random_parabolas(budget: Budget, name: str, noise: float) -> np.ndarray:
 @planted("bound 1.25 times as large", factor=1.25)
 @planted("noise removed", noise=0.0, names=("gradient descent",))
 def bayes_risk(budget: Budget, factor=1.0, noise=SIGMA, names=EVERYONE) -> Verdict:
-    """S12: No solver comes below the Bayes risk (mu/2)/(1/R^2 + N mu^2/sigma^2) of random parabolas after N stochastic
-    gradients.
+    """S12, as stated: With an unbiased oracle of bounded variance no solver comes below the Bayes risk (mu/2)/(1/R^2 + N
+    mu^2/sigma^2) of random parabolas.
 
-    The mean gap E f - f* is that after N Gaussian stochastic gradients of mu (x - x*)^2/2 with x* ~ N(x_0, R^2), at N = 1,
-    10, 100, 300 (full budget: and 1000); the tolerance is 10 % (full budget: 5 %).
+    The oracle is a Gaussian one, an unbiased oracle of bounded variance: the bound is about what some such oracle hides. The
+    mean gap E f - f* is that after N stochastic gradients of mu (x - x*)^2/2 with x* ~ N(x_0, R^2), at N = 1, 10, 100, 300
+    (full budget: and 1000); the tolerance is 10 % (full budget: 5 %).
     """
     measured = {name: on_random_parabolas(budget, name, noise)[:, None] for name in names}
     bound = theory.pl_any_method(mu=MU, sigma=SIGMA, R=R, N=samples(budget))
@@ -80,7 +81,7 @@ def bayes_risk(budget: Budget, factor=1.0, noise=SIGMA, names=EVERYONE) -> Verdi
 @planted("bound halved", factor=0.5)
 @planted("risk 1.25 times as large", factor=1.25)
 def attained_by_least_squares(budget: Budget, factor: float = 1.0) -> Verdict:
-    """S12: SGD with the steps of recursive least squares attains the Bayes risk of random parabolas at every N.
+    """S12, refined: SGD with the steps of recursive least squares attains the Bayes risk of random parabolas at every N.
 
     With a_k = mu/(sigma^2/R^2 + (k+1) mu^2), on the instances of `bayes_risk`, the exact recursion of second moments attains
     it to rounding, and the sampled mean gap within 10 % (full budget: 5 %).
@@ -113,11 +114,12 @@ def chosen_for_each_horizon(budget: Budget, two_point: bool) -> tuple[np.ndarray
 @planted("the constant of the upper bound", factor=4.0)
 @planted("rate N^(-1/4)", power=0.25)
 def convex(budget: Budget, factor: float = 1.0, power: float = 0.5) -> Verdict:
-    """S12: No solver, at any of 8 constant steps, comes below sigma R/(4 sqrt N) on random parabolas chosen for N.
+    """S12, as stated: With an unbiased oracle of bounded variance no solver comes below sigma R/(4 sqrt N) on random
+    parabolas chosen for N.
 
-    On lam (x - x*)^2/2 with lam = sigma/(R sqrt N), x* ~ N(x_0, R^2), and steps over two decades around R/(sigma sqrt N), E
-    f - f* is not below it: accuracy eps takes at least sigma^2 R^2/(16 eps^2) samples. The tolerance is 10 % (full budget: 5
-    %).
+    The oracle is Gaussian. On lam (x - x*)^2/2 with lam = sigma/(R sqrt N), x* ~ N(x_0, R^2), and 8 constant steps over two
+    decades around R/(sigma sqrt N), E f - f* is not below it: accuracy eps takes at least sigma^2 R^2/(16 eps^2) samples.
+    The tolerance is 10 % (full budget: 5 %).
     """
     N, measured = chosen_for_each_horizon(budget, two_point=False)
     return judged(measured, N, theory.convex_any_method(sigma=SIGMA, R=R, N=N ** (2 * power)), budget, factor)
@@ -128,8 +130,8 @@ def convex(budget: Budget, factor: float = 1.0, power: float = 0.5) -> Verdict:
 @planted("the constant of the upper bound", factor=4.0)
 @planted("rate N^(-1/4)", power=0.25)
 def two_points(budget: Budget, factor: float = 1.0, power: float = 0.5) -> Verdict:
-    """S12: No solver that asks one gradient a sample comes below Le Cam's bound, sigma R/(4 sqrt N) less 2.5 %, in the
-    mean over its two functions.
+    """S12, refined: No solver that asks one gradient a sample comes below Le Cam's bound, sigma R/(4 sqrt N) less 2.5 %, in
+    the mean of two functions.
 
     The bound is sigma R/(4 sqrt N) (1 - tau/(2R)), where tau/(2R) = 2.5 % is the share of the rounded tip, in the mean
     over the two functions delta |x - v R|, v = +-1, rounded for |x - v R| <= tau = R/20, with delta = sigma/(2 sqrt N),

@@ -45,12 +45,13 @@ def on_two_components(budget: Budget, claim: str, name: str) -> tuple[np.ndarray
 @planted("only SVRG", names=("svrg",))
 @planted("only SAGA", names=("saga",))
 def as_stated(budget: Budget, names: tuple[str, ...] = EVERYONE) -> Verdict:
-    """S12, read as: wherever the oracle is unbiased and of bounded variance, no method comes below the Bayes risk for the
-    gradients that it has asked.
+    """S12, read as: With any noise that is unbiased and of bounded variance no method comes below the Bayes risk for the
+    gradients it has asked.
 
-    This is read instance by instance. On mu (x - x*)^2/2 +- sigma x, the witness on which SGD needs 1/eps steps, no solver
-    of the package, SVRG and SAGA included, comes below the Bayes risk for as many samples as it has asked component
-    gradients, in 1000 steps, with a tolerance of 10 % (full budget: 5 %).
+    The sentence says that the bounds cannot be improved over the oracles of bounded variance, which one of them, the
+    Gaussian oracle of `lower_bounds`, shows; this reads it of each of them. On mu (x - x*)^2/2 +- sigma x, the witness on
+    which SGD needs 1/eps steps, no solver of the package, SVRG and SAGA included, comes below the Bayes risk for as many
+    samples as it has asked component gradients, in 1000 steps, with a tolerance of 10 % (full budget: 5 %).
     """
     bounds, values = zip(*(on_two_components(budget, "as_stated", name) for name in names), strict=True)
     return lower_bound_holds(np.concatenate(values), np.concatenate(bounds), budget.pick(0.1, 0.05))

@@ -23,10 +23,6 @@ from ratewitness.studies.judges import agrees, all_of, equals_exactly, mean_is
 from ratewitness.studies.measuring.drawing import Panel, panels
 from ratewitness.studies.measuring.groups import rows, stacked
 from ratewitness.studies.rates import cells
-from ratewitness.theory import stochastic_gradient as sgd
-from ratewitness.theory.moments import second_moments
-from ratewitness.theory.parabola_family import averaged_parabola
-from scipy.optimize import brentq
 
 GROUPS = 10
 Law = Callable[[np.ndarray], np.ndarray]  # N of eps
@@ -49,7 +45,7 @@ def integers(budget: Budget, cell: str, law: Law) -> Verdict:
 @claim("exact", "S4; theory/gradient_descent.py, proof for one dimension")
 @planted("Polyak's rate (1-mu/L)^N", law=lambda eps: np.log(1 / eps) / -np.log(1 - cells.MU))
 def gd_pl(budget: Budget, law: Law = CLOSED_FORMS["gd_pl"]) -> Verdict:
-    """S4: On mu x^2/2 GD with step 1/L needs exactly ceil(ln(Delta/eps)/(-2 ln(1-mu/L))) steps.
+    """S4, refined: On mu x^2/2 GD with step 1/L needs exactly ceil(ln(Delta/eps)/(-2 ln(1-mu/L))) steps.
 
     (1-mu/L)^2 is the exact PL rate in one dimension. kappa = 100, 13 accuracies over 3 decades (full: 25 over 3.6)."""
     return integers(budget, "gd_pl", law)
@@ -58,7 +54,7 @@ def gd_pl(budget: Budget, law: Law = CLOSED_FORMS["gd_pl"]) -> Verdict:
 @claim("exact", "S6; Drori and Teboulle (2014)")
 @planted("the textbook's L R^2/(2N)", law=lambda eps: 1 / (2 * eps))
 def gd_convex(budget: Budget, law: Law = CLOSED_FORMS["gd_convex"]) -> Verdict:
-    """S6: On the Huber witness GD with step 1/L needs exactly ceil((L R^2/eps - 2)/4) steps.
+    """S6, refined: On the Huber witness GD with step 1/L needs exactly ceil((L R^2/eps - 2)/4) steps.
 
     At 13 accuracies over 3 decades (full budget: 25 over 3.6), each with the Huber function chosen for it."""
     return integers(budget, "gd_convex", law)
@@ -68,8 +64,8 @@ def gd_convex(budget: Budget, law: Law = CLOSED_FORMS["gd_convex"]) -> Verdict:
 @planted("the textbook's 2 L Delta/N", law=lambda eps: 2 / eps)
 @planted("4 L Delta/(3N), without the 2", law=lambda eps: 4 / (3 * eps))
 def gd_nonconvex(budget: Budget, law: Law = CLOSED_FORMS["gd_nonconvex"]) -> Verdict:
-    """S8: On the sawtooth witness GD with step 1/L needs exactly ceil((4 L Delta/eps - 2)/3) steps to ||grad f||^2 <=
-    eps.
+    """S8, refined: On the sawtooth witness GD with step 1/L needs exactly ceil((4 L Delta/eps - 2)/3) steps to ||grad f||^2
+    <= eps.
 
     At 13 accuracies over 3 decades (full budget: 25 over 3.6), each with the sawtooth chosen for it."""
     return integers(budget, "gd_nonconvex", law)
@@ -87,21 +83,7 @@ def sampled(budget: Budget, cell: str) -> tuple[np.ndarray, np.ndarray, np.ndarr
     power = 1 if cell == "sgd_pl" else 2
     eps = (cells.count(cell, 1.0) / np.array(N, dtype=float)) ** (1 / power)
     noise = budget.shared(f"sharp_constants.{cell}").generator("noise")
-    return eps, cells.SGD[cell](eps, GROUPS, size, noise), np.array([exact_hitting_time(cell, e) for e in eps])
-
-
-def exact_hitting_time(cell: str, eps: float) -> float:
-    """N(eps) of the expectation itself, from the exact second moments, as a real number where they are smooth in N."""
-    N = float(cells.count(cell, eps))
-    if cell == "sgd_pl":
-        steps = [1 / (k + 1) for k in range(int(2 * N) + 2)]
-        gaps = np.array(second_moments(1.0, steps, 1.0, 1.0, len(steps))) / 2
-        return float(np.argmax(gaps <= eps))
-    if cell == "sgd_convex":
-        numbers = {"a": N**-0.5, "lam": cells.convex_curvature(N), "sigma": 1, "R": 1}
-        return brentq(lambda k: averaged_parabola(N=k, **numbers) - eps, N / 4, 4 * N)
-    numbers = {"a": (2 / N) ** 0.5, "lam": cells.two_mode_curvature(N), "L": 1, "Delta": 1, "sigma": 1}
-    return brentq(lambda k: sgd.nonconvex_two_mode(N=k, **numbers) - eps, N / 4, 4 * N)
+    return eps, cells.SGD[cell](eps, GROUPS, size, noise), np.array([cells.expected_time(cell, e) for e in eps])
 
 
 def leading_term(budget: Budget, cell: str, law: Law) -> Verdict:
@@ -116,7 +98,7 @@ def leading_term(budget: Budget, cell: str, law: Law) -> Verdict:
 @claim("constant", "S5; exact second moments, proved in theory/witnesses.py")
 @planted("constant doubled", law=lambda eps: 1 / eps)
 def sgd_pl(budget: Budget, law: Law = CLOSED_FORMS["sgd_pl"]) -> Verdict:
-    """S5: On mu x^2/2 +- sigma x SGD with steps 1/(mu(k+1)) needs sigma^2/(2 mu eps) steps.
+    """S5, refined: On mu x^2/2 +- sigma x SGD with steps 1/(mu(k+1)) needs sigma^2/(2 mu eps) steps.
 
     Within 3 % (quick: 10 %), at N from 500 to 2000 (quick: 100 and 300)."""
     return leading_term(budget, "sgd_pl", law)
@@ -126,7 +108,8 @@ def sgd_pl(budget: Budget, law: Law = CLOSED_FORMS["sgd_pl"]) -> Verdict:
 @planted("the upper bound's constant 1", law=lambda eps: 1 / eps**2)
 @planted("the lower bound's constant 1/16", law=lambda eps: 1 / (16 * eps**2))
 def sgd_convex(budget: Budget, law: Law = CLOSED_FORMS["sgd_convex"]) -> Verdict:
-    """S7: Averaged SGD with the step R/(sigma sqrt N) needs 0.0872 sigma^2 R^2/eps^2 iterations on the worst parabola.
+    """S7, refined: Averaged SGD with the step R/(sigma sqrt N) needs 0.0872 sigma^2 R^2/eps^2 iterations on the worst
+    parabola.
 
     On lam x^2/2 +- sigma x with the worst lam for that step: within 3 % (quick: 10 %), at N = 20 000 and 40 000 (quick:
     2000 and 4000)."""
@@ -136,8 +119,8 @@ def sgd_convex(budget: Budget, law: Law = CLOSED_FORMS["sgd_convex"]) -> Verdict
 @claim("constant", "S9; exact second moments, theory/moments.py")
 @planted("the upper bound's constant 8", law=lambda eps: 8 / eps**2)
 def sgd_nonconvex(budget: Budget, law: Law = CLOSED_FORMS["sgd_nonconvex"]) -> Verdict:
-    """S9: SGD needs 2 L Delta sigma^2/eps^2 steps on the two-mode quadratic until the mean of ||grad f||^2 is at most
-    eps.
+    """S9, refined: SGD needs 2 L Delta sigma^2/eps^2 steps on the two-mode quadratic until the mean of ||grad f||^2 is at
+    most eps.
 
     With the best constant step: within 3 % (quick: 10 %), at N = 30 000 and 100 000 (quick: 3000 and 10 000)."""
     return leading_term(budget, "sgd_nonconvex", law)

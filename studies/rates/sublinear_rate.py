@@ -49,9 +49,11 @@ def noisy_times(budget: Budget) -> tuple[np.ndarray, np.ndarray]:
 @planted("exponent 0.5", power=0.5)
 @planted("exponent 2", power=2.0)
 def sublinear_with_noise(budget: Budget, power: float = 1.0) -> Verdict:
-    """S11, refined: On strongly convex least squares with noisy targets SGD needs 1/eps iterations.
+    """S11, as stated: The rate of SGD is sublinear even on a strongly convex sum: with noisy targets least squares takes
+    1/eps iterations.
 
-    With steps 2/(mu(2 kappa_max + k)): exponent 1 +- 0.05 over 2 decades (quick: +- 0.1 over 1.5)."""
+    The rate of the class: some strongly convex sum needs so many. With steps 2/(mu(2 kappa_max + k)): exponent 1 +- 0.05
+    over 2 decades (quick: +- 0.1 over 1.5)."""
     eps, times = noisy_times(budget)
     verdict = exponent_is(eps, times, power, budget.pick(0.1, 0.05), budget.pick(1.5, 2.0))
     return verdict.showing(rows(times, eps=eps))
@@ -148,7 +150,7 @@ def floors(budget: Budget) -> tuple[np.ndarray, np.ndarray]:
 @planted("floor like sigma*", power=1.0)
 @planted("floor like sigma*^3", power=3.0)
 def floor_vanishes_with_the_noise(budget: Budget, power: float = 2.0) -> Verdict:
-    """S11, exactly when: With a constant step the mean gap of SGD stops at a floor proportional to sigma*^2.
+    """S11, refined: With a constant step the mean gap of SGD stops at a floor proportional to sigma*^2.
 
     Exponent 2 +- 0.1, over about two decades of sigma* and with another realization of the noise at each; the mean gap
     falls below 1e-20 for sigma* = 0. Step 1/(2 L_max)."""

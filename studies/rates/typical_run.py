@@ -56,7 +56,7 @@ def sampled_gaps(budget: Budget, claim: str) -> tuple[list[int], np.ndarray]:
 @claim("exact", "S14; theory/moments.py")
 @planted("moments of batch 1", batch=1)
 def mean_gap_of_the_example(budget: Budget, batch: int = BATCH) -> Verdict:
-    """S14: The mean gap of SGD with batch 2 on a line fit follows its exact moment recursion.
+    """S14, refined: The mean gap of SGD with batch 2 on a line fit follows its exact moment recursion.
 
     For least squares with two parameters and 100 points, step 1 and batches drawn without replacement, it does at every
     record of 1000 iterations, within 5 % (quick: 15 %).
@@ -75,7 +75,7 @@ def mean_gap_of_the_example(budget: Budget, batch: int = BATCH) -> Verdict:
 @planted("a plateau from the start", late=3)
 @planted("no plateau: a fall by 1000 in 30 steps", drop=3.0)
 def fast_progress_then_plateau(budget: Budget, drop: float = 1.0, late: int = 200) -> Verdict:
-    """S14: SGD with batch 2 on a line fit reduces the mean gap at least tenfold in 30 iterations, and no longer changes it
+    """S14, as stated: SGD with batch 2 on a line fit reduces the mean gap tenfold in 30 iterations, and wanders on a plateau
     from iteration 200 on.
 
     The means of the two halves of the records from 200 to 1000 agree within 5 % (quick: 15 %). Shown are 120 iterations of

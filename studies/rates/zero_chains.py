@@ -73,11 +73,12 @@ def linear_in_the_links(budget: Budget, exponent: float = 1.0) -> Verdict:
 @planted("bound doubled", factor=2.0)
 @planted("T/p^2", power=2.0)
 def probability_multiplies(budget: Budget, factor: float = 1.0, power: float = 1.0) -> Verdict:
-    """S12: No solver discovers the T links of a zero-chain in fewer than T/p queries in the mean, when a query shows the
-    next one only with probability p.
+    """S12, as stated: Where an unbiased oracle of bounded variance shows a link with probability p, no solver finds T links
+    in fewer than T/p queries.
 
     It is run with T = 6 and p = 1/4, 1/16 (full budget: and 1/64), at three steps over a factor 16, with a tolerance of 10 %
-    (full budget: 5 %). A query discovers at most one link: this is 1/eps links times 1/eps queries for each.
+    (full budget: 5 %). A query discovers at most one link: this is 1/eps links times 1/eps queries for each, the
+    law of the nonconvex cell.
     """
     cells = [(name, n) for n in components(budget) for name in noisy_solvers(n)]
     times = [noisy_queries(budget, name, n) for name, n in cells]

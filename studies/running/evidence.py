@@ -32,7 +32,10 @@ ENDS = {"low": "high", "least_local": "greatest_local"}
 UNITS = {
     "p": PROBABILITY,
     **dict.fromkeys(("power", "power_upper", "ratio", "late_over_early", "worst_error", "tolerance"), RATIO),
+    **dict.fromkeys(("loss_ratio", "power_at_least"), RATIO),
     **dict.fromkeys(("records", "censored_by_floor", "compared", "wrong", "censored", "points", "identities"), COUNT),
+    **dict.fromkeys(("steps_on_an_edge", "on_an_edge", "tuning_runs_diverged", "never_in_tuning", "diverged"), COUNT),
+    **dict.fromkeys(("seeds", "arrived"), COUNT),
     **dict.fromkeys(("slope", "expected", "curvature", "least_local", "greatest_local"), "exponent"),
     "rival_margin": "AICc",
     "worst_z": "standard errors",
