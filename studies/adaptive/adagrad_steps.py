@@ -23,7 +23,7 @@ from ratewitness.solvers.schedules import InversePower, horizon_tuned
 from ratewitness.solvers.solver import run
 from ratewitness.studies.adaptive.rotated_family import rotated_family
 from ratewitness.studies.claims import Budget, Verdict, measured
-from ratewitness.studies.judges import bound_holds
+from ratewitness.studies.judges import bound_holds, interval
 from ratewitness.studies.measuring.tuning import Paired
 from torch import Tensor
 
@@ -113,6 +113,9 @@ def noisy_gaps(budget: Budget, method: str) -> dict[str, tuple[float, np.ndarray
 
 
 def at_most(logs: np.ndarray, factor: float) -> Verdict:
-    """Ratios of last gaps, given as logarithms (records, groups), are at most `factor`: geometric means over groups."""
+    """Ratios of last gaps, given as logarithms (records, groups), are at most `factor`: geometric means over groups. The
+    evidence has the largest."""
     verdict = bound_holds(logs, np.full(len(logs), np.log(factor)), floor=-DIVERGED)
-    return verdict.noting(worst_factor=float(np.exp(logs.mean(-1).max())))
+    effect, low, high = (float(part) for part in interval(logs[logs.mean(-1).argmax()]))
+    numbers = {"effect": effect, "low": low, "high": high, "threshold": float(np.log(factor)), "p": verdict.evidence["p"]}
+    return Verdict(verdict.outcome, numbers | {"records": float(len(logs))})
