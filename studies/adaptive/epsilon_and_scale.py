@@ -54,7 +54,7 @@ def harmless_as_stated(budget: Budget, scales: tuple[float, ...] = (1.0, 1e-2, 1
     return bound_holds(found, np.full(len(found), 2.0))
 
 
-@claim("phenomenon", SOURCE)
+@claim("phenomenon", SOURCE, unit="ratio")
 @planted("at scale 1 as well", small=1.0)
 @planted("up to eps = 1", up_to=1.0)
 def scale_decides_what_epsilon_does(budget: Budget, small: float = 1e-7, up_to: float = 1e-6) -> Verdict:

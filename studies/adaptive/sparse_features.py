@@ -113,7 +113,7 @@ def none_at_equal_frequencies(budget: Budget, instance: int = 0, as_promised: bo
 @claim(
     "phenomenon",
     "S18; the bounds of Duchi, Hazan and Singer (2011); their ratio in studies/adaptive/sparse_features.py",
-    unit="ratio",
+    unit="exponent",
 )
 @planted("of AdaGradNorm too", ahead="AdaGradNorm")
 @planted("at equal frequencies too", instance=0)
