@@ -49,7 +49,7 @@ def random_values(budget: Budget, steps: int) -> np.ndarray:
     return torch.linalg.svdvals(MuonQuintic(steps)(G)).cpu().numpy().reshape(GROUPS, -1)
 
 
-@claim("phenomenon", SOURCE)
+@claim("phenomenon", SOURCE, unit="fraction")
 @planted("the 2-cycle", points=two_cycle)
 @planted("the fixed point 0.868", points=lambda: [FIXED_POINT])
 @planted("three points of the four", points=lambda: four_cycle()[1:])

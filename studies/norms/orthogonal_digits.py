@@ -80,7 +80,8 @@ def in_float64(budget: Budget) -> tuple[np.ndarray, dict[str, np.ndarray]]:
 
 
 @claim("exponent", "S35; Higham (2008)")
-@planted("like kappa", power=1.0)
+@planted("exponent 1.5", power=1.5)
+@planted("exponent 2.4", power=2.4)
 @planted("the SVD as well", method="SVD")
 def gram_loses_twice_the_digits(budget: Budget, method: str = "Gram", power: float = 2.0) -> Verdict:
     """S35, refined: The Gram matrix loses twice the digits: the error of G (G^T G)^{-1/2} grows like kappa^2.
