@@ -10,6 +10,7 @@ from ratewitness.problems.certify.certify import violations
 from ratewitness.problems.data.bigram import (
     LowRank,
     balanced,
+    levelled,
     low_rank_softmax,
     population_softmax,
     random_table,
@@ -195,6 +196,7 @@ ROWS = [
     ),
     ("population_softmax", lambda: population_softmax(torch.ones(2, 2)), "sum to 1"),
     ("population_softmax", lambda: population_softmax(torch.tensor([[1.0, 0.0], [0.0, 0.0]])), "in every row"),
+    ("levelled", lambda: levelled(torch.tensor([[0, 1], [0, 0]]), (0,)), "never occurs at place 0"),
     ("with_marginals", lambda: with_marginals(torch.eye(2), balanced(2), balanced(2)), "positive"),
     ("with_marginals", lambda: with_marginals(torch.ones(2, 2), balanced(2), 2 * balanced(2)), "equal sums"),
     ("low_rank_softmax", lambda: low_rank_softmax(TABLE, LowRank(4, 4, 2), torch.zeros(16)), r"\(\*batch, 4, 4\)"),

@@ -8,6 +8,7 @@ import sympy as sp
 from ratewitness.theory import gradient_descent, muon_quintic, sam_bound
 from ratewitness.theory.adagrad import heterogeneity
 from ratewitness.theory.adam_drift import first_failing, frozen_maximum, spike
+from ratewitness.theory.adopt import silence
 from ratewitness.theory.bounds import Bound, L, mu
 from ratewitness.theory.identity import identity
 from scripted import assert_refused, every_row
@@ -38,6 +39,7 @@ ROWS = [
     ),
     ("first_failing", lambda: first_failing(lambda n: False, 100), "no n up to 100"),
     ("spike", lambda: spike(3.0, 1), "n is 1; accepted are integers >= 2"),
+    ("silence", lambda: silence(3.0, 2), "rounds is 2; accepted are integers >= 3"),
     ("Bound", lambda: bound(mu / L)(mu=1, nu=2), r"^test takes L, mu; missing: L; unknown: nu$"),
     ("Bound", lambda: bound(mu / L)(L=1, mu=1, nu=2), r"^test takes L, mu; unknown: nu$"),
     ("Bound.exactly", lambda: bound(L).exactly(), r"^test takes L; missing: L$"),

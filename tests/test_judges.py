@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ratewitness.studies.claims import Verdict
 from ratewitness.studies.judges import (
+    LAWS,
     agrees,
     all_of,
     bound_holds,
@@ -17,6 +18,7 @@ from ratewitness.studies.judges import (
     lower_bound_holds,
     mean_is,
     proved,
+    rivals_rejected,
 )
 from scipy import stats
 
@@ -153,6 +155,34 @@ def test_is_logarithmic_can_be_undecided():
     noisy = SHAPES["log"][:, None] * np.exp(0.1 * np.random.default_rng(0).standard_normal((len(EPS), 10)))
     assert is_logarithmic(EPS, noisy, 0.15).outcome == "inconclusive"
     assert is_logarithmic(EPS[:5], noisy[:5], 0.15).outcome == "inconclusive"
+
+
+def best_multiple(shape, mean):
+    """c shape with the least sum of (1 - c shape/mean)^2, and its one free parameter."""
+    ratio = shape / mean
+    return shape * ratio.sum() / (ratio**2).sum(), 1
+
+
+FITS = {
+    "log(1/eps)": lambda mean: (np.polyval(np.polyfit(X, mean, 1, w=1 / mean), X), 2),
+    "1/eps": lambda mean: best_multiple(1 / EPS, mean),
+    "1/eps^2": lambda mean: best_multiple(1 / EPS**2, mean),
+}
+
+
+@pytest.mark.parametrize("law", LAWS)
+def test_rivals_are_weighed_by_the_likelihood_corrected_for_small_samples(law):
+    """Akaike's criterion of Hurvich and Tsai (1989) from scipy's likelihood of the relative residuals."""
+    times = SHAPES["log"][:, None] * np.exp(0.1 * np.random.default_rng(0).standard_normal((len(EPS), 10)))
+
+    def criterion(fitted, free):
+        residual, free = 1 - fitted / times.mean(1), free + 1
+        likelihood = stats.norm.logpdf(residual, scale=np.sqrt((residual**2).mean())).sum()
+        return 2 * free - 2 * likelihood + 2 * free * (free + 1) / (len(EPS) - free - 1)
+
+    found = {name: criterion(*fit(times.mean(1))) for name, fit in FITS.items()}
+    expected = min(value for name, value in found.items() if name != law) - found[law]
+    assert rivals_rejected(EPS, times, law, LAWS) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("exponent", [-1.0, -2.0])

@@ -12,11 +12,13 @@ from ratewitness.problems.data.bigram import (
     LowRank,
     balanced,
     divergences,
+    levelled,
     low_rank_softmax,
     population_softmax,
     random_table,
     with_marginals,
     word_pairs,
+    word_windows,
     zipf,
 )
 from ratewitness.problems.data.class_imbalance import group_labels, grouped_rows, grouped_softmax, sample_losses
@@ -132,6 +134,25 @@ def test_word_pairs_of_the_bible():
     assert counts.shape == (6, 6)
     assert counts[words.index("of"), words.index("the")] > 10_000  # "of the"
     assert counts[0, 0] < 10  # "the the"
+
+
+def test_windows_are_runs_of_common_words_and_pairs_count_them():
+    words, windows = word_windows(6, 3)
+    assert windows.shape[1] == 3
+    assert 0 <= int(windows.min()) <= int(windows.max()) < 6
+    assert words == word_pairs(6)[0]
+    assert (word_windows(6, 2)[1] == 0).all(-1).sum() == word_pairs(6)[1][0, 0]
+
+
+@pytest.mark.parametrize("places", [(0,), (2,), (0, 2), (0, 1, 2)])
+def test_levelled_windows_have_equal_frequencies_there(places):
+    windows = torch.randint(5, (3000, 3), generator=seeded()).square() % 5  # 0, 1 and 4: not equally frequent
+    windows = torch.unique(windows, return_inverse=True)[1]
+    weights = levelled(windows, places)
+    assert float(weights.sum()) == pytest.approx(1.0)
+    for place in places:
+        found = torch.bincount(windows[:, place], weights)
+        torch.testing.assert_close(found, torch.full((3,), 1 / 3, dtype=torch.float64), rtol=1e-4, atol=0)
 
 
 @pytest.mark.parametrize("m", [1, 2, 4])

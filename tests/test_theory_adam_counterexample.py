@@ -17,6 +17,7 @@ from ratewitness.theory.adam_counterexample import (
     three_periodic_regret,
 )
 from ratewitness.theory.adam_drift import (
+    clipped_path,
     cycle,
     drift,
     drift_bounds,
@@ -209,3 +210,13 @@ def test_theorem_2_and_the_first_that_fails():
     assert first_failing(lambda n: n >= 17) == 17
     assert not theorem_2(0.9, 0.5, 10**4)  # beta1 >= sqrt(beta2)
     assert drift(spike(19.0, 19), 0.0, 0.5) < 0  # what it guarantees does fail
+
+
+@given(g=slopes, start=st.floats(-1, 1), lr=st.floats(0.01, 0.5))
+def test_a_clipped_path_is_a_plain_loop(g, start, lr):
+    steps, x, cost = [0.1 * slope for slope in g] * 3, start, 0.0
+    found, total = clipped_path(g, steps, lambda t: lr / (t + 1), np.array([start]))
+    for t, step in enumerate(steps):
+        cost += g[t % len(g)] * (x + 1)
+        x = min(1.0, max(-1.0, x - lr / (t + 1) * step))
+    assert (float(found[0]), float(total[0])) == pytest.approx((x, cost), abs=1e-9)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from ratewitness.theory.moving_averages import average, head_start, length, zeta
+from ratewitness.theory.moving_averages import average, head_start, length, mean_square_errors, noise_it_bears, zeta
 
 betas = st.fractions(0, Fraction(99, 100), max_denominator=100)
 numbers = st.lists(st.fractions(-9, 9, max_denominator=9), min_size=1, max_size=8)
@@ -20,6 +20,16 @@ def recursion(beta, terms):
     for term in terms:
         m = beta * m + (1 - beta) * term
     return m
+
+
+@pytest.mark.parametrize("k", [1, 2, 3])
+@given(beta=st.fractions(Fraction(1, 9), Fraction(8, 9), max_denominator=9), spread=st.fractions(0, 3, max_denominator=4))
+def test_the_mean_square_errors_by_enumeration(k, beta, spread):
+    """Gradients 1 - spread and 1 + spread, equally likely: all 2^k sequences."""
+    plain = [average(beta, draw) for draw in itertools.product((1 - spread, 1 + spread), repeat=k)]
+    errors = [sum((scale * m - 1) ** 2 for m in plain) / 2**k for scale in (1 / (1 - beta**k), 1)]
+    assert tuple(errors) == mean_square_errors(beta, k, spread**2)
+    assert (errors[0] < errors[1]) == (spread**2 < noise_it_bears(beta, k))
 
 
 @few

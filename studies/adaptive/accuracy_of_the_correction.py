@@ -125,8 +125,8 @@ def nearer_in_the_mean_square(budget: Budget, swapped: bool = False) -> Verdict:
 @planted("a fifth less of the bias", bias=0.8)
 @planted("the two swapped", swapped=True)
 def by_this_law(budget: Budget, bias: float = 1.0, swapped: bool = False) -> Verdict:
-    """S24, refined: The correction makes the mean-square error smaller exactly where noise is small enough, and larger at
-    the first step where the variance is that of the mean.
+    """S24, refined: The correction makes the mean-square error smaller exactly where noise is small enough, and at the first
+    step only below the mean's square.
 
     For independent gradients of equal means and variances E (mhat_k - E g)^2 = s Var g and E (m_k - E g)^2 = (1 - q)^2 s Var
     g + q^2 (E g)^2, q = beta^k, s = (1 - beta)(1 + q)/((1 + beta)(1 - q)); likewise v. Measured within 5 % (quick: 10 %) for

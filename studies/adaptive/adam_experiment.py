@@ -38,7 +38,7 @@ WHY = (
 EVERY = {m: m for m in ("Adam", "Adam, bias corrected", "AMSGrad", "AMSGrad, bias corrected", "AMSGrad, corrected maximum")}
 
 
-@claim("exact", "S25; " + SOURCE)
+@claim("law", "S25; " + SOURCE)
 @revised(1, WHY)
 @planted("regret three per cent larger", scale=1.03)
 @planted("regret three per cent smaller", scale=0.97)
@@ -56,7 +56,7 @@ def adam_goes_to_the_wrong_end(
     return as_forecast(method, budget.pick(*periods), "Adam", scale, beta2)
 
 
-@claim("exact", "S26; " + SOURCE)
+@claim("law", "S26; " + SOURCE)
 @revised(1, WHY)
 @planted("regret three per cent larger", scale=1.03)
 @planted("regret three per cent smaller", scale=0.97)
@@ -80,7 +80,7 @@ def amsgrad_goes_to_the_right_end(
     return as_forecast(method, budget.pick(*periods), like, scale, excursions=excursions)
 
 
-@claim("exact", "S25, S26; " + SOURCE)
+@claim("law", "S25, S26; " + SOURCE)
 @revised(1, WHY)
 @planted("regrets three per cent larger", scale=1.03)
 @planted("Adam then goes to -1", like={"Adam": "AMSGrad"}, periods=PLANTED)

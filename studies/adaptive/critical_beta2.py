@@ -54,8 +54,8 @@ def the_drift_and_its_limits(budget: Budget) -> Verdict:
 @planted("the limit 3.5", limit=3.5)
 @planted("the limit 4.5", limit=4.5)
 def limits_at_finite_n(budget: Budget, limit: float = 4.0) -> Verdict:
-    """S25: On (n, -1, ..., -1) the largest root of the drift has n^2 (1 - beta2) - 4 between 0 and 20/(n (1 - beta1)), and
-    D/n keeps between its proved bounds.
+    """S25: On (n, -1, ..., -1) the largest root keeps n^2 (1 - beta2) within 20/(n (1 - beta1)) above 4, and D/n its proved
+    bounds.
 
     The root is certified by interval arithmetic, for n = 20, 40 and 80 (quick: 20 and 40) and beta1 = 0, 0.5 and 0.9. D/n is
     at least -1 and at most 2 p + 2 beta1^k - q, whose limits `the_drift_and_its_limits` takes, for n = 10, 100 and 1000, the

@@ -56,8 +56,8 @@ def corrected(values: Tensor, beta: float) -> Tensor:
 def the_term_is_divided(
     budget: Budget, divided: float = 1.0, decoupled: float = 1.0, inside: float = 1.0, factor: float = 1.0
 ) -> Verdict:
-    """S29, as stated: In Adam with l2 regularization the term l x is divided by sqrt(vhat) + eps as the gradient is, and in
-    AdamW w x is added after that, undivided.
+    """S29, as stated: In Adam with l2 regularization the term l x is divided by sqrt(vhat) + eps; in AdamW w x is added
+    after that, undivided.
 
     Every step of a run of 200 steps on 20 noisy quadratics of scales 1e-3 to 1e3, betas (0.9, 0.999), eps = 0.001 and decay
     0.1, is -a (mean of g + l mean of x)/(sqrt(vhat) + eps) with vhat that of g + l x, and for AdamW -a mean of g/(sqrt(vhat)

@@ -7,11 +7,13 @@ stochastic gradient descent with momentum 0.9 take their best constant step, eve
 four decades, around centres stated here, and 2 (quick: 1) more between the neighbours of the best; where an end of the
 coarse grid is the first to arrive the comparison is inconclusive. The *gain* is that of `gain_of_adam`: how many times as
 many steps gradient descent needs, until the loss on 500 rows of the training data is as low as the larger of both least
-losses after all steps; every 10 steps are recorded. Every seed has a start and minibatches of its own.
+losses after all steps; every 10 steps are recorded. Every seed has data, a start and minibatches of its own: with data that
+seeds share, what is drawn again has another gain, beyond their interval.
 
-The words are the most frequent of the King James Bible, 10000 windows of three of them. "Labels made equal" draws the
-windows so that each word is equally often the next one, and "all made equal" so that each is at all three places
-(`problems/data/bigram.py`). This is no large model: where the gain of large ones comes from is not settled here.
+The words are the most frequent of the King James Bible, 10000 windows of three of them for each seed; of the digits each has
+1000. "Labels made equal" draws the windows so that each word is equally often the next one, and "all made equal" so that
+each is at all three places (`problems/data/bigram.py`). This is no large model: where the gain of large ones comes from is
+not settled here.
 
 Sources: F. Kunstner, R. Yadav, A. Milligan, M. Schmidt and A. Bietti (2024), arXiv:2402.19449, for the explanation by rare
 labels; J. Zhang et al. (2020), arXiv:1912.03194, for language against vision.
@@ -47,19 +49,21 @@ METHODS = {  # step -> solver, and the centre of its grid
 }
 LEVELLED = {"words": (), "words, labels made equal": (2,), "words, all made equal": (0, 1, 2)}  # places of the windows
 SHOWN = (*LEVELLED, "digits")
-BATCH, EVERY, JUDGED, WINDOWS = 32, 10, 500, 10_000
+BATCH, EVERY, JUDGED, WINDOWS, IMAGES = 32, 10, 500, 10_000, 1000
 
 
 @measured
 def data(budget: Budget, name: str) -> tuple[torch.Tensor, torch.Tensor]:
-    """Inputs (n, d) and labels (n,) of a task; what follows a semicolon in its name draws it again."""
-    generator, task = budget.generator("data", name), name.partition(";")[0]
+    """Inputs (seeds, n, d) and labels (seeds, n) of a task; what follows a semicolon in its name draws it again."""
+    generator, task, seeds = budget.generator("data", name), name.partition(";")[0], budget.pick(3, 10)
     if task == "digits":
-        return split_digits(1796, generator)[:2]
+        drawn = [split_digits(IMAGES, generator) for _ in range(seeds)]
+        return torch.stack([each.inputs for each in drawn]), torch.stack([each.labels for each in drawn])
     words = budget.pick(60, 100)
     windows = word_windows(words, 3)[1].to(budget.device)
-    kept = torch.multinomial(levelled(windows, LEVELLED[task]), WINDOWS, replacement=True, generator=generator)
-    return one_hot(windows[kept, :2], words).flatten(1).to(torch.float32), windows[kept, 2]
+    weights = levelled(windows, LEVELLED[task]).expand(seeds, -1)
+    kept = windows[torch.multinomial(weights, WINDOWS, replacement=True, generator=generator)]
+    return one_hot(kept[..., :2], words).flatten(-2).to(torch.float32), kept[..., 2]
 
 
 @measured
@@ -68,7 +72,7 @@ def losses(budget: Budget, name: str, method: str) -> np.ndarray:
     (inputs, labels), (build, centre) = data(budget, name), METHODS[method]
     network = MLP((inputs.shape[-1], 32, int(labels.max()) + 1))
     problem = on_rows(network, inputs, labels, budget.generator("unused"))
-    starts, steps = network.initial(budget.generator("starts", name), budget.pick(3, 10)), budget.pick(100, 200)
+    starts, steps = network.initial(budget.generator("starts", name), len(inputs)), budget.pick(100, 200)
 
     def found(grid):  # (points, seeds or 1)
         lr = torch.as_tensor(grid, dtype=torch.float32, device=budget.device).unsqueeze(-1)
@@ -76,7 +80,7 @@ def losses(budget: Budget, name: str, method: str) -> np.ndarray:
         x0 = starts.expand(len(grid), *starts.shape)
 
         def loss(x):
-            return cross_entropy(network.outputs(x, inputs[:JUDGED]), labels[:JUDGED]).double()
+            return cross_entropy(network.outputs(x, inputs[:, :JUDGED]), labels[:, :JUDGED]).double()
 
         values = run(build(lr), oracle, x0, steps, loss, at=range(0, steps + 1, EVERY)).values
         return np.nan_to_num(values.cpu().numpy(), nan=np.inf, posinf=np.inf)

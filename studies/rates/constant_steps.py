@@ -48,7 +48,7 @@ def worst_gaps(budget: Budget) -> pd.DataFrame:
 
 
 @claim("exact", "S6; Kim (2024), arXiv:2412.04427, for h <= 1 Drori and Teboulle (2014)")
-@planted("bound halved", factor=0.5)
+@planted("a hundredth less", factor=0.99)
 def every_constant_step(budget: Budget, factor: float = 1.0) -> Verdict:
     """S6, refined: The bound (L R^2/2) max{1/(2Nh+1), (1-h)^(2N)} of GD is attained at every constant step h/L of a grid in
     (0, 2).
