@@ -126,6 +126,7 @@ def figures(verdicts: dict[str, Verdict]) -> dict[str, Figure]:
     axes = {"x": "nu", "xlabel": r"noise level $\nu$", "ylabel": "gap of SGD / gap of RMSProp", "by": "axes", "log": "y"}
     figure = panels(caption, {"along": "C0o-", "rotated": "C1s-"}, [Panel(table, levels={"equal": 1.0}, **axes)], height=3.0)
     figure.axes[0].set_xscale("symlog", linthresh=1)
+    figure.axes[0].set_xlim(-0.4, 14)  # the limits of a linear scale cut the last points
     return {"noise": figure}
 
 

@@ -91,7 +91,7 @@ def others_do_not_accumulate(budget: Budget, first: str = "AdaGrad", others: tup
 
     The log-log slope of |x_{k+1} - x_k|/|g_k| against k, for k from 300 to 30000 (quick: 10000), is within 0.05 of -1/2
     for AdaGrad, and above -0.05 for each of the three: Adam's average forgets, AMSGrad's maximum grows no more once it
-    has seen the noise, and AdaDelta's steps grow. Whether that is an improvement depends on what changes:
+    has seen the noise, and AdaDelta's steps grow at first. Whether that is an improvement depends on what changes:
     `moving_target`, `falling_gradients`.
     """
     verdict = over_time(budget, "step", {first: -0.5}, 0.05)
