@@ -45,11 +45,13 @@ import traceback
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from types import CodeType, FunctionType
 
-os.environ |= {"CI": "1", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}  # reproducible examples, one thread
+if __name__ == "__main__":
+    os.environ |= {"CI": "1", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}  # reproducible examples, one thread
 
 import hypothesis
 import pytest
@@ -314,7 +316,7 @@ def apart(work: Callable[[], object], limit: float) -> object:
             answer = pipe.read()
     finally:
         with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(child, signal.SIGKILL)  # it, where this is interrupted, and what it has started
+            os.killpg(child, signal.SIGTERM)  # it, where this is interrupted, and what it has started
         status = os.waitpid(child, 0)[1]
     if answer:
         whole, answer = pickle.loads(answer)
@@ -663,24 +665,39 @@ class Server(Plugin):
             trees = original(mutant.file), mutated(mutant)
             old, new = (codes(compile(tree, str(ROOT / mutant.file), "exec", dont_inherit=True)) for tree in trees)
             if len(old) == len(new):
+                exchanged = [(f, after) for before, after in zip(old, new, strict=True) for f in functions[identity(before)]]
                 tests = [name for stage in self.reach.stages(mutant) for name in stage if name in self.items]
-                limit = PATIENCE + 5 * sum(map(self.reach.seconds.get, tests))
-                answer = apart(lambda tests=tests, old=old, new=new: self.exchanged(functions, old, new, tests), limit)
-                self.answers[mutant] = (f"({answer})", 0) if isinstance(answer, str) else answer
-                if self.answers[mutant][0]:
-                    say(f"{place(mutant)}: caught by {self.answers[mutant][0]}")
+                answer = tried(tests, self.reach, lambda tests, changed, e=exchanged: self.run(tests, e if changed else ()))
+                self.answers[mutant] = answer
+                if answer[0]:
+                    say(f"{place(mutant)}: caught by {answer[0]}")
         return True
 
-    def exchanged(self, functions, old, new, tests: list[str]) -> tuple[str, int]:
-        for before, after in zip(old, new, strict=True):
-            for function in functions[identity(before)]:
-                function.__code__ = after
+    def run(self, tests: list[str], exchanged: Iterable[tuple[FunctionType, CodeType]]) -> tuple[str, int]:
+        for function, code in exchanged:
+            function.__code__ = code
         items = [self.items[name] for name in tests]
         for item, following in itertools.zip_longest(items, items[1:]):
             item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
             if self.failed:
                 break
         return self.failed, self.ran
+
+
+def tried(tests: list[str], reach: Reach, run: Callable[[list[str], bool], tuple[str, int]]) -> tuple[str, int]:
+    """The first test that fails with the mutant, but not after the same tests without it, and how many were run."""
+    while tests:
+        limit = PATIENCE + 5 * sum(map(reach.seconds.get, tests))
+        answer = apart(partial(run, tests, True), limit)
+        failed, ran = (f"({answer})", 0) if isinstance(answer, str) else answer
+        if failed not in tests:  # none, or no test: it cannot be imported, or does not end
+            return failed, ran
+        until = tests[: tests.index(failed) + 1]
+        if apart(partial(run, until, False), limit) == ("", len(until)):
+            return failed, ran
+        say(f"{failed} fails without a mutant too")
+        tests = [name for name in tests if name != failed]
+    return "", 0
 
 
 def serve(mutants: list[Mutant], reach: Reach) -> dict[Mutant, tuple[str, int]]:
@@ -695,17 +712,15 @@ def imported(mutant: Mutant, reach: Reach) -> tuple[str, int]:
     """The test that fails ("" where none does) and how many were run, where the package is imported with the mutant."""
     ran = 0
     for stage in reach.stages(mutant):
-        limit = PATIENCE + 5 * sum(map(reach.seconds.get, stage))
-        answer = apart(lambda stage=stage: run_mutant(mutant, stage), limit)
-        failed, now = (f"({answer})", 0) if isinstance(answer, str) else answer
+        failed, now = tried(stage, reach, lambda tests, changed: run_imported(mutant if changed else None, tests))
         ran += now
         if failed:
             return failed, ran
     return "", ran
 
 
-def run_mutant(mutant: Mutant, tests: list[str]) -> tuple[str, int]:
-    importing({mutant.module: lambda: mutated(mutant)})
+def run_imported(mutant: Mutant | None, tests: list[str]) -> tuple[str, int]:
+    importing({mutant.module: lambda: mutated(mutant)} if mutant else {})
     plugin = Plugin(tests)
     run_pytest(sorted({name.partition("::")[0] for name in tests}), plugin, "-x")
     return plugin.failed or ("(pytest broke)" if plugin.status not in (0, 1, 5) else ""), plugin.ran
@@ -784,6 +799,8 @@ def main(arguments: list[str] | None = None) -> int:
     reach, mutants = Reach(coverage(given.kept)), drawn(given.mutants, given.seed)
     mutants = [each for each in mutants if not given.only or any(part in place(each) for part in given.only)]
     say(f"{len(mutants)} mutants; which tests reach what is known after {time.monotonic() - begin:.0f} s")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that no fork outlives this
+    random.Random(given.seed).shuffle(mutants)  # what was done before an interrupt is a fair sample
     inside = [each for each in mutants if each.function]
     found = apart(lambda: serve(inside, reach), 1e6)
     if isinstance(found, str):
