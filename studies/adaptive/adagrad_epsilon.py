@@ -102,7 +102,7 @@ def first_steps(budget: Budget, place: str, law: str, factor: float = 1.0) -> pd
     return pd.DataFrame({name: np.broadcast_to(part, found.shape).ravel() for name, part in columns.items()})
 
 
-@claim("exact", SOURCE)
+@claim("exact", SOURCE, units={"tiny": "ratio", "at_the_root": "ratio"})
 @planted("the places exchanged", inside="outside", outside="inside")
 @planted("always lr", inside="always lr", outside="always lr")
 @planted("in proportion to the gradient", inside="SGD")

@@ -79,7 +79,7 @@ def one_alpha_as_stated(budget: Budget, method: str = "AdaGrad", factor: float =
     return at_most(logs[:, best], factor).noting(alpha=ALPHAS[best], decades_of_alpha=decades, **noted).showing(shown)
 
 
-@claim("phenomenon", f"S16; {SOURCE}", unit="ln ratio")
+@claim("upper bound", f"S16; {SOURCE}", unit="ln ratio", units={"mildest_problem": "ratio"})
 @revised(1, "the factor 10 that the refined claims must meet in place of 2, and geometric means over groups")
 @planted("SGD needs no tuning", method="SGD, a")
 def no_tuning_as_stated(budget: Budget, method: str = "AdaGrad", factor: float = WITHIN) -> Verdict:
@@ -120,7 +120,12 @@ def one_step(budget: Budget, names: tuple[str, ...], sizes: slice = slice(None))
     return verdict.noting(configurations=float(len(parts[0])), worst_with_exact_gradients=max(exact))
 
 
-@claim("phenomenon", f"S16; {SOURCE}; theory/adagrad.py", unit="ln ratio")
+@claim(
+    "upper bound",
+    f"S16; {SOURCE}; theory/adagrad.py",
+    unit="ln ratio",
+    units={"worst_with_exact_gradients": "ratio", "SGD, a at one size": "ratio", "SGD, a/sqrt(k+1) at one size": "ratio"},
+)
 @revised(1, "geometric means over groups in place of arithmetic ones, which are skewed")
 @planted("one constant step of SGD, the best compromise", partial(one_step, names=("SGD, a",)))
 @planted("one a of SGD with a/sqrt(k+1)", partial(one_step, names=("SGD, a/sqrt(k+1)",)))

@@ -43,7 +43,7 @@ def last_gaps(budget: Budget, s: float) -> np.ndarray:
     return groups / groups[LEAST]
 
 
-@claim("phenomenon", SOURCE)
+@claim("upper bound", SOURCE)
 @planted("eps = 1", scales=(1.0, 1e-7), eps=1.0)
 def harmless_as_stated(budget: Budget, scales: tuple[float, ...] = (1.0, 1e-2, 1e-4, 1e-7), eps: float = 1e-6) -> Verdict:
     """S20, read as: AdaGrad's epsilon = 1e-6 does no harm, whatever the scale of the loss.

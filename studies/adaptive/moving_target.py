@@ -112,7 +112,7 @@ def others_recover_from_a_jump(budget: Budget, names: tuple[str, ...] = IMPROVEM
 
 
 @claim(
-    "phenomenon",
+    "exponent",
     "S19; law derived in studies/adaptive/moving_target.py; steps as in the regret bounds of Reddi, Kale and Kumar (2018), "
     "arXiv:1904.09237",
     unit="exponent",

@@ -69,7 +69,7 @@ def falls_with(budget: Budget, column: str, exponent: float, method: str = "AdaG
     return verdict.showing(rows(found, word=text(budget).words, **columns))
 
 
-@claim("law", "S17; King James Bible, tf-idf")
+@claim("law", "S17; King James Bible, tf-idf", units={"scatter": "ratio"})
 @planted("of AdaGradNorm too", method="AdaGradNorm")
 def frequency_decides_as_stated(budget: Budget, method: str = "AdaGrad") -> Verdict:
     """S17, read as: AdaGrad's effective steps on a real text follow the frequency p of a word alone, as p^-0.5.
@@ -79,7 +79,7 @@ def frequency_decides_as_stated(budget: Budget, method: str = "AdaGrad") -> Verd
     return falls_with(budget, "p", 0.5, method)
 
 
-@claim("law", "S17; King James Bible, tf-idf; derived in studies/adaptive/rare_words.py")
+@claim("law", "S17; King James Bible, tf-idf; derived in studies/adaptive/rare_words.py", units={"scatter": "ratio"})
 @planted("to the power -0.7", exponent=0.7)
 @planted("to the power -0.3", exponent=0.3)
 def falls_with_the_mean_square(budget: Budget, exponent: float = 0.5) -> Verdict:

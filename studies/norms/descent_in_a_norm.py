@@ -85,7 +85,7 @@ def on_the_diagonal(share: float) -> int:
     return k
 
 
-@claim("exact", "S31; symmetry")
+@claim("exact", "S31; symmetry", units={"sign_descent_on_smooth_max": "ratio"})
 @planted("the norms swapped", swap=True)
 def steps_on_the_witnesses(budget: Budget, swap: bool = False) -> Verdict:
     """S31, refined: On the smooth max from (1, ..., 1) and on the flat quadratic along one axis both methods take

@@ -54,7 +54,7 @@ def accuracy_at_convergence(budget: Budget, factor: float = 1.0, also: str = "SV
     return bound_holds(judged["error"], factor * SMALL * judged["eps"]).showing(found)
 
 
-@claim("phenomenon", "S35; Jordan (2024); Amsel et al. (2025), arXiv:2505.16932")
+@claim("lower bound", "S35; Jordan (2024); Amsel et al. (2025), arXiv:2505.16932")
 @planted("exact to a per cent", limits={1e2: (0.0, 0.01)})
 @planted("as good for kappa = 1e6", limits={1e6: (0.1, 0.9)})
 def accuracy_of_five_steps(budget: Budget, limits: Mapping[float, tuple[float, float]] = LIMITS) -> Verdict:

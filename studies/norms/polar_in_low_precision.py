@@ -47,7 +47,7 @@ def is_the_polar_factor(budget: Budget) -> Verdict:
     return mean_is(in_low_precision(budget, torch.float32, 32)[1] / SPACING, np.ones(len(SINGLE)), 0.9)
 
 
-@claim("phenomenon", "S34; rounding of the last product")
+@claim("upper bound", "S34; rounding of the last product")
 @planted("to a quarter of the spacing", factor=0.25)
 @planted("and as near to U V^T", is_the_polar_factor)
 def low_precision_is_orthogonal(budget: Budget, factor: float = 8.0) -> Verdict:
@@ -60,7 +60,11 @@ def low_precision_is_orthogonal(budget: Budget, factor: float = 8.0) -> Verdict:
     return bound_holds(worst, [factor * torch.finfo(dtype).eps for dtype, _ in cells])
 
 
-@claim("exponent", "S34; the condition of the polar factor is 1/sigma_min (Higham 2008)")
+@claim(
+    "exponent",
+    "S34; the condition of the polar factor is 1/sigma_min (Higham 2008)",
+    units={"eps_at_condition_10": "distance"},
+)
 @planted("exponent 0.7", power=0.7)
 @planted("exponent 1.3", power=1.3)
 def low_precision_costs_the_condition(budget: Budget, power: float = 1.0) -> Verdict:

@@ -76,7 +76,7 @@ def best_steps(budget: Budget) -> pd.DataFrame:
     return table.assign(gain_over_h_1=1 / (4 * table["N"] + 2) / table["worst_gap_over_LR2"])
 
 
-@claim("exact", "S6; Kim (2024), arXiv:2412.04427; h*(N) derived in theory/gradient_descent.py")
+@claim("exact", "S6; Kim (2024), arXiv:2412.04427; h*(N) derived in theory/gradient_descent.py", units={"largest": "ratio"})
 @planted("step off by 0.01", shift=0.01)
 def best_constant_step(budget: Budget, shift: float = 0.0) -> Verdict:
     """S6, refined: The best constant step for N steps is h*(N)/L, the root in (1, 2) of 1/(2Nh+1) = (1-h)^(2N).

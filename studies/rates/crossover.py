@@ -91,7 +91,7 @@ def where_the_costs_meet(budget: Budget, sgd_cost: float = 1.0) -> Verdict:
     return mean_is(found, predicted, budget.pick(0.3, 0.2)).showing(rows(found, n=sizes, theory=predicted))
 
 
-@claim("phenomenon", "S10; theory/gradient_descent.py, theory/moments.py", unit="ratio")
+@claim("cost", "S10; theory/gradient_descent.py, theory/moments.py", unit="ratio")
 @planted("for n = 30", n=30)
 @planted("for n = 1000", n=1000)
 def cheap_iterations_slow_rate(budget: Budget, n: int = 100) -> Verdict:
@@ -126,7 +126,7 @@ def on_data(budget: Budget) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return f.n * full, np.where(hit, np.array(trace.steps)[below.argmax(1)], limit), (~hit).sum(1)
 
 
-@claim("phenomenon", "S10; breast cancer data (scikit-learn)", unit="ln ratio")
+@claim("cost", "S10; breast cancer data (scikit-learn)", unit="ln ratio")
 @planted("SGD ahead by 30", coarse=30.0)
 @planted("GD ahead by 10", fine=10.0)
 @planted("GD in the place of SGD", sgd=False)

@@ -117,7 +117,7 @@ def halves_the_cost_on_real_data(budget: Budget, factor: float = 2) -> Verdict:
     return verdict.noting(searches=float(len(least)), searches_that_do=float((least >= factor).sum()))
 
 
-@claim("cost", "S3; as one might hope, without a theorem")
+@claim("cost", "S3; as one might hope, without a theorem", units={"growth": "ratio", "c": "ratio", "shrink": "ratio"})
 @planted("one of them saves a factor 4", factor=4)
 def a_chosen_search_halves_the_cost_on_real_data(budget: Budget, factor: float = 2) -> Verdict:
     """S3, read as: With the setting of 8 that is best in hindsight a line search at least halves the evaluations of the step

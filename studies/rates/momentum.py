@@ -102,7 +102,9 @@ def momentum_keeps_the_constant(budget: Budget, ratio: float = 1.0) -> Verdict:
     return verdict.noting(**over).showing(record(budget, "gradient descent"))
 
 
-@claim("constant", "S13; information bound from theory/lower_bounds.py", unit="ratio")
+@claim(
+    "constant", "S13; information bound from theory/lower_bounds.py", unit="ratio", units={"most_that_can_be_saved": "ratio"}
+)
 @revised(1, WHY)
 @planted("a gain of 2", gain=2.0)
 @planted("information doubled", factor=2.0)

@@ -85,7 +85,7 @@ class Difference:
         return R * ((far - oracle.grad(torch.zeros_like(x), redraw=self.redraw)) / self.slope - 1).clamp(-1, 1), None
 
 
-@claim("phenomenon", "S12, refined")
+@claim("upper bound", "S12, refined")
 @planted("a fresh sample for the second query", redraw=True)
 def sample_twice_breaks_it(budget: Budget, redraw: bool = False) -> Verdict:
     """S12, refined: Two gradients on one sample of additive noise tell the two functions of Le Cam's bound apart: the gap is
