@@ -37,8 +37,8 @@ from ratewitness.studies.rates.chain_queries import (
 @planted("0.9 of a link a query", per_query=0.9)
 @planted("a solver that does not respect zeros", jittered=True)
 def one_link_a_query(budget: Budget, per_query: float = 1.0, jittered: bool = False) -> Verdict:
-    """S12: Every solver of the catalogue respects zeros: with exact gradients it discovers at most one link of the zero-chain a
-    query, the gradient being large.
+    """S12: Every solver of the catalogue respects zeros: with exact gradients it discovers at most one link of the
+    zero-chain a query, the gradient being large.
 
     With T = 40 (full budget: 200) links, for every solver, ||grad F_T|| > 1 for the first T queries. That a zero-respecting
     method finds no more is logic, and the constants are proved in `identities`; what could fail, and does for the jittered
