@@ -237,6 +237,15 @@ def test_a_word_is_said_exactly_where_its_p_value_is_below_half_a_hundredth(judg
     assert (verdict.evidence["p"] <= 0.005) == (verdict.outcome != "inconclusive")
 
 
+@pytest.mark.parametrize("judge", [mean_is, lower_bound_holds])
+def test_one_of_many_true_rows_seldom_refutes(judge):
+    """Each of 50 true rows lies on its border; alone at 99 % one of them would be beyond it in 40 % of all runs."""
+    rng = np.random.default_rng(0)
+    rows = 0.9 + 0.05 * rng.standard_normal((300, 50, 8))
+    refuted = np.mean([judge(groups, np.ones(50), 0.1).outcome == "refuted" for groups in rows])
+    assert refuted <= 0.03  # at most 1/2 %, and 3.5 binomial standard deviations
+
+
 def test_a_p_value_is_that_of_scipy():
     groups = 1 + 0.3 * np.random.default_rng(0).standard_normal(8)
     for threshold, alternative in ((0.5, "greater"), (1.5, "less")):
