@@ -124,7 +124,8 @@ def one_step(budget: Budget, names: tuple[str, ...], sizes: slice = slice(None))
     "upper bound",
     f"S16; {SOURCE}; theory/adagrad.py",
     unit="ln ratio",
-    units={"worst_with_exact_gradients": "ratio", "SGD, a at one size": "ratio", "SGD, a/sqrt(k+1) at one size": "ratio"},
+    units={"worst_with_exact_gradients": "ratio", "SGD, a at one size": "ratio", "SGD, a/sqrt(k+1) at one size": "ratio"}
+    | {"AdaGrad on diabetes": "ratio", "AdaGrad on digits 3/8": "ratio"},
 )
 @revised(1, "geometric means over groups in place of arithmetic ones, which are skewed")
 @planted("one constant step of SGD, the best compromise", partial(one_step, names=("SGD, a",)))
