@@ -105,13 +105,14 @@ def lower_bound_holds(measured: ArrayLike, bound: ArrayLike, tolerance: float) -
     """No record of an expectation (records, groups) lies below (1 - tolerance) bound (records,).
 
     The tolerance is statistical: a method that attains the bound cannot be told from one slightly below it. Supported
-    if every lower limit is above; refuted if an upper limit is below. `power` is the best measured/bound, near 1 where
-    a method attains the bound.
+    if every lower limit is above; refuted if an upper limit, at a level corrected for the number of records, is below.
+    `power` is the best measured/bound, near 1 where a method attains the bound.
     """
     ratio = np.asarray(measured, dtype=float) / np.asarray(bound, dtype=float)[:, None]
     if ratio.size == 0 or not np.isfinite(ratio).all():
         return Verdict("inconclusive", {"power": np.nan})
-    mean, low, high = interval(ratio)
+    mean, low, _ = interval(ratio)
+    _, _, high = interval(ratio, 1 - (1 - CONFIDENCE) / len(ratio))
     evidence = {"power": float(mean.min()), "low": float(low.min()), "tolerance": tolerance}
     outcome = _decide((low >= 1 - tolerance).all(), (high < 1 - tolerance).any())
     p = _p_of(outcome, _p_between(ratio, low=1 - tolerance), _p_between(ratio, high=1 - tolerance))
@@ -140,7 +141,8 @@ def equals_exactly(measured: ArrayLike, predicted: ArrayLike) -> Verdict:
 def mean_is(groups: ArrayLike, predicted: ArrayLike, tolerance: float) -> Verdict:
     """E[measured] = predicted up to a relative tolerance, for every row of groups (..., groups).
 
-    Supported if every interval of the ratio lies inside 1 +- tolerance; refuted if one lies outside.
+    Supported if every interval of the ratio lies inside 1 +- tolerance; refuted if one, at a level corrected for their
+    number, lies outside.
     """
     ratio = np.asarray(groups, dtype=float) / np.asarray(predicted, dtype=float)[..., None]
     if ratio.size == 0 or not np.isfinite(ratio).all():
@@ -148,7 +150,8 @@ def mean_is(groups: ArrayLike, predicted: ArrayLike, tolerance: float) -> Verdic
     mean, low, high = map(np.atleast_1d, interval(ratio))
     worst = np.abs(mean - 1).argmax()
     inside = (low >= 1 - tolerance) & (high <= 1 + tolerance)
-    outside = (low > 1 + tolerance) | (high < 1 - tolerance)
+    _, least, most = interval(ratio, 1 - (1 - CONFIDENCE) / mean.size)
+    outside = (least > 1 + tolerance) | (most < 1 - tolerance)
     evidence = {"ratio": mean.flat[worst], "low": low.min(), "high": high.max(), "tolerance": tolerance}
     outcome = _decide(inside.all(), outside.any())
     return Verdict(outcome, {k: float(v) for k, v in evidence.items()} | _p_near(outcome, ratio, 1, tolerance))

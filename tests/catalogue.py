@@ -27,6 +27,7 @@ from ratewitness.solvers.around.grokfast import Grokfast
 from ratewitness.solvers.around.layerwise import Layerwise, Part
 from ratewitness.solvers.around.orthograd import OrthoGrad
 from ratewitness.solvers.catalogue import catalogue
+from ratewitness.solvers.distance_over_gradients import DoG
 from ratewitness.solvers.gradient_descent import GradientDescent
 from ratewitness.solvers.heavy_ball import HeavyBall
 from ratewitness.solvers.lbfgs import LBFGS
@@ -121,6 +122,7 @@ CATALOGUE = {
     "full adagrad": Entry(
         lambda ndim: FullAdaGrad(0.5, eps=1e-1, ndim=ndim), adaptive=True, rotates=True, pseudo_inverse=True
     ),
+    "dog": Entry(lambda ndim: DoG(0.5, ndim=ndim), rotates=True),
     "adadelta": Entry(lambda ndim: AdaDelta(eps=1e-2), adaptive=True),  # whose eps must be positive, and sets the scale
     "rmsprop": Entry(lambda ndim: RMSProp(0.3), **ADAPTIVE),
     "rmsprop, centered, with momentum": Entry(

@@ -30,6 +30,7 @@ import copy
 import gc
 import hashlib
 import importlib
+import itertools
 import json
 import math
 import os
@@ -40,14 +41,17 @@ import signal
 import sys
 import tempfile
 import time
+import traceback
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from types import CodeType, FunctionType
 
-os.environ |= {"CI": "1", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}  # reproducible examples, one thread
+if __name__ == "__main__":
+    os.environ |= {"CI": "1", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}  # reproducible examples, one thread
 
 import hypothesis
 import pytest
@@ -86,8 +90,6 @@ class Mutant:
     node: int
     kind: str
     change: str  # what takes its place, in words of `changed`
-    before: str
-    after: str
     definition: str  # the name that the statement at the top of the file binds
     function: bool  # inside a function's body, which tests run; else done once, on import
 
@@ -219,22 +221,22 @@ def possible(file: str) -> list[Mutant]:
     tree = original(file)
     marker = Marker()
     marker.visit(tree)
-    parents = {id(child): node for node in ast.walk(tree) for child in ast.iter_child_nodes(node)}
     top = {id(part): (sources.names_bound(each) or [""])[0] for each in tree.body for part in ast.walk(each)}
-    found = []
-    for number, node in enumerate(ast.walk(tree)):
-        if id(node) not in marker.alone:
-            for kind, change in changes(node, id(node) in marker.index):
-                before, after = shown(node, change, parents)
-                function = id(node) in marker.inside
-                found.append(Mutant(file, node.lineno, number, kind, change, before, after, top[id(node)], function))
-    return found
+    return [
+        Mutant(file, node.lineno, number, kind, change, top[id(node)], id(node) in marker.inside)
+        for number, node in enumerate(ast.walk(tree))
+        if id(node) not in marker.alone
+        for kind, change in changes(node, id(node) in marker.index)
+    ]
 
 
-def shown(node: ast.AST, change: str, parents: Mapping[int, ast.AST]) -> tuple[str, str]:
-    """The expression around a node before and after the change, as wide as a line of a report may be."""
-    new, before, after = changed(node, change), "", ""
-    while isinstance(node, ast.expr | ast.keyword | ast.Slice) and len(ast.unparse(node)) <= 60:
+def shown(mutant: Mutant) -> tuple[str, str]:
+    """The expression around a mutant's node before and after the change, as wide as a line of a report may be."""
+    tree = original(mutant.file)
+    parents = {id(child): node for node in ast.walk(tree) for child in ast.iter_child_nodes(node)}
+    node = list(ast.walk(tree))[mutant.node]
+    new, before, after = changed(node, mutant.change), "", ""
+    while isinstance(node, ast.expr | ast.keyword | ast.Slice) and (len(ast.unparse(node)) <= 60 or not before):
         before, after = ast.unparse(node), ast.unparse(new)
         parent = parents[id(node)]
         wider = copy.copy(parent)
@@ -244,7 +246,7 @@ def shown(node: ast.AST, change: str, parents: Mapping[int, ast.AST]) -> tuple[s
             elif isinstance(value, list):
                 setattr(wider, field, [new if each is node else each for each in value])
         node, new = parent, wider
-    return before or ast.unparse(node)[:60], after or ast.unparse(new)[:60]
+    return before, after
 
 
 def original(file: str) -> ast.Module:
@@ -300,9 +302,12 @@ def apart(work: Callable[[], object], limit: float) -> object:
             quiet = os.open(os.devnull, os.O_RDWR)
             for stream in (0, 1, 2):
                 os.dup2(quiet, stream)
-            answer = pickle.dumps(work())
+            try:
+                answer = True, work()
+            except Exception:
+                answer = False, traceback.format_exc()
             with os.fdopen(writing, "wb") as pipe:
-                pipe.write(answer)
+                pickle.dump(answer, pipe)
         finally:
             os._exit(0)
     os.close(writing)
@@ -311,10 +316,13 @@ def apart(work: Callable[[], object], limit: float) -> object:
             answer = pipe.read()
     finally:
         with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(child, signal.SIGKILL)  # it, where this is interrupted, and what it has started
+            os.killpg(child, signal.SIGTERM)  # it, where this is interrupted, and what it has started
         status = os.waitpid(child, 0)[1]
     if answer:
-        return pickle.loads(answer)
+        whole, answer = pickle.loads(answer)
+        if not whole:
+            raise RuntimeError(answer)
+        return answer
     return "too long" if os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGXCPU else "died"
 
 
@@ -418,7 +426,10 @@ class Plugin:
 
     def __init__(self, wanted: Iterable[str] | None = None):
         self.wanted = None if wanted is None else {name: place for place, name in enumerate(wanted)}
-        self.failed, self.ran = "", 0
+        self.failed, self.ran, self.broken = "", 0, ""
+
+    def pytest_internalerror(self, excrepr):
+        self.broken = str(excrepr)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection(self):
@@ -623,7 +634,7 @@ def alive() -> dict[tuple, list[FunctionType]]:
     """Every function of the package that there is, by what tells its code."""
     found = defaultdict(list)
     for each in gc.get_objects():
-        if isinstance(each, FunctionType) and str(each.__module__).startswith(f"{sources.NAME}."):
+        if type(each) is FunctionType and str(each.__module__).startswith(f"{sources.NAME}."):
             found[identity(each.__code__)].append(each)
     return found
 
@@ -654,29 +665,46 @@ class Server(Plugin):
             trees = original(mutant.file), mutated(mutant)
             old, new = (codes(compile(tree, str(ROOT / mutant.file), "exec", dont_inherit=True)) for tree in trees)
             if len(old) == len(new):
+                exchanged = [(f, after) for before, after in zip(old, new, strict=True) for f in functions[identity(before)]]
                 tests = [name for stage in self.reach.stages(mutant) for name in stage if name in self.items]
-                limit = PATIENCE + 5 * sum(map(self.reach.seconds.get, tests))
-                answer = apart(lambda tests=tests, old=old, new=new: self.exchanged(functions, old, new, tests), limit)
-                self.answers[mutant] = (f"({answer})", 0) if isinstance(answer, str) else answer
-                if self.answers[mutant][0]:
-                    say(f"{place(mutant)}: caught by {self.answers[mutant][0]}")
+                answer = tried(tests, self.reach, lambda tests, changed, e=exchanged: self.run(tests, e if changed else ()))
+                self.answers[mutant] = answer
+                if answer[0]:
+                    say(f"{place(mutant)}: caught by {answer[0]}")
         return True
 
-    def exchanged(self, functions, old, new, tests: list[str]) -> tuple[str, int]:
-        for before, after in zip(old, new, strict=True):
-            for function in functions[identity(before)]:
-                function.__code__ = after
-        for name, then in zip(tests, [*tests[1:], None], strict=True):
-            item = self.items[name]
-            item.config.hook.pytest_runtest_protocol(item=item, nextitem=self.items.get(then))
+    def run(self, tests: list[str], exchanged: Iterable[tuple[FunctionType, CodeType]]) -> tuple[str, int]:
+        for function, code in exchanged:
+            function.__code__ = code
+        items = [self.items[name] for name in tests]
+        for item, following in itertools.zip_longest(items, items[1:]):
+            item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
             if self.failed:
                 break
         return self.failed, self.ran
 
 
+def tried(tests: list[str], reach: Reach, run: Callable[[list[str], bool], tuple[str, int]]) -> tuple[str, int]:
+    """The first test that fails with the mutant, but not after the same tests without it, and how many were run."""
+    while tests:
+        limit = PATIENCE + 5 * sum(map(reach.seconds.get, tests))
+        answer = apart(partial(run, tests, True), limit)
+        failed, ran = (f"({answer})", 0) if isinstance(answer, str) else answer
+        if failed not in tests:  # none, or no test: it cannot be imported, or does not end
+            return failed, ran
+        until = tests[: tests.index(failed) + 1]
+        if apart(partial(run, until, False), limit) == ("", len(until)):
+            return failed, ran
+        say(f"{failed} fails without a mutant too")
+        tests = [name for name in tests if name != failed]
+    return "", 0
+
+
 def serve(mutants: list[Mutant], reach: Reach) -> dict[Mutant, tuple[str, int]]:
     server = Server(mutants, reach)
     run_pytest(reach.found, server)
+    if server.broken or server.failed:
+        raise RuntimeError(server.broken or server.failed)
     return server.answers
 
 
@@ -684,17 +712,15 @@ def imported(mutant: Mutant, reach: Reach) -> tuple[str, int]:
     """The test that fails ("" where none does) and how many were run, where the package is imported with the mutant."""
     ran = 0
     for stage in reach.stages(mutant):
-        limit = PATIENCE + 5 * sum(map(reach.seconds.get, stage))
-        answer = apart(lambda stage=stage: run_mutant(mutant, stage), limit)
-        failed, now = (f"({answer})", 0) if isinstance(answer, str) else answer
+        failed, now = tried(stage, reach, lambda tests, changed: run_imported(mutant if changed else None, tests))
         ran += now
         if failed:
             return failed, ran
     return "", ran
 
 
-def run_mutant(mutant: Mutant, tests: list[str]) -> tuple[str, int]:
-    importing({mutant.module: lambda: mutated(mutant)})
+def run_imported(mutant: Mutant | None, tests: list[str]) -> tuple[str, int]:
+    importing({mutant.module: lambda: mutated(mutant)} if mutant else {})
     plugin = Plugin(tests)
     run_pytest(sorted({name.partition("::")[0] for name in tests}), plugin, "-x")
     return plugin.failed or ("(pytest broke)" if plugin.status not in (0, 1, 5) else ""), plugin.ran
@@ -773,6 +799,8 @@ def main(arguments: list[str] | None = None) -> int:
     reach, mutants = Reach(coverage(given.kept)), drawn(given.mutants, given.seed)
     mutants = [each for each in mutants if not given.only or any(part in place(each) for part in given.only)]
     say(f"{len(mutants)} mutants; which tests reach what is known after {time.monotonic() - begin:.0f} s")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that no fork outlives this
+    random.Random(given.seed).shuffle(mutants)  # what was done before an interrupt is a fair sample
     inside = [each for each in mutants if each.function]
     found = apart(lambda: serve(inside, reach), 1e6)
     if isinstance(found, str):
@@ -783,7 +811,8 @@ def main(arguments: list[str] | None = None) -> int:
         if not test:
             test, ran = imported(mutant, reach)
             say(f"{place(mutant)}: {'caught by ' + test if test else f'SURVIVED {ran} tests'}")
-        row = {"file": mutant.file, "line": mutant.line, "kind": mutant.kind, "before": mutant.before, "after": mutant.after}
+        before, after = shown(mutant)
+        row = {"file": mutant.file, "line": mutant.line, "kind": mutant.kind, "before": before, "after": after}
         rows.append(row | {"caught": test, "ran": ran, "verdict": None})
         keep(rows, given.out)
     if given.claims:
@@ -803,7 +832,7 @@ def keep(rows: list[dict], out: Path | None) -> None:
 
 
 def place(mutant: Mutant) -> str:
-    return f"{mutant.file}:{mutant.line}: {mutant.kind}: {mutant.before} -> {mutant.after}"
+    return f"{mutant.file}:{mutant.line}: {mutant.kind}: {' -> '.join(shown(mutant))}"
 
 
 def summary(rows: list[dict]) -> str:

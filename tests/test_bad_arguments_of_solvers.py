@@ -23,6 +23,7 @@ from ratewitness.solvers.around.grokfast import Grokfast
 from ratewitness.solvers.around.layerwise import Layerwise, Part
 from ratewitness.solvers.around.orthograd import OrthoGrad
 from ratewitness.solvers.around.to_torch import ToTorch
+from ratewitness.solvers.distance_over_gradients import DoG
 from ratewitness.solvers.gradient_descent import GradientDescent
 from ratewitness.solvers.heavy_ball import HeavyBall
 from ratewitness.solvers.lbfgs import LBFGS
@@ -224,6 +225,13 @@ ROWS = [
         {"inner": GradientDescent(0.1)},
         ({"alpha": 1.0}, r"alpha is 1.0; accepted are numbers in \[0, 1\)"),
         ({"strength": -1.0}, "strength is -1.0; accepted are numbers >= 0"),
+    ),
+    *settings_of(
+        DoG,
+        {},
+        ({"r_eps": 0.0}, "r_eps is 0.0; accepted are numbers > 0"),
+        ({"eps": -1.0}, "eps is -1.0; accepted are numbers >= 0"),
+        ({"ndim": 0}, "ndim is 0; accepted are integers >= 1"),
     ),
     ("OrthoGrad", lambda: OrthoGrad(GradientDescent(0.1), ndim=0), "ndim is 0; accepted are integers >= 1"),
     *settings_of(

@@ -64,8 +64,9 @@ def test_parts_may_have_units_of_their_own():
 
 
 def test_the_point_of_a_number_separates_no_part():
-    rows = table(stated(), "x.y", Verdict("supported", {"at beta 0.9": 1.0, "beta 0.9.power": 2.0}))
-    assert [(row["part"], row["quantity"]) for row in rows] == [("", "at beta 0.9"), ("beta 0.9", "power")]
+    rows = table(stated(), "x.y", Verdict("supported", {"at beta 0.9": 1.0, "beta 0.9.power": 2.0, "a.b.at 0.5": 3.0}))
+    found = [(row["part"], row["quantity"]) for row in rows]
+    assert found == [("", "at beta 0.9"), ("beta 0.9", "power"), ("a.b", "at 0.5")]
 
 
 def test_a_cell_without_numbers_is_empty():

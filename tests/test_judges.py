@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ratewitness.studies.claims import Verdict
 from ratewitness.studies.judges import (
+    LAWS,
     agrees,
     all_of,
     bound_holds,
@@ -17,6 +18,7 @@ from ratewitness.studies.judges import (
     lower_bound_holds,
     mean_is,
     proved,
+    rivals_rejected,
 )
 from scipy import stats
 
@@ -155,6 +157,34 @@ def test_is_logarithmic_can_be_undecided():
     assert is_logarithmic(EPS[:5], noisy[:5], 0.15).outcome == "inconclusive"
 
 
+def best_multiple(shape, mean):
+    """c shape with the least sum of (1 - c shape/mean)^2, and its one free parameter."""
+    ratio = shape / mean
+    return shape * ratio.sum() / (ratio**2).sum(), 1
+
+
+FITS = {
+    "log(1/eps)": lambda mean: (np.polyval(np.polyfit(X, mean, 1, w=1 / mean), X), 2),
+    "1/eps": lambda mean: best_multiple(1 / EPS, mean),
+    "1/eps^2": lambda mean: best_multiple(1 / EPS**2, mean),
+}
+
+
+@pytest.mark.parametrize("law", LAWS)
+def test_rivals_are_weighed_by_the_likelihood_corrected_for_small_samples(law):
+    """Akaike's criterion of Hurvich and Tsai (1989) from scipy's likelihood of the relative residuals."""
+    times = SHAPES["log"][:, None] * np.exp(0.1 * np.random.default_rng(0).standard_normal((len(EPS), 10)))
+
+    def criterion(fitted, free):
+        residual, free = 1 - fitted / times.mean(1), free + 1
+        likelihood = stats.norm.logpdf(residual, scale=np.sqrt((residual**2).mean())).sum()
+        return 2 * free - 2 * likelihood + 2 * free * (free + 1) / (len(EPS) - free - 1)
+
+    found = {name: criterion(*fit(times.mean(1))) for name, fit in FITS.items()}
+    expected = min(value for name, value in found.items() if name != law) - found[law]
+    assert rivals_rejected(EPS, times, law, LAWS) == pytest.approx(expected)
+
+
 @pytest.mark.parametrize("exponent", [-1.0, -2.0])
 def test_a_growing_power_is_compared_with_growing_rivals(exponent):
     data = EPS**-exponent * np.ones((10, 1))
@@ -205,6 +235,15 @@ def test_a_word_is_said_exactly_where_its_p_value_is_below_half_a_hundredth(judg
     groups = 1 + 0.3 * np.random.default_rng(seed).standard_normal(8)
     verdict = SAMPLED[judge](groups, shift)
     assert (verdict.evidence["p"] <= 0.005) == (verdict.outcome != "inconclusive")
+
+
+@pytest.mark.parametrize("judge", [mean_is, lower_bound_holds])
+def test_one_of_many_true_rows_seldom_refutes(judge):
+    """Each of 50 true rows lies on its border; alone at 99 % one of them would be beyond it in 40 % of all runs."""
+    rng = np.random.default_rng(0)
+    rows = 0.9 + 0.05 * rng.standard_normal((300, 50, 8))
+    refuted = np.mean([judge(groups, np.ones(50), 0.1).outcome == "refuted" for groups in rows])
+    assert refuted <= 0.03  # at most 1/2 %, and 3.5 binomial standard deviations
 
 
 def test_a_p_value_is_that_of_scipy():

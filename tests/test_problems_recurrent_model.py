@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from ratewitness.problems.networks.recurrent_model import Recurrent, adding, sequences
+from ratewitness.problems.networks.recurrent_model import Recurrent, adding, imitating, sequences
 from ratewitness.problems.oracle import Oracle
 from ratewitness.solvers.gradient_descent import GradientDescent
 from ratewitness.solvers.solver import run
@@ -100,3 +100,14 @@ def test_gradient_descent_learns_short_sequences():
     )
     assert trace.x.dtype == torch.float32
     assert (trace.values[0] < 0.03).all()
+
+
+def test_who_answers_as_the_teacher_pays_nothing():
+    """The teacher is the first that is drawn after the sequences; the start is another."""
+    problem, generator = imitating(NETWORK, 50, 6, seeded(4), torch.float64), seeded(4)
+    s = torch.randn(50, 6, 2, generator=generator, dtype=torch.float64)
+    teacher = NETWORK.initial(generator, dtype=torch.float64)
+    assert float(problem.gap(teacher)) < 1e-28
+    assert float(problem.grad(teacher).abs().max()) < 1e-14
+    assert float(problem.gap(problem.start)) > 0.01
+    assert problem.constants.optimum_error == pytest.approx(float(NETWORK.answers(teacher, s).var(unbiased=False)))

@@ -21,6 +21,7 @@ from ratewitness.solvers.amsgrad import AMSGrad
 from ratewitness.solvers.around.ascent import Ascent
 from ratewitness.solvers.around.box import Box
 from ratewitness.solvers.around.coupled_decay import CoupledDecay
+from ratewitness.solvers.distance_over_gradients import DoG
 from ratewitness.solvers.gradient_descent import GradientDescent
 from ratewitness.solvers.lion import Lion
 from ratewitness.solvers.nesterov import Nesterov
@@ -325,3 +326,26 @@ def test_no_step_of_adagrad_is_longer_than_lr(eps):
     moves = path(AdaGrad(0.3, eps), g).diff(dim=0, prepend=torch.zeros(1, 5, dtype=torch.float64))
     assert moves.abs().max() <= 0.3 * (1 + 1e-9)
     assert path(RMSProp(0.3, beta2=0.9, eps=eps), 1e6 * g)[0].abs().max() > 0.9
+
+
+def test_dog_by_a_plain_loop():
+    """Two points at once, of which one has come farther and turns back; r_eps counts at first."""
+    g = scripted.gradients(30, 2, 3).to(torch.float64)
+    g[15:] = -g[:15]
+    found = path(DoG(1e-2, eps=0.0), g)
+    for point in (0, 1):
+        x, total, r = np.zeros(3), 0.0, 1e-2
+        for k, grad in enumerate(g[:, point].numpy()):
+            total, r = total + grad @ grad, max(r, np.linalg.norm(x))
+            x = x - r * grad / math.sqrt(total)
+            np.testing.assert_allclose(found[k, point], x, rtol=1e-12)
+
+
+def test_dog_in_another_unit_is_dog():
+    """f(x/c) from c x_0 with c r_eps: the same iterates times c; and the scale of the loss plays no part."""
+    f, x0, c = quadratic([1.0, 0.2], [3.0, -2.0]), torch.tensor([3.0, -2.0], dtype=torch.float64), 64.0
+    plain = run(DoG(1e-4, eps=0.0), Oracle.full(f), x0, 300, lambda x: x, range(301)).values
+    scaled = replace(f, grad=lambda x: 8.0 * f.grad(x / c))
+    found = run(DoG(c * 1e-4, eps=0.0), Oracle.full(scaled), c * x0, 300, lambda x: x, range(301)).values
+    torch.testing.assert_close(found, c * plain, rtol=1e-9, atol=1e-9)
+    assert float(f.gap(plain[-1])) < 0.1 * float(f.gap(x0))

@@ -123,7 +123,8 @@ def test_ratios_against_alpha_are_those_of_the_nearest_steps(monkeypatch):
     """At an alpha that is on both grids; a loss that is 1000 times as large makes SGD's alpha 1000 times as long."""
     rng = np.random.default_rng(0)
     logs = rng.random((len(adagrad_steps.FACTORS), 3))
-    monkeypatch.setattr(adagrad_tuning, "curves", lambda budget, method: {"a problem": (0.1, logs)})
+    monkeypatch.setattr(adagrad_tuning, "noisy_gaps", lambda budget, method: {"a problem": (0.1, 5 + logs)})
+    logs = logs - logs.mean(-1).min()
     where = [np.abs(np.log(adagrad_tuning.ALPHAS / alpha)).argmin() for alpha in (1.0, 1e-3, 1e-6)]
     c = np.abs(np.log10(adagrad_steps.FACTORS) - 1).argmin()  # c = 10 is alpha = 1
     for s in adagrad_tuning.SCALES:

@@ -1,6 +1,7 @@
 """The study of anisotropy: the invariances it rests on, its arrival times and exact counts, censored runs and edges."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,9 +13,10 @@ from ratewitness.problems.quadratics import quadratic, random_rotation
 from ratewitness.solvers.adagrad import FullAdaGrad
 from ratewitness.solvers.gradient_descent import GradientDescent
 from ratewitness.solvers.heavy_ball import HeavyBall
+from ratewitness.solvers.rmsprop import RMSProp
 from ratewitness.solvers.sign_descent import SignSGD
 from ratewitness.solvers.solver import CENSORED, iterates, run
-from ratewitness.studies.adaptive import aligned_axes, anisotropy
+from ratewitness.studies.adaptive import aligned_axes, anisotropy, anisotropy_in_noise
 from ratewitness.studies.adaptive import arrivals as study
 from ratewitness.studies.claims import QUICK
 
@@ -190,3 +192,20 @@ def test_run_of_rmsprop_stays_finite_at_the_largest_kappa():
     build, centre = study.METHODS["RMSProp"]
     trace = run(build(100 * centre), Oracle.full(f), f.start, 500, lambda x: x.norm(dim=-1))
     assert torch.isfinite(trace.values).all()
+
+
+def test_in_noise_every_group_is_judged_with_the_step_it_chose(monkeypatch):
+    """Against runs one by one: four columns a group, in the order of the groups."""
+    for name, value in {"N": 15, "POWERS": (0.5, 0.5), "GROUPS": 5}.items():
+        monkeypatch.setattr(anisotropy_in_noise, name, value)
+    monkeypatch.setattr(
+        anisotropy_in_noise, "around", lambda centre, points, decades: centre * np.logspace(-0.5, 0.5, points)
+    )
+    budget = replace(QUICK, seed=4321)
+    chosen, logs = anisotropy_in_noise.ends(budget, "RMSProp", "rotated", 0.0)
+    generator = budget.shared("anisotropy_in_noise").generator("test", "rotated", 0.0)
+    f = study.problem((anisotropy_in_noise.KAPPA,), 1, 20, "rotated", generator)
+    lr = torch.as_tensor(chosen.lr).repeat_interleave(4).reshape(-1, 1, 1, 1)
+    x = path(RMSProp(lambda k: lr / (k + 1) ** 0.5, eps=0.0), f, 16)[-1]
+    np.testing.assert_allclose(logs, f.gap(x).reshape(5, 4).log().mean(-1), rtol=1e-6)
+    assert len(set(chosen.lr)) > 1

@@ -9,8 +9,9 @@ import pytest
 import torch
 from ratewitness.solvers.gradient_descent import GradientDescent
 from ratewitness.solvers.heavy_ball import HeavyBall
-from ratewitness.studies.adaptive import recurrent_network as study
+from ratewitness.studies.adaptive import recurrent_runs as study
 from ratewitness.studies.claims import QUICK
+from ratewitness.studies.measuring.tuning import Chosen
 
 from tests.scripted import gradients, path
 
@@ -48,20 +49,20 @@ def test_clipping_treats_every_network_of_a_batch_by_its_own_norm_and_leaves_a_z
 
 
 def test_all_methods_start_at_the_same_points_and_each_seed_has_its_step(tiny):
-    sgd, adam = study.trained(tiny, "SGD"), study.trained(tiny, "Adam")
+    sgd, adam = study.trained(tiny, "adding", "SGD"), study.trained(tiny, "adding", "Adam")
     assert sgd.losses.shape == (len(sgd.steps), 8)
     np.testing.assert_array_equal(sgd.losses[0], adam.losses[0])
-    assert sgd.lr.shape == adam.lr.shape == (8,)
-    verdict = study.lower(tiny, "SGD", "SGD", -0.1)  # not by a factor below exp(-0.1): of equal losses
+    assert sgd.chosen.lr.shape == adam.chosen.lr.shape == (8,)
+    verdict = study.lower(tiny, "adding", "SGD", "SGD", -0.1)  # not by a factor below exp(-0.1): of equal losses
     assert verdict.evidence["ratio"] == 1.0
 
 
 def test_a_run_that_diverged_supports_nothing_and_its_grid_is_misplaced(tiny, monkeypatch):
     monkeypatch.setitem(study.METHODS, "SGD", (GradientDescent, 1e20))
-    sgd = study.trained(tiny, "SGD")
+    sgd = study.trained(tiny, "adding", "SGD")
     assert sgd.on_edge == sgd.diverged == 8
     assert np.isnan(sgd.losses[-1]).all()
-    assert study.lower(tiny, "Adam", "SGD", 0.0).outcome == "inconclusive"
+    assert study.lower(tiny, "adding", "Adam", "SGD", 0.0).outcome == "inconclusive"
     assert (sgd.table()["on an edge"] == 8).all()
 
 
@@ -72,8 +73,12 @@ def test_a_comparison_is_paired_and_an_edge_makes_it_inconclusive(monkeypatch, o
     noise = 1 + 0.01 * rng.random(10)
     found = {"Adam": common, "SGD": 3 * common * noise}
     monkeypatch.setattr(
-        study, "trained", lambda budget, method: study.Trained(np.ones(10), on_edge, [0], found[method][None], 0)
+        study,
+        "trained",
+        lambda budget, task, method: study.Trained(
+            Chosen(np.ones(10), np.ones(10), np.arange(10) < on_edge), [0], found[method][None], 1.0
+        ),
     )
-    assert study.lower(QUICK, "Adam", "SGD", study.ADVANTAGE).outcome == outcome
-    assert study.lower(QUICK, "SGD", "Adam", study.ADVANTAGE).outcome == ("inconclusive" if on_edge else "refuted")
-    assert study.lower(QUICK, "Adam", "SGD", math.log(4)).outcome == ("inconclusive" if on_edge else "refuted")
+    assert study.lower(QUICK, "adding", "Adam", "SGD", study.ADVANTAGE).outcome == outcome
+    assert study.lower(QUICK, "adding", "SGD", "Adam", study.ADVANTAGE).outcome == ("inconclusive" if on_edge else "refuted")
+    assert study.lower(QUICK, "adding", "Adam", "SGD", math.log(4)).outcome == ("inconclusive" if on_edge else "refuted")

@@ -34,6 +34,7 @@ from ratewitness.theory.adam_drift import (
     theorem_2,
 )
 from ratewitness.theory.bounds import C
+from scipy import optimize
 
 fractions = st.fractions(0, Fraction(49, 50), max_denominator=50)
 slopes = st.lists(st.integers(-9, 9).filter(bool), min_size=2, max_size=7)
@@ -220,3 +221,16 @@ def test_a_clipped_path_is_a_plain_loop(g, start, lr):
         cost += g[t % len(g)] * (x + 1)
         x = min(1.0, max(-1.0, x - lr / (t + 1) * step))
     assert (float(found[0]), float(total[0])) == pytest.approx((x, cost), abs=1e-9)
+
+
+@pytest.mark.parametrize(("beta2", "C"), [(0.1, 6), (0.2, 8), (0.3, 10)])
+def test_theorem_2_ends_where_its_last_condition_does(beta2, C):
+    """As beta1 grows; its geometric series are summed term by term here."""
+
+    def excess(beta1):
+        jump = 3 * (1 - beta1) / (2 * (1 - beta2) ** 0.5) * sum((beta1 / beta2**0.5) ** j for j in range(C))
+        return jump + sum(beta1 ** (C / 2 - 1 + j) for j in range(99)) - C / 3
+
+    end = optimize.brentq(excess, 0.0, 0.9 * beta2**0.5)
+    assert theorem_2(end - 1e-6, beta2, C)
+    assert not theorem_2(end + 1e-6, beta2, C)

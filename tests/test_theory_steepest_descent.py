@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import scipy.optimize
 import sympy as sp
-from ratewitness.theory import norms, words
+from ratewitness.theory import muon_grid, norms, words
 
 
 @pytest.mark.parametrize(
@@ -87,3 +87,11 @@ def test_adam_without_averages_in_a_run():
         m, v = x, x * x
         x, y = x - lr * m / math.sqrt(v), y - lr * np.sign(y)
         assert x == pytest.approx(y, abs=1e-15)
+
+
+@pytest.mark.parametrize("d", [1.7, -0.33, 0.5, 0.0, 1e-3])
+def test_the_walk_on_the_grid_is_its_recursion(d):
+    a, x = 0.25, d
+    for k in range(20):
+        assert muon_grid.on_the_grid(d, a, k) == pytest.approx(x, abs=1e-12)
+        x -= a * (abs(x) > 1e-12) * np.sign(x)

@@ -20,12 +20,16 @@ Proved here:
     points, sign(0) being any number in [-1, 1], are the KKT points of min f over ||x||_inf <= a/lam (`box`), 1/w in torch's
     form. With sign(0) = 0, as in code, a KKT point where g = 0 is not kept unless it is 0. From inside and for lam <= 1 that
     box is never left (`stays_in_the_box`).
- 6. Adam with gradients m + xi, E xi = 0, E xi^2 = sigma^2, and averages at their means: a penalty changes the step by
+ 6. A step of length at most a in any norm, with decay w in torch's form, never leaves the ball of radius 1/w of that norm,
+    whatever the gradients, and draws near to it from outside (`ball_is_invariant`): Lion in l_inf, Muon in the spectral
+    norm.
+ 7. Adam with gradients m + xi, E xi = 0, E xi^2 = sigma^2, and averages at their means: a penalty changes the step by
     -a l x sigma^2/(m^2 + sigma^2)^{3/2} to first order in l (`shrinkage`). It is -a l x/sqrt(v) only for m = 0: the penalty
     is in v as well, and where gradients are without noise it changes nothing.
- 7. The paper's form is torch's if and only if lam = a w, for every schedule (`paper_and_torch`).
+ 8. The paper's form is torch's if and only if lam = a w, for every schedule (`paper_and_torch`).
 
-Source: Loshchilov and Hutter (2019), arXiv:1711.05101, for 1 to 3; Xie and Li (2024), arXiv:2404.04454, for 5; proofs here.
+Source: Loshchilov and Hutter (2019), arXiv:1711.05101, for 1 to 3; Xie and Li (2024), arXiv:2404.04454, for 5; Chen et al.
+(2024), arXiv:2310.05898, and (2025), arXiv:2506.15054, for 6; proofs here.
 """
 
 import sympy as sp
@@ -156,3 +160,12 @@ def paper_and_torch(torch_decay=w) -> bool:
     d = sp.Symbol("d", real=True)
     paper, torch = (1 - share * lam) * _x - share * a * d, (1 - share * a * torch_decay) * _x - share * a * d
     return sp.solve(sp.expand(paper - torch), lam) == [a * w]
+
+
+@identity(wrong={"a radius of 1/(2 w)": {"radius": 1 / (2 * w)}})
+def ball_is_invariant(radius=1 / w) -> bool:
+    """||(1 - a w) x + a s|| <= (1 - a w) ||x|| + a for ||s|| <= 1 and a w <= 1, in any norm: the excess ||x|| - 1/w shrinks
+    by the factor 1 - a w at least, so that the ball of radius 1/w is never left, and drawn near from outside; with x =
+    ||x|| s it is an equality. Momentum only chooses s: Lion's sign in l_inf, Muon's polar factor in the spectral norm."""
+    size = sp.Symbol("size", positive=True)
+    return vanishes(((1 - a * w) * size + a - radius) - (1 - a * w) * (size - radius))

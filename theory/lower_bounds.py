@@ -19,6 +19,7 @@ and Woodworth (2023), arXiv:1912.02365; the two-point method is Le Cam's; the re
 """
 
 import sympy as sp
+from mpmath import iv
 from ratewitness.theory.bounds import Bound, Delta, L, N, R, T, eps, k, lam, mu, sigma, vanishes
 from ratewitness.theory.identity import identity
 
@@ -156,3 +157,34 @@ def zero_chain_progress(queries=T / 2) -> bool:
     p = sp.Symbol("p", positive=True)
     found = (queries / p) * p / T
     return bool((1 - found) * 4 * eps - 2 * eps == 0)
+
+
+@identity(wrong={"gap 11 T": {"gap": 11}, "Lipschitz 151": {"lipschitz": 151}, "entries 22": {"entry": 22}})
+def zero_chain_constants(gap=CHAIN_GAP, lipschitz=CHAIN_LIPSCHITZ, entry=CHAIN_ENTRY) -> bool:
+    """The published constants of F_T hold: where its two functions are largest by sympy, how large by interval arithmetic.
+
+    With v = 1/(2x - 1)^2: Psi = e^{1-v}, Psi' = 4 v^{3/2} e^{1-v}, Psi'' = 8 v^2 (2v - 3) e^{1-v}; Phi' = sqrt e
+    e^{-x^2/2}, 0 < Phi < sqrt(2 pi e), |Phi''| <= 1. As Psi(x) Psi(-x) = 0, an entry of the gradient is at most e sqrt e +
+    max Psi' Phi(oo), a row of the (tridiagonal) Hessian e + max |Psi''| Phi(oo) + 2 max Psi' sqrt e in absolute sum, and
+    F_T(0) - inf F_T at most Phi(oo)/2 + e Phi(oo) (T - 1). Psi(1) = Phi'(1) = 1, and both are monotone there: the gradient
+    exceeds 1 where |x_{i-1}| >= 1 > |x_i|. Psi and Psi' vanish up to 1/2: where x_{i-1} = x_i = 0 the i-th entry is 0.
+    """
+    v, x = sp.symbols("v x", positive=True)
+    psi, bend = sp.exp(1 - 1 / (2 * x - 1) ** 2), sp.sqrt(sp.E) * sp.exp(-(x**2) / 2)  # Psi and Phi'
+    slopes = 4 * v ** sp.Rational(3, 2) * sp.exp(1 - v), 8 * v**2 * (2 * v - 3) * sp.exp(1 - v)
+    derived = all(vanishes((f - sp.diff(psi, x, n)).subs(x, (1 + 1 / sp.sqrt(v)) / 2)) for n, f in enumerate(slopes, 1))
+    tops = [{*sp.solve(sp.expand(sp.diff(f, v) * sp.exp(v - 1)), v)} for f in slopes]
+    root = sp.sqrt(33)
+    derived &= tops == [{sp.Rational(3, 2)}, {(9 - root) / 4, (9 + root) / 4}]
+    derived &= sp.solve(sp.diff(bend, x, 2), x) == [1] and vanishes(sp.diff(bend, x).subs(x, 1) + 1)  # |Phi''| <= 1
+    derived &= vanishes(bend.subs(x, 1) - 1) and psi.subs(x, 1) == 1
+    e, ceiling = iv.exp(1), iv.sqrt(2 * iv.pi * iv.exp(1))
+    steep, curved = (sp.lambdify(v, f, [{"exp": iv.exp, "sqrt": iv.sqrt}]) for f in (slopes[0].subs(v, v**2), slopes[1]))
+    steepest = steep(iv.sqrt(iv.mpf("1.5")))
+    sharpest = max(abs(curved((9 + sign * iv.sqrt(33)) / 4)).b for sign in (-1, 1))
+    sizes = {
+        gap: e * ceiling,
+        lipschitz: e + sharpest * ceiling + 2 * steepest * iv.sqrt(e),
+        entry: e * iv.sqrt(e) + steepest * ceiling,
+    }
+    return bool(derived) and all(size.b < most for most, size in sizes.items())

@@ -1,10 +1,12 @@
-r"""The adding problem: a small recurrent network that must remember across a gap.
+r"""A small recurrent network, and two tasks for it: the adding problem, where it must remember, and imitating another one.
 
     f(x) = (1/n) sum_i (o_i - y_i)^2,      o = w h_T + c,      h_t = tanh(A s_t + W h_{t-1} + b),   h_0 = 0
 
 A sequence of length T has the entries s_t = (u_t, m_t): u_t uniform on [0, 1], and marks m_t = 1 at two places, one in each
 half of the sequence, else 0. The target y is the sum of the two marked numbers. Who ignores the sequence answers 1 and pays
 Var y = 1/6; to do better, the network must carry a number over up to T - 1 steps.
+
+The other task is to answer like a random network of the same kind, the teacher, on pairs of standard normal numbers: f* = 0.
 
 x is the flat vector of all weights: A (H, 2), W (H, H), b, w (H,) and c. The gradient is backpropagation through time,
 
@@ -14,7 +16,7 @@ a product of T matrices W^T diag(1 - h^2), by which gradients vanish or explode.
 own, and all of them advance together, one product of batches of matrices for each place in the sequence.
 
 Networks are the exception to float64 at birth: float32 unless another dtype is asked for. Nothing is certified but 0 <= f*
-<= 1/6 in the mean over sequences: `gap` is f itself, an upper bound of f - f*.
+<= Var y, which is 1/6 in the mean over sequences for the adding problem: `gap` is f itself, an upper bound of f - f*.
 
 S. Hochreiter and J. Schmidhuber (1997), experiment on adding; R. Pascanu, T. Mikolov and Y. Bengio (2013), arXiv:1211.5063.
 """
@@ -63,9 +65,13 @@ class Recurrent:
         shapes = self.layout.shapes
         return self.layout.join({name: scale[name] * torch.randn(*replicates, *s, **options) for name, s in shapes.items()})
 
+    def answers(self, x: Tensor, s: Tensor) -> Tensor:
+        """To sequences (*batch, n, T, 2), of weights (*batch, P): (*batch, n)."""
+        return self._read(x, s)[1]
+
     def loss(self, x: Tensor, s: Tensor, y: Tensor) -> Tensor:
         """Mean squared error of weights (*batch, P) on sequences (*batch, n, T, 2) with sums (*batch, n): (*batch,)."""
-        return (self._read(x, s)[1] - y).square().mean(-1)
+        return (self.answers(x, s) - y).square().mean(-1)
 
     def gradient(self, x: Tensor, s: Tensor, y: Tensor) -> Tensor:
         """The gradient of `loss`, of the shape of x."""
@@ -97,24 +103,36 @@ class Recurrent:
 def adding(network: Recurrent, n: int, length: int, generator: Generator, dtype: torch.dtype = torch.float32) -> FiniteSum:
     """The adding problem on n sequences from a random start."""
     s, y = sequences(n, length, generator, dtype)
+    return _fitting("adding problem", network, s, y, network.initial(generator, dtype=dtype))
 
+
+def imitating(
+    network: Recurrent, n: int, length: int, generator: Generator, dtype: torch.dtype = torch.float32
+) -> FiniteSum:
+    """Answers of a random teacher, of the size of the network, to n sequences of normal numbers, from a random start."""
+    s = torch.randn(n, length, 2, generator=generator, dtype=dtype, device=generator.device)
+    y = network.answers(network.initial(generator, dtype=dtype), s)
+    return _fitting("imitation of a recurrent network", network, s, y, network.initial(generator, dtype=dtype))
+
+
+def _fitting(name: str, network: Recurrent, s: Tensor, y: Tensor, start: Tensor) -> FiniteSum:
     def sample_grad(x, index):
         index = index.expand(*x.shape[:-1], index.shape[-1])
         return network.gradient(x, s[index], y[index])
 
     return FiniteSum(
-        name="adding problem",
-        n=n,
+        name=name,
+        n=len(s),
         shape=(network.layout.size,),
         gap=lambda x: network.loss(x, s, y),
         grad=lambda x: network.gradient(x, s.expand(*x.shape[:-1], *s.shape), y),
         sample_grad=sample_grad,
-        start=network.initial(generator, dtype=dtype),
+        start=start,
         minimizer=None,
         constants=uncertified(
             float(y.var(unbiased=False)),
             "squares are at least 0, and the mean of y as answer pays its variance, so that f* lies between and the gap "
             "shown is f, too large by f*",
         ),
-        floor=torch.finfo(dtype).eps,
+        floor=torch.finfo(s.dtype).eps,
     )

@@ -61,7 +61,7 @@ def shuttled(budget: Budget) -> pd.DataFrame:
     return pd.concat(found, ignore_index=True)
 
 
-@claim("constant", "S15; theory/adagrad.py")
+@claim("constant", "S15; theory/adagrad.py", units={"least": "ratio"})
 @planted("1.25 times the bound", share=1.25)
 @planted("without sqrt 2", share=2**-0.5)
 def bound_is_attained(budget: Budget, share: float = 1.0) -> Verdict:

@@ -108,8 +108,8 @@ def any_step_is_safe(budget: Budget, gap: str = "bound", root: str = "bound", de
 
 
 @claim("exponent", "S16; Duchi, Hazan and Singer (2011)")
-@planted("like 1/k", power=1.0)
-@planted("like k^(-1/4)", power=0.25)
+@planted("like k^(-0.6)", power=0.6)
+@planted("like k^(-0.4)", power=0.4)
 @planted("without noise", nu=0.0)
 def decreases_in_noise(budget: Budget, power: float = 0.5, nu: float = 30.0) -> Verdict:
     """S16, refined: AdaGrad's effective step decreases by itself in noise, as k^(-1/2).

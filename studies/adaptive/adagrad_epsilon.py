@@ -102,7 +102,7 @@ def first_steps(budget: Budget, place: str, law: str, factor: float = 1.0) -> pd
     return pd.DataFrame({name: np.broadcast_to(part, found.shape).ravel() for name, part in columns.items()})
 
 
-@claim("exact", SOURCE)
+@claim("exact", SOURCE, units={"tiny": "ratio", "at_the_root": "ratio"})
 @planted("the places exchanged", inside="outside", outside="inside")
 @planted("always lr", inside="always lr", outside="always lr")
 @planted("in proportion to the gradient", inside="SGD")
@@ -111,9 +111,9 @@ def first_step_law(budget: Budget, inside: str = "inside", outside: str = "outsi
     """S20, as stated: Epsilon avoids the full step lr of a tiny gradient: with eps inside the root AdaGrad's first step is
     lr |g|/(eps + g^2)^{1/2}.
 
-    Too large a step is read as one that a tiny gradient does not merit. Outside the root it is lr |g|/(eps + |g|). To 1e-12, for gradients of 1e-12 to 1e6 and eps of
-    1e-300 to 1: with eps = 1e-6 inside, a gradient of 1e-3 moves its coordinate by lr/sqrt 2, and one of 1e-12 by 1e-9 lr,
-    where eps = 1e-300 would move it by lr."""
+    Too large a step is read as one that a tiny gradient does not merit. Outside the root it is lr |g|/(eps + |g|). To
+    1e-12, for gradients of 1e-12 to 1e6 and eps of 1e-300 to 1: with eps = 1e-6 inside, a gradient of 1e-3 moves its
+    coordinate by lr/sqrt 2, and one of 1e-12 by 1e-9 lr, where eps = 1e-300 would move it by lr."""
     laws = {"inside": inside, "outside": outside}
     tables = {place: first_steps(budget, place, law, factor) for place, law in laws.items()}
     verdicts = {place: agrees(table["measured"], table["theory"], 1e-12) for place, table in tables.items()}

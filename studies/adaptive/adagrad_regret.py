@@ -118,7 +118,11 @@ def ratios(budget: Budget) -> pd.DataFrame:
     return pd.DataFrame([{"losses": name, **row} for (name, _), found in played.items() for row in found])
 
 
-@claim("upper bound", f"S15; {SOURCE}; proof in theory/adagrad.py")
+@claim(
+    "upper bound",
+    f"S15; {SOURCE}; proof in theory/adagrad.py",
+    units={"worst_at_c": "ratio", "worst_at_T": "rounds", "worst_with_c_1": "ratio"},
+)
 @planted("half the bound", share=0.5)
 @planted("without sqrt 2", share=2**-0.5)
 @planted("no price of a wrong step", limit="best step")

@@ -22,7 +22,8 @@ from ratewitness.solvers.gradient_descent import GradientDescent
 from ratewitness.solvers.schedules import InversePower, horizon_tuned
 from ratewitness.solvers.solver import run
 from ratewitness.studies.adaptive.rotated_family import rotated_family
-from ratewitness.studies.claims import Budget, measured
+from ratewitness.studies.claims import Budget, Verdict, measured
+from ratewitness.studies.judges import bound_holds, interval
 from ratewitness.studies.measuring.tuning import Paired
 from torch import Tensor
 
@@ -32,6 +33,7 @@ FACTORS = np.logspace(-3, 3, 6 * PER_DECADE + 1)  # c
 LEVELS = (0.0, 3.0, 10.0, 30.0)  # nu
 FLOOR = 1e-25  # what float64 leaves of the gap of the rotated family
 DIVERGED = 1e100
+WITHIN = 10.0  # what does well: a last gap of at most so many times the least, for a sentence and its refinements
 METHODS = {
     "AdaGrad": lambda lr: AdaGrad(lr, eps=EPS),
     "AdaGradNorm": lambda lr: AdaGradNorm(lr, eps=EPS),
@@ -87,13 +89,33 @@ def gaps(budget: Budget, name: str) -> np.ndarray:
 
 @measured("adagrad_tuning, revision 1")
 def on_data(budget: Budget, name: str, noisy: bool) -> dict[str, np.ndarray]:
-    """The last gaps on data, with minibatches of one example, (c, 10 seeds), or exact gradients, (c, 1)."""
+    """The last gaps on data: minibatches of one example, in 10 groups of 3 seeds, (c, 10), or exact gradients, (c, 1)."""
     found, steps = {}, horizon(budget) if noisy else 300
     for problem in (data.diabetes(), data.digits(l2=0.01)):
         sigma = problem.constants.variance_at_minimizer**0.5 if noisy else 0.0
         oracle = Oracle.minibatch(problem, 1, budget.generator(problem.name)) if noisy else Oracle.full(problem)
-        lr = torch.as_tensor(FACTORS).reshape(-1, 1, 1) * by_theory(name, problem, sigma, steps)
-        x0 = problem.starts(len(FACTORS), 10 if noisy else 1)
+        lr = torch.as_tensor(FACTORS).reshape(-1, 1, 1, 1) * by_theory(name, problem, sigma, steps)
+        x0 = problem.starts(len(FACTORS), *((10, 3) if noisy else (1, 1)))
         trace = run(METHODS[name](lr), Paired(oracle), x0, steps, problem.gap, at=[steps])
-        found[problem.name] = judged(trace.values[-1])
+        found[problem.name] = judged(trace.values[-1]).mean(-1)
     return found
+
+
+def noisy_gaps(budget: Budget, method: str) -> dict[str, tuple[float, np.ndarray]]:
+    """Of every noisy problem the step c = 1, and the logarithms of last gaps (c, groups)."""
+    N, family = horizon(budget), rotated_family(budget)
+    levels = {f"family, nu = {nu:g}": (i, nu) for i, nu in enumerate(LEVELS) if nu}
+    steps = {name: by_theory(method, family, nu / N**0.5, N) for name, (_, nu) in levels.items()}
+    for problem in (data.diabetes(), data.digits(l2=0.01)):
+        steps[problem.name] = by_theory(method, problem, problem.constants.variance_at_minimizer**0.5, N)
+    found = {name: gaps(budget, method)[:, i] for name, (i, _) in levels.items()} | on_data(budget, method, noisy=True)
+    return {name: (float(steps[name]), np.log(gap)) for name, gap in found.items()}
+
+
+def at_most(logs: np.ndarray, factor: float) -> Verdict:
+    """Ratios of last gaps, given as logarithms (records, groups), are at most `factor`: geometric means over groups. The
+    evidence has the largest."""
+    verdict = bound_holds(logs, np.full(len(logs), np.log(factor)), floor=-DIVERGED)
+    effect, low, high = (float(part) for part in interval(logs[logs.mean(-1).argmax()]))
+    numbers = {"effect": effect, "low": low, "high": high, "threshold": float(np.log(factor)), "p": verdict.evidence["p"]}
+    return Verdict(verdict.outcome, numbers | {"records": float(len(logs))})

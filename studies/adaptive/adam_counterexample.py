@@ -131,7 +131,7 @@ def average_regrets(budget: Budget, slopes: tuple[float, ...]) -> pd.DataFrame:
     return pd.DataFrame(cells | {"average regret": found.ravel()})
 
 
-@claim("constant", "S25; theory/adam_counterexample.py")
+@claim("constant", "S25; theory/adam_counterexample.py", units={"smallest": "ratio"})
 @planted("the limit (2C - 3.95)/3", limit=(2 * bounds.C - sp.Rational(395, 100)) / 3)
 @planted("the limit (2C - 4.05)/3", limit=(2 * bounds.C - sp.Rational(405, 100)) / 3)
 @planted("C < 2", slopes=(1.5, 1.9))

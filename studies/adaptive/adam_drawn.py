@@ -89,7 +89,7 @@ def points(budget: Budget, method: str) -> np.ndarray:
     return run(solver, oracle, x0, rounds, lambda x: x[..., 0], at=[rounds // 10, rounds]).values.cpu().numpy()
 
 
-@claim("phenomenon", "S25, S26; " + SOURCE, unit="units of x")
+@claim("phenomenon", "S25, S26; " + SOURCE, unit="units of x", units={"last": "position"})
 @planted("maximum dropped", down="Adam")
 @planted("AMSGrad goes up", up="AMSGrad")
 def opposite_ways_in_the_experiment(budget: Budget, up: str = "Adam", down: str = "AMSGrad") -> Verdict:

@@ -38,7 +38,7 @@ WHY = (
 EVERY = {m: m for m in ("Adam", "Adam, bias corrected", "AMSGrad", "AMSGrad, bias corrected", "AMSGrad, corrected maximum")}
 
 
-@claim("law", "S25; " + SOURCE)
+@claim("law", "S25; " + SOURCE, units={"farthest": "distance", "nearest": "distance", "limit": "average regret"})
 @revised(1, WHY)
 @planted("regret three per cent larger", scale=1.03)
 @planted("regret three per cent smaller", scale=0.97)
@@ -56,7 +56,7 @@ def adam_goes_to_the_wrong_end(
     return as_forecast(method, budget.pick(*periods), "Adam", scale, beta2)
 
 
-@claim("law", "S26; " + SOURCE)
+@claim("law", "S26; " + SOURCE, units={"farthest": "distance", "nearest": "distance", "limit": "average regret"})
 @revised(1, WHY)
 @planted("regret three per cent larger", scale=1.03)
 @planted("regret three per cent smaller", scale=0.97)
@@ -80,7 +80,7 @@ def amsgrad_goes_to_the_right_end(
     return as_forecast(method, budget.pick(*periods), like, scale, excursions=excursions)
 
 
-@claim("law", "S25, S26; " + SOURCE)
+@claim("law", "S25, S26; " + SOURCE, units={"farthest": "distance", "nearest": "distance", "limit": "average regret"})
 @revised(1, WHY)
 @planted("regrets three per cent larger", scale=1.03)
 @planted("Adam then goes to -1", like={"Adam": "AMSGrad"}, periods=PLANTED)
@@ -115,7 +115,7 @@ def drift(method: str) -> float:
     return sum(SLOPES) / frozen_maximum(SLOPES) if method.endswith("corrected maximum") else float(sum(steps))
 
 
-@claim("constant", "S26; " + SOURCE)
+@claim("constant", "S26; " + SOURCE, units={"slower": "ratio"})
 @planted("the corrected maximum is as fast", like={"AMSGrad, corrected maximum": "AMSGrad"})
 @planted("maximum dropped", like={"Adam": "AMSGrad"})
 def the_corrected_maximum_is_slower(budget: Budget, like: Mapping[str, str] = EVERY) -> Verdict:

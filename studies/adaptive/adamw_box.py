@@ -53,7 +53,11 @@ def distances(budget: Budget, method: str, w: float) -> np.ndarray:
     return np.linalg.norm(x.cpu().numpy() - within, axis=-1) / np.linalg.norm(within, axis=-1)
 
 
-@claim("law", "S29; Xie and Li (2024), arXiv:2404.04454")
+@claim(
+    "law",
+    "S29; Xie and Li (2024), arXiv:2404.04454",
+    units={"farthest_with_default_betas": "ratio", "at_a_wall": "fraction"},
+)
 @planted("the box of half the size", w=2.0)
 @planted("coupled decay", methods=("coupled",))
 @planted("no decay", w=0.0)

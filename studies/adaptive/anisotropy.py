@@ -60,7 +60,7 @@ def slope_below(threshold: float, **seen: Arrivals) -> Verdict:
     return unless_on_edge(verdict, *seen.values()).noting(**slopes)
 
 
-@claim("phenomenon", "S22; Tieleman and Hinton (2012)")
+@claim("exponent", "S22; Tieleman and Hinton (2012)", unit="exponent")
 @planted("AdaGrad does", method="AdaGrad", turned=(4, 5))
 def suits_as_stated(budget: Budget, method: str = "RMSProp", turned: tuple[int, ...] | None = None) -> Verdict:
     """S22, read as: In whatever axes, the steps of tuned RMSProp grow with the condition number at a slope below 1/2.
@@ -74,7 +74,7 @@ def suits_as_stated(budget: Budget, method: str = "RMSProp", turned: tuple[int, 
     return slope_below(0.5, along=along, rotated=across.since(LAW)).showing(both(along, across).assign(method=method))
 
 
-@claim("exponent", "S22; van der Sluis (1969) for fixed scalings")
+@claim("exponent", "S22; van der Sluis (1969) for fixed scalings", unit="exponent")
 @planted("a slope above gradient descent's", threshold=1.25, methods=("RMSProp",))
 @planted("full-matrix AdaGrad has it as well", methods=(FULL,), turned=(4, 5))
 def nearly_the_exponent_of_gradient_descent_rotated(
@@ -93,7 +93,7 @@ def nearly_the_exponent_of_gradient_descent_rotated(
     return unless_on_edge(verdict, *judged.values()).showing(stacked({m: found.table() for m, found in seen.items()}))
 
 
-@claim("phenomenon", "S22; Duchi, Hazan and Singer (2011)")
+@claim("exponent", "S22; Duchi, Hazan and Singer (2011)", unit="exponent")
 @planted("diagonal AdaGrad is", method="AdaGrad", j=(0, 2, 4))
 def full_matrix_is_free_of_axes(budget: Budget, method: str = FULL, j: tuple[int, ...] | None = None) -> Verdict:
     """S22, contrast: The steps of tuned full-matrix AdaGrad hardly grow with the condition number, whatever the axes.
@@ -136,8 +136,8 @@ def classical(budget: Budget, method: str, j: tuple[int, ...]) -> np.ndarray:
 
 
 @claim("exponent", "S22; Polyak (1964); closed form in studies/adaptive/anisotropy.py")
-@planted("gradient descent like heavy ball", powers={"gradient descent": 0.5})
-@planted("heavy ball like gradient descent", powers={"heavy ball": 1.0})
+@planted("gradient descent to the power 0.9", powers={"gradient descent": 0.9})
+@planted("heavy ball to the power 0.7", powers={"heavy ball": 0.7})
 def slopes_of_theory(budget: Budget, powers: Mapping[str, float] = POWERS) -> Verdict:
     """S22, contrast: In random axes gradient descent needs kappa steps and heavy ball sqrt kappa times a logarithm.
 

@@ -52,27 +52,27 @@ ALL = tuple(range(11))  # kappa = 4^j from 1 to about 10^6
 LOOKS = dict(zip((*DIAGONAL, "full-matrix AdaGrad"), ("C0o", "C1s", "C2v", "C3^", "C4D"), strict=True))
 
 
-def eigenvalues(j: tuple[int, ...], device: str = "cpu") -> Tensor:
-    """Spectra of condition number 4^j: (kappas, 1, D), powers of two from 1 down to 4^-j."""
-    share = torch.arange(D, dtype=torch.float64, device=device) / (D - 1)
+def eigenvalues(j: tuple[int, ...], device: str = "cpu", d: int = D) -> Tensor:
+    """Spectra of condition number 4^j: (kappas, 1, d), powers of two from 1 down to 4^-j."""
+    share = torch.arange(d, dtype=torch.float64, device=device) / (d - 1)
     return (2.0 ** -torch.round(2 * torch.tensor(j, device=device)[:, None] * share)).unsqueeze(1)
 
 
-def starts(seeds: int, generator: torch.Generator) -> Tensor:
-    """Unit vectors (seeds, 1, 1, D) with entries of comparable size."""
-    size = torch.rand(seeds, 1, 1, D, generator=generator, dtype=torch.float64, device=generator.device)
+def starts(seeds: int, generator: torch.Generator, d: int = D) -> Tensor:
+    """Unit vectors (seeds, 1, 1, d) with entries of comparable size."""
+    size = torch.rand(seeds, 1, 1, d, generator=generator, dtype=torch.float64, device=generator.device)
     sign = 2 * torch.randint(2, size.shape, generator=generator, device=generator.device) - 1
     return torch.nn.functional.normalize(sign * (1 + size), dim=-1)
 
 
 def problem(
-    j: tuple[int, ...], copies: int, seeds: int, axes: str, generator: torch.Generator, stretched: bool = False
+    j: tuple[int, ...], copies: int, seeds: int, axes: str, generator: torch.Generator, stretched: bool = False, d: int = D
 ) -> FiniteSum:
-    """Quadratics with starts (seeds, kappas, copies, D). stretched: distances lam_i^(-1/2) times as large."""
-    lam, z = eigenvalues(j, generator.device), starts(seeds, generator)
+    """Quadratics with starts (seeds, kappas, copies, d). stretched: distances lam_i^(-1/2) times as large."""
+    lam, z = eigenvalues(j, generator.device, d), starts(seeds, generator, d)
     Q, z = None, z * lam.rsqrt() if stretched else z.expand(-1, len(j), -1, -1)
     if axes == "rotated":
-        Q = torch.stack([random_rotation(D, generator) for _ in range(seeds)]).unsqueeze(1)
+        Q = torch.stack([random_rotation(d, generator) for _ in range(seeds)]).unsqueeze(1)
         z = z @ Q.mT
     return quadratic(lam, z.expand(-1, -1, copies, -1).clone(), Q)
 
@@ -128,22 +128,24 @@ class Arrivals:
 
 
 @measured("anisotropy")
-def tuned_arrivals(budget: Budget, method: str, axes: str, j: tuple[int, ...], stretched: bool = False) -> Arrivals:
+def tuned_arrivals(
+    budget: Budget, method: str, axes: str, j: tuple[int, ...], stretched: bool = False, d: int = D
+) -> Arrivals:
     """Tuned and tested within 20 000 steps; rotated within 20 times what gradient descent needs at the largest kappa."""
     (build, centre), device = METHODS[method], budget.device
     limit = 20_000 if axes == "along" else max(1000, math.ceil(10 * 4 ** max(j) * math.log(1 / TARGET)))
     grid = centre * torch.logspace(-DECADES / 2, DECADES / 2, POINTS, dtype=torch.float64, device=device)
     power = torch.tensor(POWERS, dtype=torch.float64, device=device).repeat_interleave(POINTS).unsqueeze(-1)
     # from a stretched start the longest axis has the length sqrt kappa and the shortest 1: the centre stands between
-    stretch = eigenvalues(j, device).amin(-1, keepdim=True) ** (-0.25 * stretched)
+    stretch = eigenvalues(j, device, d).amin(-1, keepdim=True) ** (-0.25 * stretched)
     scale = stretch * grid.repeat(len(POWERS)).unsqueeze(-1)  # (kappas, candidates, 1)
-    f = problem(j, len(power), TUNING_SEEDS, axes, budget.generator("tuning", axes, stretched), stretched)
+    f = problem(j, len(power), TUNING_SEEDS, axes, budget.generator("tuning", axes, stretched), stretched, d)
     times = arrival_times(build(InversePower(scale, power)), f, limit, stretched)
     slowest = torch.where(times == CENSORED, limit + 1, times).amax(0)
     chosen, place = slowest.argmin(-1), slowest.argmin(-1) % POINTS
     edges = (slowest.amin(-1) > limit) | (place == 0) | (place == POINTS - 1)
     best = chosen.reshape(-1, 1, 1)
-    f = problem(j, 1, budget.pick(6, 16), axes, budget.generator("test", axes, stretched), stretched)
+    f = problem(j, 1, budget.pick(12, 16), axes, budget.generator("test", axes, stretched), stretched, d)
     lr = InversePower(scale.take_along_dim(best, 1), power[chosen].unsqueeze(-1))
     times = arrival_times(build(lr), f, limit, stretched)[..., 0]
     return Arrivals(np.array(j), times.T.cpu().numpy(), edges.cpu().numpy(), limit)

@@ -44,7 +44,7 @@ def as_stated_for_given_losses(budget: Budget, end: Mapping[float, int] = FAILS)
     return reach(table, table["beta2"].map(end))
 
 
-@claim("exact", SOURCE)
+@claim("exact", SOURCE, units={"critical_0.0": "beta2", "critical_0.5": "beta2", "critical_0.9": "beta2"})
 @planted("between 0.9990 and 0.9995", between=(0.999, 0.9995))
 @planted("0.9999 fails", end=FAILS)
 @planted("0.999 converges", end={**FAILS, 0.999: -1})

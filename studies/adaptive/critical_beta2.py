@@ -109,7 +109,7 @@ def both_sides(budget: Budget) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
-@claim("exact", SOURCE)
+@claim("exact", SOURCE, units={"up": "count", "down": "count"})
 @planted("the other end", sign=-1)
 def runs_on_both_sides(budget: Budget, sign: int = 1) -> Verdict:
     """S25, refined: Adam goes to the end that the sign of the drift predicts on both sides of the critical beta2, with bias

@@ -43,7 +43,7 @@ def last_gaps(budget: Budget, s: float) -> np.ndarray:
     return groups / groups[LEAST]
 
 
-@claim("phenomenon", SOURCE)
+@claim("upper bound", SOURCE)
 @planted("eps = 1", scales=(1.0, 1e-7), eps=1.0)
 def harmless_as_stated(budget: Budget, scales: tuple[float, ...] = (1.0, 1e-2, 1e-4, 1e-7), eps: float = 1e-6) -> Verdict:
     """S20, read as: AdaGrad's epsilon = 1e-6 does no harm, whatever the scale of the loss.
@@ -54,7 +54,7 @@ def harmless_as_stated(budget: Budget, scales: tuple[float, ...] = (1.0, 1e-2, 1
     return bound_holds(found, np.full(len(found), 2.0))
 
 
-@claim("phenomenon", SOURCE)
+@claim("phenomenon", SOURCE, unit="ratio")
 @planted("at scale 1 as well", small=1.0)
 @planted("up to eps = 1", up_to=1.0)
 def scale_decides_what_epsilon_does(budget: Budget, small: float = 1e-7, up_to: float = 1e-6) -> Verdict:

@@ -46,7 +46,7 @@ def after_a_drop(budget: Budget, name: str) -> tuple[np.ndarray, dict[int, np.nd
     return times, {k - first: far[0, -1].cpu().numpy() for k, far in path if k >= first}
 
 
-@claim("phenomenon", PAPERS)
+@claim("phenomenon", PAPERS, unit="ratio")
 @planted("AdaGrad itself", names=("AdaGrad",))
 def all_recover_from_a_drop_as_stated(budget: Budget, names: tuple[str, ...] = ("AdaDelta", "Adam", "AMSGrad")) -> Verdict:
     """S19, read as: AdaDelta, Adam and AMSGrad each recover at least twice as fast as AdaGrad after gradients drop.

@@ -28,7 +28,7 @@ from ratewitness.studies.claims import Budget, Verdict, measured
 from ratewitness.studies.judges import all_of, exceeds
 from ratewitness.studies.measuring.drawing import Panel
 from ratewitness.studies.measuring.groups import rows
-from ratewitness.studies.measuring.tuning import around, between
+from ratewitness.studies.measuring.tuning import around, tried
 from torch import Tensor
 from torch.nn.functional import one_hot
 
@@ -81,9 +81,7 @@ def descended(budget: Budget, setting: Callable, names: tuple[str, ...], method:
         return np.nan_to_num(trace.values.cpu().numpy(), nan=np.inf)
 
     grid = around(1.0, ends(budget)[1] + 1)
-    coarse = losses(grid[:, None])
-    fine = between(grid, coarse[at.refined_at].sum(-1), budget.pick(4, 6))
-    return np.concatenate([coarse, losses(fine)], axis=1)
+    return tried(losses, grid, budget.pick(4, 6), lambda coarse: coarse[at.refined_at].sum(-1), axis=1)[1]
 
 
 def least(budget: Budget, losses: np.ndarray, steps: int) -> np.ndarray:

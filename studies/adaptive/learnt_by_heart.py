@@ -44,7 +44,18 @@ def lead(budget: Budget, sizes: str, steps: int) -> dict[str, np.ndarray]:
     return {method: left[other] - left[method] for method, other in PAIRS}
 
 
-@claim("phenomenon", KUNSTNER, unit="fraction")
+@claim(
+    "phenomenon",
+    KUNSTNER,
+    unit="fraction",
+    units={
+        "Adam, no momentum, unequal": "fraction of the initial loss",
+        "Adam, unequal": "fraction of the initial loss",
+        "Adam, no momentum, equal": "fraction of the initial loss",
+        "Adam, equal": "fraction of the initial loss",
+        "left_by_GD_after_100": "fraction of the initial loss",
+    },
+)
 @planted("after 100 steps as well", steps=100)
 @planted("equal classes on other rows in their place", sizes=("equal, again", "equal"))
 def learns_unequal_classes_by_heart_earlier(

@@ -72,8 +72,8 @@ def after_a_jump(budget: Budget, name: str, decays: bool = False) -> np.ndarray:
 
 
 @claim("exponent", "S19; Zeiler (2012), arXiv:1212.5701, names the flaw; law derived in studies/adaptive/moving_target.py")
-@planted("it recovers at once", exponent=0.0)
-@planted("linear in T0", exponent=1.0)
+@planted("to the power 0.3", exponent=0.3)
+@planted("to the power 0.7", exponent=0.7)
 @planted("half the constant", factor=0.5)
 def adagrad_recovers_ever_later(budget: Budget, exponent: float = 0.5, factor: float = 1.0) -> Verdict:
     """S19, refined: After T0 noisy rounds AdaGrad takes a time that grows as sqrt(T0) to come half way to a minimizer that
@@ -90,7 +90,7 @@ def adagrad_recovers_ever_later(budget: Budget, exponent: float = 0.5, factor: f
     return unless_on_edge(verdict, chosen).showing(stacked({"AdaGrad": rows(times, T0=T0, theory=law)}))
 
 
-@claim("phenomenon", PAPERS)
+@claim("phenomenon", PAPERS, unit="ratio", units={f"{name} slope": "exponent" for name in IMPROVEMENTS})
 @planted("AdaGrad itself", names=("AdaGrad",))
 @planted("an average that never forgets", names=("no forgetting",))
 @planted("Adam with steps lr/sqrt(k + 1)", names=("Adam",), decays=True)
@@ -112,9 +112,10 @@ def others_recover_from_a_jump(budget: Budget, names: tuple[str, ...] = IMPROVEM
 
 
 @claim(
-    "phenomenon",
+    "exponent",
     "S19; law derived in studies/adaptive/moving_target.py; steps as in the regret bounds of Reddi, Kale and Kumar (2018), "
     "arXiv:1904.09237",
+    unit="exponent",
 )
 @planted("constant steps", decays=False)
 def decreasing_steps_undo_it(budget: Budget, decays: bool = True) -> Verdict:

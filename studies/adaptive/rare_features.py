@@ -46,8 +46,8 @@ def steps_by_frequency(budget: Budget, method: str) -> np.ndarray:
 
 
 @claim("law", "S17; Duchi, Hazan and Singer (2011); derived in studies/adaptive/rare_features.py")
-@planted("proportional to 1/p", exponent=1.0)
-@planted("the same for every p", exponent=0.0)
+@planted("to the power -0.54", exponent=0.54)
+@planted("to the power -0.46", exponent=0.46)
 @planted("of AdaGradNorm too", method="AdaGradNorm")
 @planted("of SGD too", method="SGD, a/sqrt(t)")
 def rare_features_keep_larger_steps(budget: Budget, exponent: float = 0.5, method: str = "AdaGrad") -> Verdict:

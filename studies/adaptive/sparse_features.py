@@ -95,7 +95,7 @@ def far_ahead_as_stated(budget: Budget, ahead: str = "AdaGrad", instance: int = 
     return unless_on_edge(exceeds(np.log(gain[instance]), np.log(2)), *tuned[instance])
 
 
-@claim("phenomenon", "S18; Cauchy and Schwarz, as in studies/adaptive/sparse_features.py")
+@claim("constant", "S18; Cauchy and Schwarz, as in studies/adaptive/sparse_features.py")
 @planted("at the most different frequencies too", instance=-2)
 @planted("the gain of the bounds for alpha = 2", as_promised=True)
 def none_at_equal_frequencies(budget: Budget, instance: int = 0, as_promised: bool = False) -> Verdict:
@@ -113,7 +113,7 @@ def none_at_equal_frequencies(budget: Budget, instance: int = 0, as_promised: bo
 @claim(
     "phenomenon",
     "S18; the bounds of Duchi, Hazan and Singer (2011); their ratio in studies/adaptive/sparse_features.py",
-    unit="ratio",
+    unit="exponent",
 )
 @planted("of AdaGradNorm too", ahead="AdaGradNorm")
 @planted("at equal frequencies too", instance=0)

@@ -79,7 +79,12 @@ def far_ahead_as_stated(budget: Budget, ahead: str = "AdaGrad", behind=ONE_STEP)
     return ahead_on_text(budget, "tf-idf", ahead, behind, 2.0)
 
 
-@claim("phenomenon", "S18; King James Bible, tf-idf; the ratio in studies/adaptive/sparse_text.py", unit="ln ratio")
+@claim(
+    "phenomenon",
+    "S18; King James Bible, tf-idf; the ratio in studies/adaptive/sparse_text.py",
+    unit="ln ratio",
+    units={"effect_of_last_iterates": "ln ratio", "h": "ratio"},
+)
 @revised(1, WHY)
 @planted("AdaGradNorm is ahead", ahead="AdaGradNorm", behind=("AdaGrad", "SGD, a", "SGD, a/sqrt(t)"))
 def the_diagonal_pays(budget: Budget, ahead: str = "AdaGrad", behind=ONE_STEP) -> Verdict:

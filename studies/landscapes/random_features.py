@@ -27,7 +27,12 @@ SOURCE = "S49; Belkin, Hsu, Ma and Mandal (2019), arXiv:1812.11118"
 LABELS = dict(zip(NOISES, ("clean labels", "noisy labels"), strict=True))
 
 
-@claim("phenomenon", SOURCE, unit="ln ratio", units={f"error, {name}": "fraction" for name in LABELS.values()})
+@claim(
+    "phenomenon",
+    SOURCE,
+    unit="ln ratio",
+    units={f"error, {name}": "fraction" for name in LABELS.values()} | {"largest_condition": "ratio"},
+)
 @planted("tuned ridge", method="tuned ridge")
 @planted("the peak at 200 features", peak=200, sides=(100, 300))
 @planted("the peak at 400 features", peak=400, sides=(300, 1000))

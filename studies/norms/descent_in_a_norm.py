@@ -51,9 +51,10 @@ def advantage(budget: Budget, name: str) -> np.ndarray:
 
 @claim("exponent", "S31; Kelner et al. (2014), arXiv:1304.2338; Balles, Pedregosa and Le Roux (2020), arXiv:2002.08056")
 @planted("the norms swapped", swapped=True)
-@planted("sqrt d where it wins", exponents={**WINS_BY, "spike": 0.5})
-@planted("l_inf wins by d with dense gradients of a flat Hessian", exponents={"flat, dense": 1})
-@planted("neither wins along one axis", exponents={"flat, one axis": 0})
+@planted("d^0.75 where it wins", exponents={**WINS_BY, "spike": 0.75})
+@planted("d^1.25 where it wins", exponents={**WINS_BY, "smooth max": 1.25})
+@planted("l_inf wins by d^0.3 with dense gradients of a flat Hessian", exponents={"flat, dense": 0.3})
+@planted("l_2 wins by d^0.75 along one axis", exponents={"flat, one axis": -0.75})
 def which_norm_wins(budget: Budget, exponents: Mapping[str, float] = WINS_BY, swapped: bool = False) -> Verdict:
     """S31, refined: Sign descent gains a factor d over gradient descent where gradients are dense and L_inf is not much
     larger than L_2.
@@ -84,7 +85,7 @@ def on_the_diagonal(share: float) -> int:
     return k
 
 
-@claim("exact", "S31; symmetry")
+@claim("exact", "S31; symmetry", units={"sign_descent_on_smooth_max": "ratio"})
 @planted("the norms swapped", swap=True)
 def steps_on_the_witnesses(budget: Budget, swap: bool = False) -> Verdict:
     """S31, refined: On the smooth max from (1, ..., 1) and on the flat quadratic along one axis both methods take

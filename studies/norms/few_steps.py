@@ -33,7 +33,11 @@ def within(budget: Budget, steps: int, condition: float, eps: float, methods: tu
     return bound_holds(list(reached.values()), eps).noting(**{f"error {k}": v for k, v in reached.items()})
 
 
-@claim("phenomenon", "S34 with numbers: 5 steps, condition 1e3, error 1e-2")
+@claim(
+    "upper bound",
+    "S34 with numbers: 5 steps, condition 1e3, error 1e-2",
+    units={"error NS 3": "distance", "error NS 5": "distance", "error Muon": "distance", "error greedy 5": "distance"},
+)
 @planted("three steps", steps=3)
 @planted("condition 1e6", condition=1e6)
 def few_steps_as_stated(budget: Budget, steps: int = 5, condition: float = 1e3) -> Verdict:
@@ -45,7 +49,7 @@ def few_steps_as_stated(budget: Budget, steps: int = 5, condition: float = 1e3) 
     return within(budget, steps, condition, 1e-2, FOUR)
 
 
-@claim("phenomenon", "S34 with numbers: 8 greedy steps, condition 1e3, error 1e-6")
+@claim("upper bound", "S34 with numbers: 8 greedy steps, condition 1e3, error 1e-6", units={"error greedy 5": "distance"})
 @planted("cubic Newton-Schulz does the same", method="NS 3")
 @planted("quintic Newton-Schulz does the same", method="NS 5")
 @planted("Muon's quintic does the same", method="Muon")

@@ -35,7 +35,7 @@ def as_good_as_exact(budget: Budget, method: str, ratio: float) -> Verdict:
     return all_of(verdicts)
 
 
-@claim("phenomenon", "S34, S36; Amsel, Persson, Musco and Gower (2025), arXiv:2505.16932")
+@claim("constant", "S34, S36; Amsel, Persson, Musco and Gower (2025), arXiv:2505.16932", units={"predicted": "ratio"})
 @planted("normalized GD is as good, without any orthogonalization", method="normalized GD")
 @planted("Polar Express ends a fifth lower", ratio=0.8)
 def polar_express_is_as_good_as_exact(
@@ -48,7 +48,7 @@ def polar_express_is_as_good_as_exact(
     return as_good_as_exact(budget, method, ratio)
 
 
-@claim("phenomenon", "S34, S36; Jordan et al. (2024)")
+@claim("constant", "S34, S36; Jordan et al. (2024)", units={"predicted": "ratio"})
 @planted("the quintic ends a fifth lower", ratio=0.8)
 def the_quintic_is_as_good_as_exact(budget: Budget, ratio: float = 1.0) -> Verdict:
     """S36, read as: Muon with five steps of its quintic, which does not converge, ends with the gap of Muon with the exact
@@ -60,7 +60,7 @@ def the_quintic_is_as_good_as_exact(budget: Budget, ratio: float = 1.0) -> Verdi
     return as_good_as_exact(budget, "Muon, quintic", ratio)
 
 
-@claim("phenomenon", "S34, S36")
+@claim("constant", "S34, S36", units={"predicted": "ratio"})
 @planted("the cubic ends a fifth lower", ratio=0.8)
 def any_five_steps_will_do(budget: Budget, ratio: float = 1.0) -> Verdict:
     """S36, read as: Any iteration will do: Muon with five cubic Newton-Schulz steps ends with the gap of Muon with the exact

@@ -118,9 +118,8 @@ def error_by_newton(budget: Budget, exponent: float = 1.0, power: int = 4) -> Ve
 
 
 @claim("exponent", "S40; derived in studies/norms/inverse_roots.py")
-@planted("like kappa^(1/4)", power=0.25)
-@planted("like the square root of kappa", power=0.5)
-@planted("like kappa^2", power=2.0)
+@planted("exponent 0.75", power=0.75)
+@planted("exponent 1.25", power=1.25)
 def error_is_linear_in_the_condition(budget: Budget, power: float = 1.0) -> Verdict:
     """S40: In float64 the error of both methods grows like kappa.
 

@@ -2,11 +2,11 @@ r"""Where does Muon with the exact polar factor and a constant step end on a qua
 
     f(W) = <E, A E B>/2,  E = W - W*:     d_i' = d_i - a sign(d_i) in the eigenvectors of A and B, whatever their eigenvalues
 
-Every signed singular value of the error walks on a grid of its own, d_i(0) + a Z, and goes to and fro around 0 in the end: no
-run is long enough for a gap below the scale of the step. In any basis and with momentum two gaps in a row sum to at least mu
-r a^2/4, r the rank of the steps. A step that decreases, or a polar factor that is not exact, leaves the grid. So do rounding
-errors where the Hessian is no multiple of I, since there the grid is not stable: it is run for ||E||_F^2/2 (Gonon et al.
-find the confinement; formulas, constants and the instability are derived in theory/muon_grid.py).
+Every signed singular value of the error walks on a grid of its own, d_i(0) + a Z, and goes to and fro around 0 in the end:
+no run is long enough for a gap below the scale of the step. In any basis and with momentum two gaps in a row sum to at
+least mu r a^2/4, r the rank of the steps. A step that decreases, or a polar factor that is not exact, leaves the grid. So
+do rounding errors where the Hessian is no multiple of I, since there the grid is not stable: it is run for ||E||_F^2/2
+(Gonon et al. find the confinement; formulas, constants and the instability are derived in theory/muon_grid.py).
 
 Source: A. Gonon, A.-A. Musat and N. Boumal (2026), arXiv:2602.11948.
 """
@@ -56,13 +56,14 @@ def hessians(generator: torch.Generator, count: int, c: float) -> tuple[Tensor, 
 @claim("proof", GONON)
 @falsified(*PROOFS)
 def walk_is_proved(budget: Budget) -> Verdict:
-    """S31, refined: On a quadratic, exact Muon of constant step a moves every singular value of an aligned error by a; two
-    gaps in a row sum to mu r a^2/4 or more.
+    """S31, refined: On a quadratic exact Muon's constant step moves every singular value of an aligned error by its own
+    length, whatever the conditioning.
 
-    For every size. Machine-checked, as words of symbols that do not commute: the polar factor of an aligned gradient, hence
-    the step d - a sign d of every signed singular value; the walk from r + n a to r, and to and fro between r and r - a; by
-    how much that multiplies what is not aligned; the parallelogram law for two errors that are a step apart. Cited: that a
-    matrix has singular values. In prose: the induction over n, and f - f* >= (mu/2) ||E||_F^2."""
+    And two gaps in a row sum to at least mu r a^2/4 from any start. For every size. Machine-checked, as words of symbols
+    that do not commute: the polar factor of an aligned gradient, hence the step d - a sign d of every signed singular
+    value; the walk from r + n a to r, and to and fro between r and r - a; by how much that multiplies what is not aligned;
+    the parallelogram law for two errors that are a step apart. Cited: that a matrix has singular values. In prose: the
+    induction over n, and f - f* >= (mu/2) ||E||_F^2."""
     return prove(*PROOFS)
 
 
@@ -72,8 +73,8 @@ def walk_is_proved(budget: Budget) -> Verdict:
 @planted("momentum of 0.5", solver=constant(0.5))
 @planted("a step that decreases", solver=DECREASING)
 def walks_on_a_grid(budget: Budget, solver: Muon = EXACT, step: float = STEP) -> Verdict:
-    """S31, refined: On ||W - W*||_F^2/2 exact Muon with a constant step a has each singular value on its grid, and is within a
-    after max |d_i|/a steps, for ever.
+    """S31, refined: On ||W - W*||_F^2/2 exact Muon with a constant step a has each singular value on its grid, and is within
+    a after max |d_i|/a steps, for ever.
 
     20 (quick: 5) random 6 x 4 matrices, signed singular values a (n_i + u_i), n_i up to 30, u_i in [0.1, 0.9], a = 0.05, no
     momentum: after 0, 1, ..., 60 steps they are those of d - a sign d, to 1e-8 of a, and all are below a for the first time
@@ -95,14 +96,14 @@ def walks_on_a_grid(budget: Budget, solver: Muon = EXACT, step: float = STEP) ->
 @planted("the grid is stable", growing=False)
 @planted("the factor of one step, twice", alternating=False)
 def grid_is_unstable(budget: Budget, growing: bool = True, alternating: bool = True) -> Verdict:
-    """S31, refined: Where the Hessian is no multiple of I, two steps to and fro multiply what is not aligned by 1 + rho (rho -
-    1) a^2/(r (a - r)).
+    """S31, refined: Where the Hessian is no multiple of I, a misalignment grows as the walk on the grid goes to and fro.
 
-    For one column (2 x 1, W = (r, 1e-7 a), A = diag(1, rho)), r/a from 0.1 to 0.9, rho = 1, 2, 5 and 10, a = 0.05: within
-    1e-4. For rho > 1 that is more than 1: the walk on the grid does not last."""
-    r, rho = torch.meshgrid(
-        torch.linspace(0.1, 0.9, 9).double(), torch.tensor([1.0, 2.0, 5.0, 10.0]).double(), indexing="ij"
-    )
+    By the factor 1 + rho (rho - 1) a^2/(r (a - r)) in two steps. For one column (2 x 1, W = (r, 1e-7 a), A = diag(1, rho)),
+    r/a from 0.1 to 0.9, rho = 1, 2, 5 and 10, a = 0.05: within 1e-4. For rho > 1 that is more than 1: the walk on the grid
+    does not last."""
+    options = {"dtype": torch.float64, "device": budget.device}
+    grid = torch.linspace(0.1, 0.9, 9, **options), torch.tensor([1.0, 2.0, 5.0, 10.0], **options)
+    r, rho = torch.meshgrid(*grid, indexing="ij")
     start = torch.stack([r, torch.full_like(r, 1e-7)], -1).unsqueeze(-1) * STEP
     A = torch.stack([torch.ones_like(rho), rho], -1).unsqueeze(-1)
     once, twice = (e[..., 1, 0] / start[..., 1, 0] for e in visited(EXACT, lambda k, E: A * E, start, [1, 2]))
@@ -114,8 +115,8 @@ def grid_is_unstable(budget: Budget, growing: bool = True, alternating: bool = T
 @planted("1 % more", factor=1.01)
 @planted("a step that decreases", solvers={"decreasing": DECREASING})
 def stalls_in_any_basis(budget: Budget, factor: float = 1.0, solvers: dict | None = None) -> Verdict:
-    """S31, refined: From any start, and with momentum, two gaps in a row of exact Muon with constant step a sum to at least
-    mu r a^2/4; one start attains it.
+    """S31, refined: From any start, with momentum or without, two gaps in a row of exact Muon with a constant step a sum to
+    mu r a^2/4 at least.
 
     On <E, A E B>/2, 6 x 4, r = 4, A and B of condition 1, 10 and 100 each, 20 (quick: 5) normal starts, momentum 0 and 0.9,
     all pairs of 400 (quick: 200) steps, a = 0.05; attained, to rounding, on ||E||_F^2/2 from a/2 times a matrix with

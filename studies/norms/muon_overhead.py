@@ -40,7 +40,9 @@ def of_a_step(budget: Budget) -> pd.DataFrame:
     return found.pivot_table(index="windows", columns="method", values="seconds", aggfunc="median").reset_index(drop=True)
 
 
-@claim("cost", "S37; Jordan et al. (2024), kellerjordan.github.io/posts/muon, overhead T m/B")
+@claim(
+    "cost", "S37; Jordan et al. (2024), kellerjordan.github.io/posts/muon, overhead T m/B", units={"share_at_32": "fraction"}
+)
 @planted("only 3 iterations to pay for", iterations=3)
 def costs_few_products(budget: Budget, iterations: int = ITERATIONS) -> Verdict:
     """S37: Five iterations of Muon's quintic take at most 5 m/B times the operations of a gradient, m the width of a

@@ -17,7 +17,7 @@ from ratewitness.studies.measuring.tuning import unless_on_edge
 from ratewitness.studies.norms.circulated_runs import AGAIN, DRAWN_AGAIN, found, tuned
 
 
-@claim("phenomenon", "S36; equal tuning")
+@claim("constant", "S36; equal tuning", units={"AdamW": "accuracy", "Muon": "accuracy"})
 @revised(1, DRAWN_AGAIN)
 @planted("AdamW stays a percentage point behind", ratio=0.99)
 @planted("AdamW is a percentage point ahead", ratio=1.01)

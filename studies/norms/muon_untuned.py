@@ -50,7 +50,9 @@ def more_accurate(budget: Budget, first: tuple[str, ...], second: tuple[str, ...
     return exceeds(one - other, 0.0).noting(first=one.mean(), second=other.mean())
 
 
-@claim("phenomenon", "S36; the comparison in circulation", unit="fraction")
+@claim(
+    "phenomenon", "S36; the comparison in circulation", unit="fraction", units={"first": "accuracy", "second": "accuracy"}
+)
 @revised(1, "judged by the direction that is shown, without the margin of a percentage point, which nobody stated")
 @planted("AdamW is ahead", first=("AdamW",), second=("Muon",))
 @planted("AdamW on other minibatches in the place of Muon", first=("AdamW", AGAIN))
@@ -64,7 +66,9 @@ def as_shown(budget: Budget, first: tuple[str, ...] = ("Muon",), second: tuple[s
     return more_accurate(budget, first, second, EPOCHS).showing(records(budget))
 
 
-@claim("phenomenon", "S36; the comparison in circulation", unit="fraction")
+@claim(
+    "phenomenon", "S36; the comparison in circulation", unit="fraction", units={"first": "accuracy", "second": "accuracy"}
+)
 @revised(1, "judged by the direction that is shown, without the margin of a percentage point, which nobody stated")
 @planted("AdamW is ahead", first=("AdamW",), second=("Muon",))
 @planted("AdamW on other minibatches in the place of Muon", first=("AdamW", AGAIN))

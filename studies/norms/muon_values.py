@@ -49,7 +49,7 @@ def random_values(budget: Budget, steps: int) -> np.ndarray:
     return torch.linalg.svdvals(MuonQuintic(steps)(G)).cpu().numpy().reshape(GROUPS, -1)
 
 
-@claim("phenomenon", SOURCE)
+@claim("phenomenon", SOURCE, unit="fraction")
 @planted("the 2-cycle", points=two_cycle)
 @planted("the fixed point 0.868", points=lambda: [FIXED_POINT])
 @planted("three points of the four", points=lambda: four_cycle()[1:])
@@ -61,7 +61,7 @@ def ends_in_a_four_cycle(budget: Budget, points: Callable[[], list[float]] = fou
     return exceeds((distance < 1e-3).mean(-1), 0.99)
 
 
-@claim("phenomenon", "S34, read literally for Muon's iteration")
+@claim("upper bound", "S34, read literally for Muon's iteration")
 @planted("it converges to its fixed point", limit=FIXED_POINT)
 @planted("it converges to zero", limit=0.0)
 def converges_as_stated(budget: Budget, limit: float = 1.0) -> Verdict:
@@ -73,7 +73,16 @@ def converges_as_stated(budget: Budget, limit: float = 1.0) -> Verdict:
     return bound_holds(worst, 1e-2).showing({"steps": steps, "error": worst})
 
 
-@claim("phenomenon", "S34; the docstring of torch.optim.Muon's iteration and of others")
+@claim(
+    "law",
+    "S34; the docstring of torch.optim.Muon's iteration and of others",
+    units={
+        "measured_above": "fraction",
+        "uniform_above": "fraction",
+        "measured_in_band": "fraction",
+        "uniform_in_band": "fraction",
+    },
+)
 @planted("Uniform(0.7, 1.3)", low=0.7, high=1.3)
 @planted("Uniform(0, 2)", low=0.0, high=2.0)
 def uniform_as_stated(budget: Budget, low: float = 0.5, high: float = 1.5) -> Verdict:

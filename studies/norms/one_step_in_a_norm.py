@@ -60,7 +60,11 @@ def many_zeros(budget: Budget) -> pd.DataFrame:
     return both_steps(lam.unsqueeze(0).to(budget.device), (g / lam).unsqueeze(0).to(budget.device))
 
 
-@claim("exact", "S31; Balles, Pedregosa and Le Roux (2020), arXiv:2002.08056; theory/norm_descent.py")
+@claim(
+    "exact",
+    "S31; Balles, Pedregosa and Le Roux (2020), arXiv:2002.08056; theory/norm_descent.py",
+    units={"l_inf_gains": "fraction"},
+)
 @planted("the norms swapped", swapped=True)
 @planted("already where density > L_inf/L_2", high=1.0)
 @planted("still where density < 2 L_inf/L_2", low=2.0)

@@ -54,7 +54,7 @@ def accuracy_at_convergence(budget: Budget, factor: float = 1.0, also: str = "SV
     return bound_holds(judged["error"], factor * SMALL * judged["eps"]).showing(found)
 
 
-@claim("phenomenon", "S35; Jordan (2024); Amsel et al. (2025), arXiv:2505.16932")
+@claim("lower bound", "S35; Jordan (2024); Amsel et al. (2025), arXiv:2505.16932")
 @planted("exact to a per cent", limits={1e2: (0.0, 0.01)})
 @planted("as good for kappa = 1e6", limits={1e6: (0.1, 0.9)})
 def accuracy_of_five_steps(budget: Budget, limits: Mapping[float, tuple[float, float]] = LIMITS) -> Verdict:
@@ -80,7 +80,8 @@ def in_float64(budget: Budget) -> tuple[np.ndarray, dict[str, np.ndarray]]:
 
 
 @claim("exponent", "S35; Higham (2008)")
-@planted("like kappa", power=1.0)
+@planted("exponent 1.5", power=1.5)
+@planted("exponent 2.4", power=2.4)
 @planted("the SVD as well", method="SVD")
 def gram_loses_twice_the_digits(budget: Budget, method: str = "Gram", power: float = 2.0) -> Verdict:
     """S35, refined: The Gram matrix loses twice the digits: the error of G (G^T G)^{-1/2} grows like kappa^2.

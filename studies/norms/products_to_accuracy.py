@@ -44,7 +44,15 @@ def first_accurate(budget: Budget) -> pd.DataFrame:
     return pd.DataFrame(found)
 
 
-@claim("exact", "S35; Higham (2008); Amsel et al. (2025), arXiv:2505.16932")
+@claim(
+    "exact",
+    "S35; Higham (2008); Amsel et al. (2025), arXiv:2505.16932",
+    units={
+        f"{method}, kappa 1e+0{k}": "products"
+        for method in ("Newton-Schulz 3", "Newton-Schulz 5", "Polar Express")
+        for k in (2, 6)
+    },
+)
 @planted("one step less", law=lambda found: found["predicted"] - 1)
 @planted("steps in proportion to kappa", law=lambda found: (found["predicted"] * found["kappa"] / 10).astype(int))
 @planted("five steps are enough", law=lambda found: 0 * found["predicted"] + 5)

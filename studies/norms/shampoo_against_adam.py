@@ -58,7 +58,20 @@ def fewer(budget: Budget, problems: tuple[str, ...], method: str, other: str, fa
     return all_of(judged)
 
 
-@claim("phenomenon", f"S40; {GUPTA}; {ANIL}, for averages")
+@claim("phenomenon", f"S40; {GUPTA}", unit="ln ratio")
+@planted("Adam may instead", method="Adam", other=SUMS)
+@planted("AdaGrad in its place, without the Kronecker product", method="AdaGrad")
+def may_need_fewer_steps_as_stated(budget: Budget, method: str = SUMS, other: str = "Adam") -> Verdict:
+    """S40, as stated: Shampoo may converge faster than Adam in the number of steps: on ill-conditioned matrix regression it
+    does, by a factor of 1.5 or more.
+
+    "May" is judged by exhibiting one problem, named before the run: matrix regression with c = 10^1.5, hence condition 1e6,
+    where Shampoo as in its paper, without momentum, needs fewer steps than Adam with its defaults to 1e-2 and to 1e-4 of
+    the initial gap, by a factor 1.5 or more in the geometric mean over seeds, each with its best step of one grid."""
+    return fewer(budget, (ILL,), method, other, 1.5)
+
+
+@claim("phenomenon", f"S40; {GUPTA}; {ANIL}, for averages", unit="ln ratio")
 @planted("Adam needs fewer than Shampoo", lambda budget: fewer(budget, EVERYWHERE, "Adam", SUMS, 1.0))
 def fewer_steps_as_stated(budget: Budget) -> Verdict:
     """S40, read as: Shampoo as in its paper needs fewer steps than Adam everywhere, whether it sums or averages its
@@ -71,7 +84,7 @@ def fewer_steps_as_stated(budget: Budget) -> Verdict:
     return all_of(forms).showing(table_of_steps(budget))
 
 
-@claim("phenomenon", f"S40; {GUPTA}")
+@claim("phenomenon", f"S40; {GUPTA}", unit="ln ratio")
 @planted("Adam needs fewer", method="Adam", other=SUMS)
 @planted("averages as well", method=AVERAGES)
 @planted("AdaGrad as well, without the Kronecker product", method="AdaGrad")
@@ -84,21 +97,20 @@ def fewer_steps_with_sums(budget: Budget, method: str = SUMS, other: str = "Adam
     return fewer(budget, EVERYWHERE[1:], method, other, 1.5).showing(table_of_steps(budget))
 
 
-@claim("phenomenon", f"S40; {ANIL}, for averages and momentum")
+@claim("phenomenon", f"S40; {ANIL}, for averages and momentum", unit="ln ratio")
 @planted("Adam without momentum as well", method=NO_MOMENTUM)
-@planted("by a factor of 10", factor=10.0)
 @planted("Shampoo without momentum as well", method=AVERAGES)
 def fewer_steps_with_momentum_on_both_sides(
-    budget: Budget, method: str = "Shampoo, averages, momentum", factor: float = 1.0
+    budget: Budget, method: str = "Shampoo, averages, momentum"
 ) -> Verdict:  # fmt: skip
-    """S40, refined: With averages of second moments and momentum on both sides, Shampoo needs fewer steps than Adam.
+    """S40, read as: With averages of second moments and momentum on both sides, Shampoo needs fewer steps than Adam.
 
     Like with like, momentum 0.9, to both targets on softmax regression and on matrix regression with c from 10^0.5 to
     10^1.5, the geometric mean of the ratio of steps over seeds is above 1 in every case."""
-    return fewer(budget, EVERYWHERE[1:], method, "Adam", factor)
+    return fewer(budget, EVERYWHERE[1:], method, "Adam", 1.0)
 
 
-@claim("phenomenon", "S40; derived from the shape of the Hessian A A^T (x) B B^T")
+@claim("phenomenon", "S40; derived from the shape of the Hessian A A^T (x) B B^T", unit="ln ratio")
 @planted("AdaGrad's does over Adam", method="AdaGrad")
 @planted("it falls", method=NO_MOMENTUM, other=AVERAGES)
 def gain_grows_with_the_condition(budget: Budget, method: str = AVERAGES, other: str = NO_MOMENTUM) -> Verdict:

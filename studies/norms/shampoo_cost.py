@@ -55,7 +55,11 @@ def operations(budget: Budget) -> pd.DataFrame:
     return table.assign(ratio=table[SUMS] / table["Adam"])
 
 
-@claim("cost", "S40; counted operation by operation; 9 d^3 for an eigendecomposition: Golub and Van Loan")
+@claim(
+    "cost",
+    "S40; counted operation by operation; 9 d^3 for an eigendecomposition: Golub and Van Loan",
+    units={"least": "ratio", "largest": "ratio"},
+)
 @planted("Shampoo like d^2.8", shampoo=2.8)
 @planted("Shampoo like d^3.2", shampoo=3.2)
 @planted("Adam like d^2.2", adam=2.2)

@@ -28,6 +28,7 @@ from torch import Tensor
 SIDE, CONDITION = 8, 1e4  # matrices 8 x 8, condition number of the covariance of their 64 entries
 LAWS = ("Kronecker", "diagonal", "unstructured")
 CLOSE, CLOSER, DIAGONAL = 0.95, 0.1, "diagonal AdaGrad"
+OF_OTHERS = "Shampoo after other gradients"
 LOOKS = {"Shampoo": "C0o", "powers -1/2": "C1s", DIAGONAL: "C2v", "gradient": "C3^"}
 
 
@@ -71,6 +72,7 @@ def cosines(budget: Budget) -> dict[tuple[str, str], np.ndarray]:
             "Shampoo": direction(Shampoo(1.0, eps), history),
             "powers -1/2": direction(Shampoo(1.0, eps, power=2), history),
             DIAGONAL: direction(AdaGrad(1.0, eps), Sums(past.square().sum(1), T)),
+            OF_OTHERS: direction(Shampoo(1.0, eps), history._replace(L=L.roll(1, 0), R=R.roll(1, 0))),
             "gradient": -fresh.flatten(-2),
         }.items():
             found[law, method] = torch.cosine_similarity(step, full, dim=-1).cpu().numpy()
@@ -83,7 +85,26 @@ def close(budget: Budget, method: str, laws: tuple[str, ...]) -> Verdict:
     return all_of({law: exceeds(found[law, method], CLOSE) for law in laws}).showing(table)
 
 
-@claim("phenomenon", "S39; Gupta, Koren and Singer (2018), arXiv:1802.09568")
+def closer(budget: Budget, law: str, method: str, other: str, by: float = CLOSER) -> Verdict:
+    """How much larger the cosine of one method is, replicate by replicate."""
+    return exceeds(cosines(budget)[law, method] - cosines(budget)[law, other], by)
+
+
+@claim("phenomenon", "S39; Gupta, Koren and Singer (2018), arXiv:1802.09568", unit="cosine")
+@planted("after the gradients of another replicate", method=OF_OTHERS)
+@planted("the gradient is closer", method="gradient", other="Shampoo")
+def approximates_as_stated(budget: Budget, method: str = "Shampoo", other: str = "gradient") -> Verdict:
+    """S39, as stated: Shampoo's Kronecker product approximates full-matrix AdaGrad's preconditioner: its direction is nearer
+    than the gradient's.
+
+    Read with "approximates" as better than no preconditioner: after 4000 (quick: 1000) Gaussian gradients of size 8 x 8
+    whose covariance has condition 1e4, the cosine to full-matrix AdaGrad's direction on a fresh gradient is larger than
+    that of this gradient itself, in the mean over 40 (quick: 10) replicates, whether the covariance is a Kronecker product,
+    diagonal or neither. In the Loewner order: `shampoo_kronecker`; how near: `same_direction_as_stated`."""
+    return all_of({law: closer(budget, law, method, other, 0.0) for law in LAWS})
+
+
+@claim("phenomenon", "S39; Gupta, Koren and Singer (2018), arXiv:1802.09568", unit="cosine")
 @planted("diagonal AdaGrad does", method=DIAGONAL)
 def same_direction_as_stated(budget: Budget, method: str = "Shampoo") -> Verdict:
     """S39, read as: After many gradients Shampoo sends a fresh one to nearly the direction of full-matrix AdaGrad.
@@ -94,7 +115,7 @@ def same_direction_as_stated(budget: Budget, method: str = "Shampoo") -> Verdict
     return close(budget, method, LAWS)
 
 
-@claim("phenomenon", "S39; Morwani et al. (2024), arXiv:2406.17748, for the square")
+@claim("phenomenon", "S39; Morwani et al. (2024), arXiv:2406.17748, for the square", unit="cosine")
 @planted("the powers -1/4 do", method="Shampoo")
 @planted("without the Kronecker product", laws=LAWS[1:])
 def powers_of_a_half_have_the_direction(budget: Budget, method: str = "powers -1/2", laws=LAWS[:1]) -> Verdict:
@@ -107,12 +128,7 @@ def powers_of_a_half_have_the_direction(budget: Budget, method: str = "powers -1
     return close(budget, method, laws)
 
 
-def closer(budget: Budget, law: str, method: str, other: str) -> Verdict:
-    """How much larger the cosine of one method is, replicate by replicate, against 0.1."""
-    return exceeds(cosines(budget)[law, method] - cosines(budget)[law, other], CLOSER)
-
-
-@claim("phenomenon", "S39; the settings of `same_direction_as_stated`")
+@claim("phenomenon", "S39; the settings of `same_direction_as_stated`", unit="cosine")
 @planted("the other way round", on_kronecker=DIAGONAL, on_diagonal="Shampoo")
 @planted("closer on a diagonal covariance, too", lambda budget: closer(budget, "diagonal", "Shampoo", DIAGONAL))
 def closer_than_the_diagonal(budget: Budget, on_kronecker: str = "Shampoo", on_diagonal: str = DIAGONAL) -> Verdict:
@@ -127,7 +143,7 @@ def closer_than_the_diagonal(budget: Budget, on_kronecker: str = "Shampoo", on_d
 
 
 def figures(verdicts: dict[str, Verdict]) -> dict[str, Figure]:
-    table = verdicts["same_direction_as_stated"].table
+    table = verdicts["same_direction_as_stated"].table.query("direction in @LOOKS")
     place = table["covariance"].map(LAWS.index) + table["direction"].map([*LOOKS].index) * 0.13 - 0.2
     caption = (
         "Cosine between full-matrix AdaGrad's direction and others on a fresh gradient after many Gaussian ones, by their "

@@ -99,7 +99,11 @@ def hard_sequences(budget: Budget) -> list[tuple[str, int, float, Tensor]]:
     return found
 
 
-@claim("upper bound", f"{GUPTA}; proof in theory/kronecker.py")
+@claim(
+    "upper bound",
+    f"{GUPTA}; proof in theory/kronecker.py",
+    units={"worst_margin": "eigenvalue", "least_found_by_search": "eigenvalue"},
+)
 @planted("without the 1/r", share=1.0)
 @planted("exponents 1/4", power=0.25)
 @planted("vec by columns, factors not swapped", by_rows=False)

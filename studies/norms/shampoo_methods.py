@@ -17,6 +17,7 @@ import torch
 from ratewitness.solvers.adagrad import AdaGrad
 from ratewitness.solvers.adam import Adam
 from ratewitness.solvers.norms.shampoo import Shampoo, Statistics
+from ratewitness.solvers.schedules import Schedule, step_size
 from ratewitness.studies.measuring.timing import seconds
 from torch import Tensor
 
@@ -47,10 +48,11 @@ class WithMomentum:
         m = self.beta1 * state[0] + (1 - self.beta1) * g
         _, statistics = self.shampoo.step(x, state[1], Given(g))
         mhat = m / (1 - self.beta1**statistics.k)
-        return x - self.shampoo.lr * (statistics.left @ mhat @ statistics.right), (m, statistics)
+        lr = step_size(self.shampoo.lr, statistics.k - 1)
+        return x - lr * (statistics.left @ mhat @ statistics.right), (m, statistics)
 
 
-def averaging(lr: Tensor | float) -> Shampoo:
+def averaging(lr: Schedule) -> Shampoo:
     return Shampoo(lr, eps=1e-12, beta=0.95, bias_correction=True)
 
 

@@ -55,7 +55,7 @@ def statistics(gradients: list[np.ndarray], eps: float, beta: float | None) -> t
 def update_is_its_formula(
     budget: Budget, power: float = -0.25, transposed: bool = False, average: bool = True, sizes=((5, 5), (3, 7), (8, 2))
 ) -> Verdict:
-    """S38: Shampoo steps by -a L^{-1/4} G R^{-1/4}, L and R being averages or plain sums of G G^T and G^T G.
+    """S38, as stated: Shampoo steps by -a L^{-1/4} G R^{-1/4}, L and R being averages or plain sums of G G^T and G^T G.
 
     For L = beta^k eps I + (1 - beta) sum_j beta^(k-1-j) G_j G_j^T after k gradients and R alike (EMA), or eps I plus the
     plain sums, the fourth step of both forms agrees within 1e-9 with the formula, recomputed by fractional powers of another

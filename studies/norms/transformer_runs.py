@@ -39,6 +39,7 @@ HIDDEN = ("attention", "expand", "contract")
 ELSEWHERE = 0.008  # the step of AdamW for embedding, position and head
 ITERATIONS = 5  # of Muon's quintic
 RECORDS = 25
+FRESH, AGAIN = "fresh", "fresh again"  # starts and batches
 REFERENCE = {"AdamW": 1e-3, "Muon": 0.02}  # steps: the default of torch, and the one in circulation
 
 
@@ -106,7 +107,7 @@ def losses(
     problem, held_out = reading(budget, shuffled)
     x0 = NETWORK.initial(budget.generator(stream, "start"), seeds)
     oracle = Oracle.minibatch(problem, batch(budget), budget.generator(stream, "batches"))
-    at = recorded(steps) if stream == "fresh" else [steps]
+    at = recorded(steps) if stream in (FRESH, AGAIN) else [steps]
     solver = method(rule, lr, steps, elsewhere)
     return run(solver, oracle, x0, steps, lambda x: NETWORK.cross_entropy(x, held_out), at).values.double().cpu().numpy()
 
@@ -122,9 +123,10 @@ def tuned(budget: Budget, rule: str) -> Tuned:
     return refined(final, grid, 0)
 
 
-def fresh(budget: Budget, rule: str) -> np.ndarray:
-    """Losses (records, seeds) of the runs that are judged, with the tuned step."""
-    return losses(budget, rule, tuned(budget, rule).lr, length(budget), budget.pick(3, 5), "fresh")
+def fresh(budget: Budget, rule: str, stream: str = FRESH) -> np.ndarray:
+    """Losses (records, seeds) of the runs that are judged, with the tuned step; or of as many and as long ones from other
+    starts on other batches."""
+    return losses(budget, rule, tuned(budget, rule).lr, length(budget), budget.pick(3, 5), stream)
 
 
 @cache

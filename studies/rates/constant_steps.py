@@ -48,7 +48,7 @@ def worst_gaps(budget: Budget) -> pd.DataFrame:
 
 
 @claim("exact", "S6; Kim (2024), arXiv:2412.04427, for h <= 1 Drori and Teboulle (2014)")
-@planted("bound halved", factor=0.5)
+@planted("a hundredth less", factor=0.99)
 def every_constant_step(budget: Budget, factor: float = 1.0) -> Verdict:
     """S6, refined: The bound (L R^2/2) max{1/(2Nh+1), (1-h)^(2N)} of GD is attained at every constant step h/L of a grid in
     (0, 2).
@@ -76,7 +76,7 @@ def best_steps(budget: Budget) -> pd.DataFrame:
     return table.assign(gain_over_h_1=1 / (4 * table["N"] + 2) / table["worst_gap_over_LR2"])
 
 
-@claim("exact", "S6; Kim (2024), arXiv:2412.04427; h*(N) derived in theory/gradient_descent.py")
+@claim("exact", "S6; Kim (2024), arXiv:2412.04427; h*(N) derived in theory/gradient_descent.py", units={"largest": "ratio"})
 @planted("step off by 0.01", shift=0.01)
 def best_constant_step(budget: Budget, shift: float = 0.0) -> Verdict:
     """S6, refined: The best constant step for N steps is h*(N)/L, the root in (1, 2) of 1/(2Nh+1) = (1-h)^(2N).

@@ -72,7 +72,7 @@ def costs(budget: Budget) -> pd.DataFrame:
 
 @claim("cost", "S3; theory/witnesses.py for the constant step on |x|^p and softplus")
 @planted("also on well-conditioned least squares", names=(*FLAT, "least squares"))
-@planted("a thousand times fewer", factor=1000)
+@planted("12 times fewer", factor=12)
 def pays_where_curvature_vanishes(budget: Budget, factor: float = 5, names=FLAT) -> Verdict:
     """S3, refined: A line search needs at least 5 times fewer evaluations than the step 1/L where the curvature along the
     way falls far below L.
@@ -102,7 +102,7 @@ def on_real_data(budget: Budget) -> pd.DataFrame:
 
 
 @claim("cost", "S3; as one might hope, without a theorem")
-@planted("a hundred times fewer", factor=100)
+@planted("none of them halves it", lambda budget: bound_holds(on_real_data(budget)["saving"], 2.0))
 def halves_the_cost_on_real_data(budget: Budget, factor: float = 2) -> Verdict:
     """S3, read as: With every setting of 8 a line search at least halves the evaluations that the step 1/L needs for
     logistic regression on real data.
@@ -117,8 +117,8 @@ def halves_the_cost_on_real_data(budget: Budget, factor: float = 2) -> Verdict:
     return verdict.noting(searches=float(len(least)), searches_that_do=float((least >= factor).sum()))
 
 
-@claim("cost", "S3; as one might hope, without a theorem")
-@planted("one of them saves a factor 5", factor=5)
+@claim("cost", "S3; as one might hope, without a theorem", units={"growth": "ratio", "c": "ratio", "shrink": "ratio"})
+@planted("one of them saves a factor 4", factor=4)
 def a_chosen_search_halves_the_cost_on_real_data(budget: Budget, factor: float = 2) -> Verdict:
     """S3, read as: With the setting of 8 that is best in hindsight a line search at least halves the evaluations of the step
     1/L on real data.

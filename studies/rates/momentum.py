@@ -102,7 +102,9 @@ def momentum_keeps_the_constant(budget: Budget, ratio: float = 1.0) -> Verdict:
     return verdict.noting(**over).showing(record(budget, "gradient descent"))
 
 
-@claim("constant", "S13; information bound from theory/lower_bounds.py")
+@claim(
+    "constant", "S13; information bound from theory/lower_bounds.py", unit="ratio", units={"most_that_can_be_saved": "ratio"}
+)
 @revised(1, WHY)
 @planted("a gain of 2", gain=2.0)
 @planted("information doubled", factor=2.0)
@@ -122,7 +124,7 @@ def quasi_newton_changes_the_constant(budget: Budget, gain=1.0, factor=1.0, quer
     return verdict.noting(most_that_can_be_saved=float((C / LEAST)[-1]))
 
 
-@claim("exponent", "S13; derived in studies/rates/momentum.py")
+@claim("exponent", "S13; derived in studies/rates/momentum.py", unit="exponent")
 @revised(1, WHY)
 @planted("exponent 0.2", slope=0.15, sign=-1)
 @planted("exponent 0.1", slope=0.05, sign=-1)

@@ -96,7 +96,8 @@ def leading_term(budget: Budget, cell: str, law: Law) -> Verdict:
 
 
 @claim("constant", "S5; exact second moments, proved in theory/witnesses.py")
-@planted("constant doubled", law=lambda eps: 1 / eps)
+@planted("a quarter more", law=lambda eps: 0.625 / eps)
+@planted("a fifth less", law=lambda eps: 0.4 / eps)
 def sgd_pl(budget: Budget, law: Law = CLOSED_FORMS["sgd_pl"]) -> Verdict:
     """S5, refined: On mu x^2/2 +- sigma x SGD with steps 1/(mu(k+1)) needs sigma^2/(2 mu eps) steps.
 
@@ -105,7 +106,7 @@ def sgd_pl(budget: Budget, law: Law = CLOSED_FORMS["sgd_pl"]) -> Verdict:
 
 
 @claim("constant", "S7; theory/parabola_family.py")
-@planted("the upper bound's constant 1", law=lambda eps: 1 / eps**2)
+@planted("0.11", law=lambda eps: 0.11 / eps**2)
 @planted("the lower bound's constant 1/16", law=lambda eps: 1 / (16 * eps**2))
 def sgd_convex(budget: Budget, law: Law = CLOSED_FORMS["sgd_convex"]) -> Verdict:
     """S7, refined: Averaged SGD with the step R/(sigma sqrt N) needs 0.0872 sigma^2 R^2/eps^2 iterations on the worst
@@ -117,7 +118,8 @@ def sgd_convex(budget: Budget, law: Law = CLOSED_FORMS["sgd_convex"]) -> Verdict
 
 
 @claim("constant", "S9; exact second moments, theory/moments.py")
-@planted("the upper bound's constant 8", law=lambda eps: 8 / eps**2)
+@planted("a quarter more", law=lambda eps: 2.5 / eps**2)
+@planted("a fifth less", law=lambda eps: 1.6 / eps**2)
 def sgd_nonconvex(budget: Budget, law: Law = CLOSED_FORMS["sgd_nonconvex"]) -> Verdict:
     """S9, refined: SGD needs 2 L Delta sigma^2/eps^2 steps on the two-mode quadratic until the mean of ||grad f||^2 is at
     most eps.

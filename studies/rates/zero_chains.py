@@ -34,14 +34,16 @@ from ratewitness.studies.rates.chain_queries import (
 
 
 @claim("lower bound", "S12; Carmon, Duchi, Hinder and Sidford (2020), arXiv:1710.11606")
-@planted("half a link a query", per_query=0.5)
+@planted("0.9 of a link a query", per_query=0.9)
 @planted("a solver that does not respect zeros", jittered=True)
 def one_link_a_query(budget: Budget, per_query: float = 1.0, jittered: bool = False) -> Verdict:
-    """S12: A zero-respecting solver fed with exact gradients discovers at most one link of the zero-chain a query, and its
-    gradient stays large until all are found.
+    """S12: Every solver of the catalogue respects zeros: with exact gradients it discovers at most one link of the
+    zero-chain a query, the gradient being large.
 
-    With T = 40 (full budget: 200) links, for every solver of the catalogue, ||grad F_T|| > 1 for the first T queries. All of
-    them are zero-respecting: a coordinate of x_k is nonzero only if it was so in an earlier gradient.
+    With T = 40 (full budget: 200) links, for every solver, ||grad F_T|| > 1 for the first T queries. That a zero-respecting
+    method finds no more is logic, and the constants are proved in `identities`; what could fail, and does for the jittered
+    solver, is that a coordinate of x_k is nonzero only if it was so in an earlier gradient, and that the problem shows no
+    more than one link.
     """
     T, runs = budget.pick(40, 200), exact_queries(budget)
     if jittered:
@@ -55,8 +57,8 @@ def one_link_a_query(budget: Budget, per_query: float = 1.0, jittered: bool = Fa
 
 
 @claim("exponent", "S12; Carmon, Duchi, Hinder and Sidford (2020), arXiv:1710.11606")
-@planted("exponent 0.5, an acceleration", exponent=0.5)
-@planted("exponent 1.5", exponent=1.5)
+@planted("exponent 0.8, an acceleration", exponent=0.8)
+@planted("exponent 1.2", exponent=1.2)
 def linear_in_the_links(budget: Budget, exponent: float = 1.0) -> Verdict:
     """S12: Momentum does not change the exponent of 1/eps on the zero-chain: gradient descent, heavy ball and Nesterov need
     queries in proportion to its T links.
@@ -70,8 +72,8 @@ def linear_in_the_links(budget: Budget, exponent: float = 1.0) -> Verdict:
 
 
 @claim("lower bound", "S12; Arjevani et al. (2023), arXiv:1912.02365")
-@planted("bound doubled", factor=2.0)
-@planted("T/p^2", power=2.0)
+@planted("a quarter more", factor=1.25)
+@planted("T/p^1.1", power=1.1)
 def probability_multiplies(budget: Budget, factor: float = 1.0, power: float = 1.0) -> Verdict:
     """S12, as stated: Where an unbiased oracle of bounded variance shows a link with probability p, no solver finds T links
     in fewer than T/p queries.
@@ -89,8 +91,8 @@ def probability_multiplies(budget: Budget, factor: float = 1.0, power: float = 1
 
 
 @claim("exact", "S12; mean of a negative binomial variable")
-@planted("half as many", factor=0.5)
-@planted("twice as many", factor=2.0)
+@planted("a fifth fewer", factor=0.8)
+@planted("a quarter more", factor=1.25)
 def greedy_attains_it(budget: Budget, factor: float = 1.0) -> Verdict:
     """S12: The greedy method, which sets each new coordinate to 1 at once, needs T/p queries in the mean, so that T/p cannot
     be raised.

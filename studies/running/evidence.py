@@ -29,16 +29,22 @@ COMPARED = {
     "wrong": ("wrong", "censored", "compared"),
 }
 ENDS = {"low": "high", "least_local": "greatest_local"}
+# The unit of a quantity by its name, the same in all studies; a claim names those of its own (`claims.py`).
 UNITS = {
-    "p": PROBABILITY,
-    **dict.fromkeys(("power", "power_upper", "ratio", "late_over_early", "worst_error", "tolerance"), RATIO),
-    **dict.fromkeys(("loss_ratio", "power_at_least"), RATIO),
-    **dict.fromkeys(("records", "censored_by_floor", "compared", "wrong", "censored", "points", "identities"), COUNT),
-    **dict.fromkeys(("steps_on_an_edge", "on_an_edge", "tuning_runs_diverged", "never_in_tuning", "diverged"), COUNT),
-    **dict.fromkeys(("seeds", "arrived"), COUNT),
-    **dict.fromkeys(("slope", "expected", "curvature", "least_local", "greatest_local"), "exponent"),
-    "rival_margin": "AICc",
-    "worst_z": "standard errors",
+    PROBABILITY: "p",
+    COUNT: "records|compared|wrong|points|identities|rounds|runs|cells|sizes|seeds|arrived|diverged|differ|of|regrets"
+    "|n_from|n_to|censored.*|searches.*|elsewhere.*|steps_of_.*|(steps_)?on_an_edge|tuning_runs_diverged|never_in_tuning"
+    "|cut_off|configurations|left_the_ball|undecided|with_zeros|found_by_search",
+    "exponent": "slope.*|expected|curvature|(least|greatest)_local|power of .*",
+    RATIO: "(.*_)?power(_.*)?|(.*_)?ratio(_.*)?|exact ratio.*|.* over .*|.*_over_.*|tolerance|worst_error|.*_saving"
+    "|(.*_)?factor(_.*)?|least of .*",
+    "step size": "(mean_)?step(_.*)?|lr|alpha",
+    "decades": "decades_of_.*",
+    "distance": "farthest|nearest",
+    "loss": "(other_)?loss(_.*)?",
+    "average regret": "(least|largest)_regret",
+    "AICc": "rival_margin",
+    "standard errors": "worst_z",
 }
 
 
@@ -87,8 +93,8 @@ def readable(numbers: str) -> str:
 
 def _split(key: str) -> tuple[str, str]:
     """Part and quantity; the point of a number, as in `beta1 0.9`, separates nothing."""
-    part, _, quantity = key.rpartition(".")
-    return ("", key) if re.match(r"\d", quantity) else (part, quantity)
+    found = re.fullmatch(r"(.*)\.(?!\d)(.+)", key)
+    return (found[1], found[2]) if found else ("", key)
 
 
 def _unit(claim: Claim, part: str, quantity: str, beside: set[str]) -> str:
@@ -97,8 +103,8 @@ def _unit(claim: Claim, part: str, quantity: str, beside: set[str]) -> str:
     if quantity in ("effect", "threshold") or (quantity in ("low", "high") and "effect" in beside):
         return claim.units.get(part, claim.unit)
     if quantity in ("low", "high"):
-        return UNITS["slope"] if "slope" in beside else RATIO
-    return UNITS.get(quantity, "")
+        return "exponent" if "slope" in beside else RATIO
+    return next((unit for unit, names in UNITS.items() if re.fullmatch(names, quantity)), "")
 
 
 def _on_one_scale(value: float, unit: str) -> tuple[float, str]:
