@@ -73,8 +73,8 @@ def walk_is_proved(budget: Budget) -> Verdict:
 @planted("momentum of 0.5", solver=constant(0.5))
 @planted("a step that decreases", solver=DECREASING)
 def walks_on_a_grid(budget: Budget, solver: Muon = EXACT, step: float = STEP) -> Verdict:
-    """S31, refined: On ||W - W*||_F^2/2 exact Muon with a constant step a has each singular value on its grid for 60 steps, and
-    is within a after max |d_i|/a.
+    """S31, refined: On ||W - W*||_F^2/2 exact Muon with a constant step a has each singular value on its grid for 60 steps,
+    and is within a after max |d_i|/a.
 
     20 (quick: 5) random 6 x 4 matrices, signed singular values a (n_i + u_i), n_i up to 30, u_i in [0.1, 0.9], a = 0.05, no
     momentum: after 0, 1, ..., 60 steps they are those of d - a sign d, to 1e-8 of a, and all are below a for the first time
@@ -99,8 +99,9 @@ def grid_is_unstable(budget: Budget, growing: bool = True, alternating: bool = T
     """S31, refined: Toward larger curvature a misalignment grows as the walk on the grid goes to and fro.
 
     By the factor 1 + rho (rho - 1) a^2/(r (a - r)) in two steps. For one column (2 x 1, W = (r, 1e-7 a), A = diag(1, rho)),
-    r/a from 0.1 to 0.9, rho = 0.25, 0.65, 1, 2, 5 and 10, a = 0.05: within 1e-4. For rho > 1 that is more than 1: the walk on the grid does not last. For rho < 1 it is at most 1 in
-    modulus, and the walk lasts, unless r (a - r) < rho (1 - rho) a^2/2: of these cells, where r/a is 0.1 or 0.9."""
+    r/a from 0.1 to 0.9, rho = 0.25, 0.65, 1, 2, 5 and 10, a = 0.05: within 1e-4. For rho > 1 that is more than 1: the walk
+    on the grid does not last. For rho < 1 it is at most 1 in modulus, and the walk lasts, unless r (a - r) < rho (1 - rho)
+    a^2/2: of these cells, where r/a is 0.1 or 0.9."""
     options = {"dtype": torch.float64, "device": budget.device}
     grid = torch.linspace(0.1, 0.9, 9, **options), torch.tensor([0.25, 0.65, 1.0, 2.0, 5.0, 10.0], **options)
     r, rho = torch.meshgrid(*grid, indexing="ij")
