@@ -80,6 +80,17 @@ def test_the_trace_of_words_is_that_of_matrices():
     assert words.trace(V * S * Ut * X - V * Ut * X) != 0
 
 
+def test_no_trace_of_an_identity_is_known():
+    """Of U U^T it is k, and 1 - U U^T, which is not 0, has the square m - k: as numbers they would say 1 and 0."""
+    U, Ut, S = words.U, words.Ut, words.S
+    for one, other in ((1 - U * Ut, 1 - U * Ut), (U, U)):
+        with pytest.raises(ValueError, match="identity of unknown size"):
+            words.inner(one, other)
+    for expression in (U * Ut, 1 - Ut * U, S + 1 - U * Ut):
+        with pytest.raises(ValueError, match="identity of unknown size"):
+            words.trace(expression)
+
+
 def test_adam_without_averages_in_a_run():
     """Five steps of Adam's recursion with beta1 = beta2 = eps = 0 against five of sign descent, on x^2/2 from 1."""
     x, y, lr = 1.0, 1.0, 0.3

@@ -9,9 +9,10 @@ Hypotheses: A, B symmetric and positive definite, a > 0 constant, polar(G) = U V
 Lambda, B V = V M with diagonal Lambda, M > 0: then G = A E B = U C P V^T with C = sign D and P = Lambda |D| M, polar(G) = U
 C V^T, and A and B are not in the walk at all. From |d_i| = r_i + n a, 0 < r_i < a, it takes n steps to r_i, and then goes to
 and fro between r_i and r_i - a for ever: however long the run, the gap stays above the sum of lambda_i mu_i times half the
-square of the smaller of r_i and a - r_i. But for A = B = I the walk is not stable there: what an
-error has outside, in an eigenvector of A whose eigenvalue is rho lambda_i, is multiplied by 1 - rho a/|d_i| in a step, hence
-by 1 + rho (rho - 1) a^2/(r_i (a - r_i)) when d_i has gone to and fro (to first order): more than 1 for rho > 1.
+square of the smaller of r_i and a - r_i. But toward larger curvature the walk is not stable there:
+what an error has outside, in an eigenvector of A whose eigenvalue is rho lambda_i, is multiplied by 1 - rho a/|d_i| in a
+step, hence by 1 + rho (rho - 1) a^2/(r_i (a - r_i)) when d_i has gone to and fro (to first order): more than 1 for rho > 1,
+and for rho < 1 at most 1 in modulus unless r_i (a - r_i) < rho (1 - rho) a^2/2, which is near either end of the cell.
 
 The second line is the parallelogram law for two points that are a step of length a sqrt r apart; where f - f* >= (mu/2)
 ||E||_F^2, two gaps in a row sum to at least mu r a^2/4. It is attained by E = (a/2) polar(G).

@@ -12,9 +12,11 @@ Source: Fan and Hoffman (1955); Higham (2008), Functions of Matrices, chapter 8.
 
 import sympy as sp
 from ratewitness.theory.identity import identity
-from ratewitness.theory.words import ORTHONORMAL, H, S, U, Ut, V, Vt, X, Xt, inner, reduced, transposed
+from ratewitness.theory.words import H, S, U, Ut, V, Vt, X, Xt, inner, reduced, transposed
 
-_SQUARE = ORTHONORMAL | {V * Vt: sp.S.One, Xt * X: sp.S.One}  # X is Q
+_I = sp.Symbol("I_n", commutative=False)  # the identity of one size, whose trace is a letter: V is square, X is Q
+_SQUARE = {Ut * U: _I, Vt * V: _I, V * Vt: _I, _I * _I: _I, _I * H: H, H * _I: H}
+_SQUARE |= {a: b for left in (U, V, X, Vt) for a, b in ((left * _I, left), (_I * transposed(left), transposed(left)))}
 
 
 @identity(wrong={"the transposed factor V U^T": {"factor": V * Ut}, "H = U S U^T": {"H": U * S * Ut}})
@@ -36,7 +38,7 @@ def is_nearest(factor=1, gram=sp.S.One) -> bool:
     >>> is_nearest(), is_nearest(factor=2)
     (True, False)
     """
-    relations = _SQUARE | {Xt * X: gram}
+    relations = _SQUARE | {Xt * X: gram * _I}
     G, polar, rest = U * H**2 * Vt, U * Vt, (X * V - U) * H
     distances = inner(G - X, G - X, relations) - inner(G - polar, G - polar, relations)
     return sp.expand(distances - factor * inner(rest, rest, relations)) == 0

@@ -3,10 +3,11 @@ r"""Matrices of every size as symbols that do not commute: products are words, a
     U^T U = V^T V = I          tr(A B) = tr(B A),   tr(A^T) = tr(A)
 
 What is proved by these rules alone is proved for all sizes for which the products make sense. U (m x k) and V (n x k) have
-orthonormal columns, H is diagonal and nonnegative, S = H^2 holds the singular values of G = U S V^T.
+orthonormal columns, H is diagonal and nonnegative, S = H^2 holds the singular values of G = U S V^T. The number 1 stands for
+the identity of any size, so that no trace of it is known: `trace` and `inner` raise where one is met.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import sympy as sp
 
@@ -42,21 +43,32 @@ def reduced(expression: sp.Expr, relations: dict = ORTHONORMAL) -> sp.Expr:
 def trace(expression: sp.Expr, relations: dict = ORTHONORMAL) -> sp.Expr:
     """The trace of a sum of words: each reduced, and standing for all its rotations and those of its transpose.
 
+    ValueError where a word is a number, or becomes one: the trace of an identity is its size, and numbers of different
+    sizes do not cancel.
+
     >>> trace(V * S * Ut * U * Vt - S), trace(Ut * X * V * S - Vt * Xt * U * S)
     (0, 0)
     """
-    total, before = reduced(expression, relations), None
+    total, before = _summed((c, reduced(sp.Mul(*word), relations)) for c, word in _words(expression)), None
     while total != before:  # a rotation may bring together what the relations shorten
         before = total
         total = sp.Add(*(c * sp.Mul(*_least(word)) for c, word in _words(total)))
-        rotated = [(c, _shortest(word, relations)) for c, word in _words(total)]
-        total = sp.expand(sp.Add(*(c * word for c, word in rotated)))
+        total = _summed((c, _shortest(word, relations)) for c, word in _words(total))
     return total
 
 
 def inner(A: sp.Expr, B: sp.Expr, relations: dict = ORTHONORMAL) -> sp.Expr:
     """<A, B> = tr(A^T B)."""
     return trace(transposed(A) * B, relations)
+
+
+def _summed(parts: Iterable[tuple[sp.Expr, sp.Expr]]) -> sp.Expr:
+    """The sum of coefficients times words, of which none may be a number: it would cancel one of another size."""
+    parts = list(parts)
+    for c, part in parts:
+        if any(not word and c * number != 0 for number, word in _words(part)):
+            raise ValueError(f"a word is the number {c * part}, an identity of unknown size; accepted are words of letters")
+    return sp.expand(sp.Add(*(c * part for c, part in parts)))
 
 
 def _words(expression: sp.Expr) -> Iterator[tuple[sp.Expr, list]]:

@@ -60,7 +60,7 @@ def exactly_free_of_kappa_along_the_axes(budget: Budget, methods=DIAGONAL, axes:
     return all_of(verdicts).showing(stacked({m: tuned_arrivals(budget, m, "along", ALL).table() for m in DIAGONAL}))
 
 
-@claim("exponent", "S22; the start of the invariance", unit="exponent")
+@claim("phenomenon", "S22; the start of the invariance", unit="exponent")
 @planted("free of kappa from there as well", sign=-1.0)
 def not_free_from_a_stretched_start(budget: Budget, sign: float = 1.0) -> Verdict:
     """S22, refined: From starts of equal energies the steps of tuned RMSProp along the axes grow with the condition number.

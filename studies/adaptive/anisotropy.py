@@ -60,7 +60,7 @@ def slope_below(threshold: float, **seen: Arrivals) -> Verdict:
     return unless_on_edge(verdict, *seen.values()).noting(**slopes)
 
 
-@claim("exponent", "S22; Tieleman and Hinton (2012)", unit="exponent")
+@claim("phenomenon", "S22; Tieleman and Hinton (2012)", unit="exponent")
 @planted("AdaGrad does", method="AdaGrad", turned=(4, 5))
 def suits_as_stated(budget: Budget, method: str = "RMSProp", turned: tuple[int, ...] | None = None) -> Verdict:
     """S22, read as: In whatever axes, the steps of tuned RMSProp grow with the condition number at a slope below 1/2.
@@ -74,7 +74,7 @@ def suits_as_stated(budget: Budget, method: str = "RMSProp", turned: tuple[int, 
     return slope_below(0.5, along=along, rotated=across.since(LAW)).showing(both(along, across).assign(method=method))
 
 
-@claim("exponent", "S22; van der Sluis (1969) for fixed scalings", unit="exponent")
+@claim("phenomenon", "S22; van der Sluis (1969) for fixed scalings", unit="exponent")
 @planted("a slope above gradient descent's", threshold=1.25, methods=("RMSProp",))
 @planted("full-matrix AdaGrad has it as well", methods=(FULL,), turned=(4, 5))
 def nearly_the_exponent_of_gradient_descent_rotated(
@@ -93,7 +93,7 @@ def nearly_the_exponent_of_gradient_descent_rotated(
     return unless_on_edge(verdict, *judged.values()).showing(stacked({m: found.table() for m, found in seen.items()}))
 
 
-@claim("exponent", "S22; Duchi, Hazan and Singer (2011)", unit="exponent")
+@claim("phenomenon", "S22; Duchi, Hazan and Singer (2011)", unit="exponent")
 @planted("diagonal AdaGrad is", method="AdaGrad", j=(0, 2, 4))
 def full_matrix_is_free_of_axes(budget: Budget, method: str = FULL, j: tuple[int, ...] | None = None) -> Verdict:
     """S22, contrast: The steps of tuned full-matrix AdaGrad hardly grow with the condition number, whatever the axes.

@@ -109,13 +109,15 @@ def gain(budget: Budget, name: str, method: str = "Adam", again: str = "") -> np
 @planted("digits drawn again in place of words", language="digits; again")
 @planted("the other way round", language="digits", vision="words")
 def more_for_words_than_for_digits(budget: Budget, language: str = "words", vision: str = "digits") -> Verdict:
-    """S28, as stated: Adam's gain over gradient descent is at least one and a half times as large on a language model as on
-    images, tuned alike.
+    """S28, as stated: Adam works better for language than for vision: its gain is 1.5 times as large for a network on two
+    words out of 100 as on digits.
 
-    The same network and protocol for the next of 100 (quick: 60) words of a text and for ten digits, 200 (quick: 100) steps,
-    momentum 0.9 in gradient descent. The effect is the difference of the logarithms of both gains, over 10 (quick: 3) seeds,
-    and its threshold log 1.5. This is the factual half of the sentence, at this small size; "why?" is asked by the
-    others."""
+    "Much better" is read as a factor 1.5, which is this study's. The design was changed twice within an hour, to data of its
+    own for each seed and from minibatches of 32, with which it was inconclusive, to 128; the word stands on streams drawn
+    after that. The same network and protocol for the next of 100 (quick: 60) words of a text and for ten digits, 200 (quick:
+    100) steps, momentum 0.9 in gradient descent. The effect is the difference of the logarithms of both gains, over 10
+    (quick: 3) seeds, and its threshold log 1.5. This is the factual half of the sentence, at this small size; "why?" is
+    asked by the others."""
     effect = exceeds(gain(budget, language) - gain(budget, vision), np.log(1.5))
     gains = {name: np.exp(np.stack([gain(budget, name)])) for name in SHOWN}
     table = [rows(found, geometric=True, at=at, cell=name) for at, (name, found) in enumerate(gains.items())]

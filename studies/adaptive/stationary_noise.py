@@ -82,18 +82,17 @@ def decrease_is_what_converges(budget: Budget, exponents: Mapping[str, float] = 
     return over_time(budget, "gap", exponents, 0.15)
 
 
-@claim("exponent", PAPERS, unit="exponent")
+@claim("phenomenon", PAPERS, unit="exponent")
 @planted("an average that never forgets", others=("no forgetting",))
 @planted("AMSGrad accumulates", first="AMSGrad")
 def others_do_not_accumulate(budget: Budget, first: str = "AdaGrad", others: tuple[str, ...] = OTHERS) -> Verdict:
-    """S19, as stated: In stationary noise AdaGrad's accumulation makes its steps fall as k^{-1/2}; those of AdaDelta, Adam
-    and AMSGrad do not fall.
+    """S19, as stated: In bounded stationary noise AdaGrad's accumulation makes its steps fall as k^{-1/2}; those of
+    AdaDelta, Adam and AMSGrad do not.
 
-    The log-log slope of |x_{k+1} - x_k|/|g_k| against k, for k from 300 to 30000 (quick: 10000), is within 0.05 of -1/2
-    for AdaGrad, and above -0.05 for each of the three: Adam's average forgets, AMSGrad's maximum grows no more once it
-    has seen the noise, and AdaDelta's steps grow at first. Whether that is an improvement depends on what changes:
-    `moving_target`, `falling_gradients`.
-    """
+    The noise is +-1. The log-log slope of |x_{k+1} - x_k|/|g_k| against k, for k from 300 to 30000 (quick: 10000), is within
+    0.05 of -1/2 for AdaGrad, and above -0.05 for each of the three: Adam's average forgets, AMSGrad's maximum grows no more
+    once it has seen the noise, which is bounded, and AdaDelta's steps grow at first. Whether that is an improvement depends
+    on what changes: `moving_target`, `falling_gradients`."""
     verdict = over_time(budget, "step", {first: -0.5}, 0.05)
     seen = {name: in_stationary_noise(budget, name) for name in others}
     kept = {name: exceeds(slopes(at["round"], at["step"]), -0.05) for name, at in seen.items()}

@@ -130,10 +130,10 @@ def excess_shrinks(
 def normalized_steps_stay_in_their_ball(
     budget: Budget, larger: float = 1.0, balls: Mapping[str, str] = {}, coupled: bool = False
 ) -> Verdict:
-    """S29, refined: On a quadratic, decoupled decay w makes Lion, Muon and normalized steps minimize over the ball of radius
+    """S29, refined: On |X - T|^2/2, decoupled decay w makes Lion, Muon and normalized steps minimize over the ball of radius
     1/w of their norm.
 
-    |X - T|^2/2 for 20 normal targets T (4 x 6) of deviation 1.5, w = 0.5, no momentum, from X = 0: after 1500 steps (quick:
+    For 20 normal targets T (4 x 6) of deviation 1.5, w = 0.5, no momentum, from X = 0: after 1500 steps (quick:
     300) X differs from the point of the ball nearest to T by at most 1.5 % (quick: 4 %) of its length, for every target; the
     largest entry, the largest singular value, the length and the sum of singular values are constrained."""
     verdicts = {}
