@@ -94,13 +94,14 @@ def closer(budget: Budget, law: str, method: str, other: str, by: float = CLOSER
 @planted("after the gradients of another replicate", method=OF_OTHERS)
 @planted("the gradient is closer", method="gradient", other="Shampoo")
 def approximates_as_stated(budget: Budget, method: str = "Shampoo", other: str = "gradient") -> Verdict:
-    """S39, as stated: Shampoo's Kronecker product approximates full-matrix AdaGrad's preconditioner: its direction is nearer
-    than the gradient's.
+    """S39, as stated: Shampoo's direction is nearer to full-matrix AdaGrad's than the gradient is, though hardly so where
+    the covariance has no structure.
 
     Read with "approximates" as better than no preconditioner: after 4000 (quick: 1000) Gaussian gradients of size 8 x 8
-    whose covariance has condition 1e4, the cosine to full-matrix AdaGrad's direction on a fresh gradient is larger than
-    that of this gradient itself, in the mean over 40 (quick: 10) replicates, whether the covariance is a Kronecker product,
-    diagonal or neither. In the Loewner order: `shampoo_kronecker`; how near: `same_direction_as_stated`."""
+    whose covariance has condition 1e4, the cosine to full-matrix AdaGrad's direction on a fresh gradient is larger than that
+    of this gradient itself, in the mean over 40 (quick: 10) replicates, whether the covariance is a Kronecker product,
+    diagonal or neither. Where it is neither, the gain is about 0.006: `approximates_by_a_hundredth`. In the Loewner order:
+    `shampoo_kronecker`; how near: `same_direction_as_stated`."""
     return all_of({law: closer(budget, law, method, other, 0.0) for law in LAWS})
 
 
