@@ -106,6 +106,17 @@ def approximates_as_stated(budget: Budget, method: str = "Shampoo", other: str =
 
 
 @claim("phenomenon", "S39; Gupta, Koren and Singer (2018), arXiv:1802.09568", unit="cosine")
+@planted("after the gradients of another replicate", method=OF_OTHERS)
+@planted("on unstructured covariances alone", laws=LAWS[2:])
+def approximates_by_a_hundredth(budget: Budget, method: str = "Shampoo", laws: tuple[str, ...] = LAWS) -> Verdict:
+    """S39, read as: Shampoo's direction is nearer to full-matrix AdaGrad's than the gradient is, by a hundredth of cosine,
+    whatever the covariance.
+
+    As in `approximates_as_stated`, with a margin of 0.01."""
+    return all_of({law: closer(budget, law, method, "gradient", 0.01) for law in laws})
+
+
+@claim("phenomenon", "S39; Gupta, Koren and Singer (2018), arXiv:1802.09568", unit="cosine")
 @planted("diagonal AdaGrad does", method=DIAGONAL)
 def same_direction_as_stated(budget: Budget, method: str = "Shampoo") -> Verdict:
     """S39, read as: After many gradients Shampoo sends a fresh one to nearly the direction of full-matrix AdaGrad.
