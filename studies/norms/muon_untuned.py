@@ -45,9 +45,9 @@ def grids(budget: Budget) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
-def more_accurate(budget: Budget, first: tuple[str, ...], second: tuple[str, ...], epoch: int) -> Verdict:
+def more_accurate(budget: Budget, first: tuple[str, ...], second: tuple[str, ...], epoch: int, by: float = 0.0) -> Verdict:
     one, other = (found(budget, name, "in circulation", *stage)[1][epoch] for name, *stage in (first, second))
-    return exceeds(one - other, 0.0).noting(first=one.mean(), second=other.mean())
+    return exceeds(one - other, by).noting(first=one.mean(), second=other.mean())
 
 
 @claim(
@@ -62,8 +62,22 @@ def as_shown(budget: Budget, first: tuple[str, ...] = ("Muon",), second: tuple[s
 
     The sentence shows a comparison, which is repeated, and judged by the direction that it shows: Muon's training accuracy
     with step 0.02 is above AdamW's with step 3e-4, by a 99 % interval of the difference over 20 (quick: 6) draws of
-    Gaussian rows."""
+    Gaussian rows. An earlier version of this claim asked for a percentage point, which no sentence states, and was refuted;
+    that margin is judged by `ahead_by_a_percentage_point`."""
     return more_accurate(budget, first, second, EPOCHS).showing(records(budget))
+
+
+@claim(
+    "phenomenon", "S36; the comparison in circulation", unit="fraction", units={"first": "accuracy", "second": "accuracy"}
+)
+@planted("after one epoch", epoch=1)
+@planted("AdamW on other minibatches in the place of Muon", first=("AdamW", AGAIN))
+def ahead_by_a_percentage_point(budget: Budget, first: tuple[str, ...] = ("Muon",), epoch: int = EPOCHS) -> Verdict:
+    """S36, read as: Repeated on Gaussian rows, with the steps in circulation, Muon is ahead of AdamW in training accuracy by
+    a percentage point.
+
+    As in `as_shown`, with a margin of 0.01."""
+    return more_accurate(budget, first, ("AdamW",), epoch, 0.01)
 
 
 @claim(

@@ -94,14 +94,26 @@ def closer(budget: Budget, law: str, method: str, other: str, by: float = CLOSER
 @planted("after the gradients of another replicate", method=OF_OTHERS)
 @planted("the gradient is closer", method="gradient", other="Shampoo")
 def approximates_as_stated(budget: Budget, method: str = "Shampoo", other: str = "gradient") -> Verdict:
-    """S39, as stated: Shampoo's Kronecker product approximates full-matrix AdaGrad's preconditioner: its direction is nearer
-    than the gradient's.
+    """S39, as stated: Shampoo's direction is nearer to full-matrix AdaGrad's than the gradient is, though hardly so where
+    the covariance has no structure.
 
     Read with "approximates" as better than no preconditioner: after 4000 (quick: 1000) Gaussian gradients of size 8 x 8
-    whose covariance has condition 1e4, the cosine to full-matrix AdaGrad's direction on a fresh gradient is larger than
-    that of this gradient itself, in the mean over 40 (quick: 10) replicates, whether the covariance is a Kronecker product,
-    diagonal or neither. In the Loewner order: `shampoo_kronecker`; how near: `same_direction_as_stated`."""
+    whose covariance has condition 1e4, the cosine to full-matrix AdaGrad's direction on a fresh gradient is larger than that
+    of this gradient itself, in the mean over 40 (quick: 10) replicates, whether the covariance is a Kronecker product,
+    diagonal or neither. Where it is neither, the gain is about 0.006: `approximates_by_a_hundredth`. In the Loewner order:
+    `shampoo_kronecker`; how near: `same_direction_as_stated`."""
     return all_of({law: closer(budget, law, method, other, 0.0) for law in LAWS})
+
+
+@claim("phenomenon", "S39; Gupta, Koren and Singer (2018), arXiv:1802.09568", unit="cosine")
+@planted("after the gradients of another replicate", method=OF_OTHERS)
+@planted("on unstructured covariances alone", laws=LAWS[2:])
+def approximates_by_a_hundredth(budget: Budget, method: str = "Shampoo", laws: tuple[str, ...] = LAWS) -> Verdict:
+    """S39, read as: Shampoo's direction is nearer to full-matrix AdaGrad's than the gradient is, by a hundredth of cosine,
+    whatever the covariance.
+
+    As in `approximates_as_stated`, with a margin of 0.01."""
+    return all_of({law: closer(budget, law, method, "gradient", 0.01) for law in laws})
 
 
 @claim("phenomenon", "S39; Gupta, Koren and Singer (2018), arXiv:1802.09568", unit="cosine")

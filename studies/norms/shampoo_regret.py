@@ -154,8 +154,8 @@ def regret_outside_the_ball(budget: Budget, share: float = 1.0) -> Verdict:
 @claim("upper bound", "S39; contrast to Gupta, Koren and Singer (2018), arXiv:1802.09568")
 @planted("half the bound with the largest distance", column="beyond", share=0.5)
 def the_step_alone_bounds_it(budget: Budget, column: str = "beyond_D_of_the_step", share: float = 1.0) -> Verdict:
-    """S39, contrast: The regret stays below sqrt(2 r) D Tr(L_T^{1/4}) Tr(R_T^{1/4}) with the D of the step also where the run
-    leaves that ball.
+    """S39, contrast: The regret stays below sqrt(2 r) D Tr(L_T^{1/4}) Tr(R_T^{1/4}) with the D of the step also where the
+    run leaves that ball.
 
     On the runs of `regret_outside_the_ball`: what becomes of the bound if its radius is taken from the step alone, as one
     would who knows the step and not the run. Nobody says that it holds: the theorem's D is the largest distance of the

@@ -30,7 +30,6 @@ from ratewitness.studies.measuring.drawing import Panel, panels
 from ratewitness.studies.measuring.timing import race, takes_at_most
 from ratewitness.studies.norms.orthogonalizers import BEST, CUBIC, DTYPES, EXPRESS, MUON, errors, methods
 
-AMSEL = "S35; Amsel et al. (2025), arXiv:2505.16932"
 SHARE = 1 / 1.3  # of the other's time, for a lead worth the name
 SQUARE = {"aspects": (1,), "dtypes": ("float64",)}
 PRODUCTS = (MUON, EXPRESS)
@@ -83,23 +82,33 @@ def faster(
         cell = [c for c in chosen if c not in ("method", "seconds")]
         least_of = chosen[chosen["method"].isin(fast)].groupby(cell, sort=False)["seconds"].min().reset_index()
         fast, chosen = "fastest", pd.concat([chosen, least_of.assign(method="fastest")], ignore_index=True)
-    verdict = takes_at_most(chosen, fast, slow, share)
-    return verdict.noting(n_to=float(chosen["n"].max())).showing(found)
+    return takes_at_most(chosen, fast, slow, share).noting(n_to=float(chosen["n"].max())).showing(found)
 
 
 @claim("cost", "S35; Jordan (2024); Amsel et al. (2025), arXiv:2505.16932")
 @planted("the SVD is faster instead", fast="SVD", slow="Gram")
-@planted("in a quarter of its time", share=0.25)
 @planted("the products alone", fast=PRODUCTS)
-def faster_as_stated(budget: Budget, fast=("Gram", *PRODUCTS), slow: str = "SVD", share: float = SHARE) -> Verdict:
-    """S35, as stated: U V^T can be computed faster than by the full SVD: in float32 something cheaper takes at most 1/1.3 of
-    its time.
+def faster_as_stated(budget: Budget, fast=("Gram", *PRODUCTS), slow: str = "SVD") -> Verdict:
+    """S35, read as: In float32 the fastest of three (an eigendecomposition, two sets of five products) takes at most 1/1.3
+    of the time of the full SVD.
 
-    "Can" is judged by exhibiting: the fastest of an eigendecomposition of G^T G and five steps of Muon's quintic or of Polar
-    Express, of the same Gaussian matrix, at every size n from 256 on and m/n = 1, 4, 16 (quick: n = 256; full, on a CPU:
-    square ones to 2048, tall ones to 512). That this holds on training hardware is for a run with --device cuda to say:
-    provenance.json names the machine of this one."""
-    return faster(budget, fast, slow, dtypes=("float32",), least=256, share=share)
+    "Can" is judged by exhibiting, and "much" left out: `much_faster_as_stated`. An eigendecomposition of G^T G and five
+    steps of Muon's quintic or of Polar Express, of different accuracy (`orthogonal_digits`), for the same Gaussian matrix,
+    at every size n from 256 on and m/n = 1, 4, 16 (quick: n = 256; full, on a CPU: square ones to 2048, tall ones to
+    512)."""
+    return faster(budget, fast, slow, dtypes=("float32",), least=256)
+
+
+@claim("cost", "S35; Jordan (2024); Amsel et al. (2025), arXiv:2505.16932")
+@planted("the SVD is faster instead", fast="SVD", slow=MUON)
+@planted("the eigendecomposition as well", fast=("Gram", *PRODUCTS))
+def much_faster_as_stated(budget: Budget, fast=PRODUCTS, slow: str = "SVD") -> Verdict:
+    """S35, as stated: U V^T can be computed much faster than by the full SVD: in float32 five products take at most a
+    quarter of its time.
+
+    "Can" is judged by exhibiting the faster of five steps of Muon's quintic and of Polar Express, "much" as a factor 4, on
+    the matrices of `faster_as_stated`. Not on training hardware: that is for a run with --device cuda to say."""
+    return faster(budget, fast, slow, dtypes=("float32",), least=256, share=0.25)
 
 
 @claim("cost", "S35; Jordan (2024); Amsel et al. (2025), arXiv:2505.16932")
@@ -139,13 +148,11 @@ def the_svd_wins_at_full_accuracy(budget: Budget, fast: str = "SVD", slow: str =
     return faster(budget, fast, slow, **SQUARE, least=128, share=share)
 
 
-@claim("cost", f"{AMSEL}; one CPU core")
+@claim("cost", "S35; Amsel et al. (2025), arXiv:2505.16932; one CPU core")
 @revised(1, FIVE)
 @planted("the cubic as well", fast=CUBIC)
 @planted("ten times as fast as the cubic", slow=CUBIC, share=0.1)
-def the_best_products_win_at_full_accuracy(
-    budget: Budget, fast: str = BEST, slow: str = "SVD", share: float = SHARE
-) -> Verdict:
+def the_best_products_win_at_full_accuracy(budget: Budget, fast=BEST, slow="SVD", share=SHARE) -> Verdict:
     """S35, read as: At the accuracy of float64, the optimal composition of quintics takes at most 1/1.3 of the SVD's time.
 
     On square Gaussian matrices, n from 128 on (quick: to 256; full, on a CPU: to 1024), it takes the fewest products, with
