@@ -204,8 +204,9 @@ def any_step_on_a_parabola(sign=-1) -> bool:
     """With u = E x_k^2 every step a leaves at least u sigma^2/(sigma^2 + mu^2 u) on mu x^2/2 +- sigma x, whose inverse is
     1/u + mu^2/sigma^2.
 
-    (1 - a mu)^2 u + a^2 sigma^2 exceeds it by (sigma^2 + mu^2 u) (a - mu u/(sigma^2 + mu^2 u))^2, and it grows with u. So
-    E f(x_N) - f* >= (mu/2)/(1/R^2 + N mu^2/sigma^2), whatever the steps: N >= sigma^2/(2 mu eps) - sigma^2/(mu^2 R^2).
+    (1 - a mu)^2 u + a^2 sigma^2 exceeds it by (sigma^2 + mu^2 u) (a - mu u/(sigma^2 + mu^2 u))^2, and it grows with u.
+    So E f(x_N) - f* >= (mu/2)/(1/R^2 + N mu^2/sigma^2), for steps fixed in advance: N >= sigma^2/(2 mu eps) -
+    sigma^2/(mu^2 R^2).
     """
     u = sp.Symbol("u", positive=True)
     precision = sigma**2 + mu**2 * u

@@ -93,13 +93,13 @@ DISTANCES = {f"{name}, {k} steps": "distance" for name in ITERATIONS for k in ST
 @planted("Muon's quintic", methods=("Muon",))
 @planted("square Gaussian matrices alone", spectra=("Gaussian, square",))
 def near_as_stated(budget: Budget, methods: tuple[str, ...] = BOTH, spectra: tuple[str, ...] | None = None) -> Verdict:
-    """S34, as stated: Five steps of Newton-Schulz and of Polar Express approximate U V^T: on each spectrum they end nearer
-    to it than U V^T/2 is.
+    """S34, read as: On every spectrum five steps of Newton-Schulz and of Polar Express end nearer to U V^T than U V^T/2
+    is.
 
-    "An approximation" is read as widely as it can be, a relative distance of at most 1/2 in the Frobenius norm, where
-    nothing at all has 1, and "few" as five, Muon's number: the cubic iteration and Polar Express as published, on Gaussian
-    matrices n x n and n x 4n, on geometric spectra of condition 10, 1e3 and 1e5, and on rank 4 with noise of 0.01; n = 128,
-    16 of each (quick: 2). With an error of 1e-2: `few_steps.few_steps_as_stated`."""
+    "An approximation" is read as a relative distance of at most 1/2 in the Frobenius norm, where nothing at all has 1,
+    on ill-conditioned spectra as well, and "few" as five, Muon's number: the cubic iteration and Polar Express as
+    published, on Gaussian matrices n x n and n x 4n, on geometric spectra of condition 10, 1e3 and 1e5, and on rank 4
+    with noise of 0.01; n = 128, 16 of each (quick: 2). With an error of 1e-2: `few_steps.few_steps_as_stated`."""
     found = distances(budget).query("steps == 5 and method in @methods")
     mine = found if spectra is None else found.query("spectrum in @spectra")
     worst = mine.groupby("method")["distance"].max()
@@ -111,11 +111,11 @@ def near_as_stated(budget: Budget, methods: tuple[str, ...] = BOTH, spectra: tup
 @planted("Muon's quintic as well", methods=tuple(ITERATIONS))
 @planted("half the distance each time", share=0.5)
 def nearer_with_more_steps(budget: Budget, methods: tuple[str, ...] = BOTH, share: float = 1.0) -> Verdict:
-    """S34, refined: Five steps of Newton-Schulz or of Polar Express bring every matrix nearer to U V^T, and ten steps nearer
-    still.
+    """S34, as stated: Newton-Schulz and Polar Express approximate U V^T: five steps bring every matrix nearer to it, and
+    ten steps nearer still.
 
-    On the matrices of `near_as_stated`, in the Frobenius norm, beginning with g/||g||_F: how near depends on the spectrum.
-    Muon's quintic stays at a distance (`muon_values`)."""
+    On the matrices of `near_as_stated`, in the Frobenius norm, beginning with g/||g||_F: how near depends on the
+    spectrum. Muon's quintic stays at a distance (`muon_values`)."""
     found = distances(budget).query("method in @methods")
     each = found.pivot_table(index=["method", "spectrum", "matrix"], columns="steps", values="distance")
     before, after = each[[0, 5]].to_numpy().ravel(), each[[5, 10]].to_numpy().ravel()

@@ -1,6 +1,6 @@
 r"""Does another step size do better on the witnesses of SGD?
 
-    PL           any steps a_k        E f(x_N) - f* >= (mu/2)/(1/R^2 + N mu^2/sigma^2)              on mu x^2/2 +- sigma x
+    PL           any fixed steps a_k  E f(x_N) - f* >= (mu/2)/(1/R^2 + N mu^2/sigma^2)              on mu x^2/2 +- sigma x
     convex       any constant step    sup_lam E f(xbar_N) - f* >= 0.2745 sigma R/sqrt N             on lam x^2/2 +- sigma x
     nonconvex    any constant step    sup_lam mean E ||grad f||^2 >= sqrt(2 L Delta sigma^2/N)      on two modes
 
@@ -39,12 +39,13 @@ GROUPS = 10
 @planted("a hundredth more", factor=1.01)
 @falsified(stochastic_gradient.any_step_on_a_parabola)
 def pl(budget: Budget, factor: float = 1.0) -> Verdict:
-    """S5, refined: No steps let SGD need fewer than sigma^2/(2 mu eps) - sigma^2/(mu^2 R^2) iterations on mu x^2/2 +- sigma
-    x.
+    """S5, refined: No steps fixed in advance let SGD need fewer than sigma^2/(2 mu eps) - sigma^2/(mu^2 R^2) iterations
+    on mu x^2/2 +- sigma x.
 
-    Proved (sympy): whatever the steps, E f(x_N) - f* >= (mu/2)/(1/R^2 + N mu^2/sigma^2). Measured by exact recursions: 41
-    constant steps, 1/(mu(k+1)), 2/(mu(k+3)) and a 41-fold range of steps like k^-1/2, N = 1, ..., 1000, none is below, and
-    mu/(sigma^2/R^2 + (k+1) mu^2) attains it; mu = 1/2, sigma = 2, R = 3."""
+    Proved (sympy): whatever the steps, as long as they do not depend on the gradients that were drawn, E f(x_N) - f* >=
+    (mu/2)/(1/R^2 + N mu^2/sigma^2). Measured by exact recursions: 41 constant steps, 1/(mu(k+1)), 2/(mu(k+3)) and a
+    41-fold range of steps like k^-1/2, N = 1, ..., 1000, none is below, and mu/(sigma^2/R^2 + (k+1) mu^2) attains it; mu
+    = 1/2, sigma = 2, R = 3."""
     mu, sigma, R, N = 0.5, 2.0, 3.0, 1000
     k, grid = np.arange(N), np.logspace(-2, 0.25, 41)[:, None]
     decreasing = np.stack([1 / (mu * (k + 1)), 2 / (mu * (k + 3)), mu / (sigma**2 / R**2 + (k + 1) * mu**2)])
@@ -73,11 +74,13 @@ def convex_gaps(scales: np.ndarray, N: float) -> np.ndarray:
 @planted("0.08", least=0.08**0.5)
 @falsified(parabola_family.any_step)
 def convex(budget: Budget, least: float = LEAST) -> Verdict:
-    """S7, refined: No constant step lets averaged SGD need fewer than 0.0753 sigma^2 R^2/eps^2 iterations on every parabola.
+    """S7, refined: To first order in N no constant step lets averaged SGD need fewer than 0.0753 sigma^2 R^2/eps^2
+    iterations on every parabola.
 
-    Proved for the limit (sympy, interval arithmetic): some parabola has at least 0.2745 sigma R/sqrt N. Measured at N = 10^5
-    for 81 steps from 0.1 to 10 R/(sigma sqrt N) by the exact recursion, within 0.5 %, and attained within 0.5 %; and by SGD,
-    N = 300 (full budget: 1000), at 5 steps on the parabola lam = 1.51/(a N) of each, within 10 % (5 %)."""
+    Proved for the limit (sympy, interval arithmetic): some parabola, of curvature 1.51/(a N) < 2/a, has at least 0.2745
+    sigma R/sqrt N; at small N the least is a little lower. Measured at N = 10^5 for 81 steps from 0.1 to 10 R/(sigma
+    sqrt N) by the exact recursion, within 0.5 %, and attained within 0.5 %; and by SGD, N = 300 (full budget: 1000), at
+    5 steps on the parabola lam = 1.51/(a N) of each, within 10 % (5 %)."""
     scales = np.append(np.logspace(-1, 1, 81), BEST)
     worst = convex_gaps(scales, 1e5).max(1)
     few, N = np.array([0.5, 1.0, BEST, 2.0, 4.0]), budget.pick(300, 1000)

@@ -111,7 +111,7 @@ def schedule_free_needs_no_decay(budget: Budget, factor: float = 1.0) -> Verdict
 @planted("B R/sqrt N", shift=0)
 @planted("one dimension less", spare=0)
 @planted("B R/sqrt(N + 2)", shift=2)
-def nothing_else_does_better(budget: Budget, shift: int = 1, spare: int = 1) -> Verdict:
+def all_end_at_the_bound(budget: Budget, shift: int = 1, spare: int = 1) -> Verdict:
     """S7, contrast: On the largest of N + 1 coordinates linear decay, schedule-free SGD and averaging all end at exactly
     B R/sqrt(N + 1).
 

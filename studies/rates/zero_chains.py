@@ -75,13 +75,12 @@ def linear_in_the_links(budget: Budget, exponent: float = 1.0) -> Verdict:
 @planted("a quarter more", factor=1.25)
 @planted("T/p^1.1", power=1.1)
 def probability_multiplies(budget: Budget, factor: float = 1.0, power: float = 1.0) -> Verdict:
-    """S12, as stated: Where an unbiased oracle of bounded variance shows a link with probability p, no solver finds T links
-    in fewer than T/p queries.
+    """S12, refined: Where an unbiased oracle of bounded variance shows a link with probability p, no solver finds T
+    links in fewer than T/p queries in the mean.
 
-    It is run with T = 6 and p = 1/4, 1/16 (full budget: and 1/64), at three steps over a factor 16, with a tolerance of 10 %
-    (full budget: 5 %). A query discovers at most one link: this is 1/eps links times 1/eps queries for each, the
-    law of the nonconvex cell.
-    """
+    This is the mechanism of the bound, not its constant. It is run with T = 6 and p = 1/4, 1/16 (full budget: and 1/64),
+    at three steps over a factor 16, with a tolerance of 10 % (full budget: 5 %). A query discovers at most one link:
+    this is 1/eps links times 1/eps queries for each, the law of the nonconvex cell."""
     cells = [(name, n) for n in components(budget) for name in noisy_solvers(n)]
     times = [noisy_queries(budget, name, n) for name, n in cells]
     bound = np.concatenate([np.full(len(t), factor * n ** (power - 1)) for (_, n), t in zip(cells, times, strict=True)])
