@@ -75,8 +75,8 @@ def linear_in_the_links(budget: Budget, exponent: float = 1.0) -> Verdict:
 @planted("a quarter more", factor=1.25)
 @planted("T/p^1.1", power=1.1)
 def probability_multiplies(budget: Budget, factor: float = 1.0, power: float = 1.0) -> Verdict:
-    """S12, refined: Where an unbiased oracle of bounded variance shows a link with probability p, no solver finds T
-    links in fewer than T/p queries in the mean.
+    """S12, refined: Where an unbiased oracle of bounded variance shows a link with probability p, no solver tried
+    finds T links in fewer than T/p queries in the mean.
 
     This is the mechanism of the bound, not its constant. It is run with T = 6 and p = 1/4, 1/16 (full budget: and 1/64),
     at three steps over a factor 16, with a tolerance of 10 % (full budget: 5 %). A query discovers at most one link:
