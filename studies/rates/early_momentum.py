@@ -59,7 +59,7 @@ def momentum_pays_before_the_noise(budget: Budget, early=3.0, late=1.25, method:
     return verdict.showing(stacked({m: rows(t, kappa=KAPPAS, eps=ACCURACIES[:, None]) for m, t in times.items()}))
 
 
-@claim("exponent", "S13, read at every accuracy", unit="exponent")
+@claim("phenomenon", "S13, read at every accuracy", unit="exponent")
 @planted("at eps = 10 alone", accuracies=slice(1))
 def as_stated(budget: Budget, accuracies: slice = slice(None)) -> Verdict:
     """S13, read as: At every accuracy the bottleneck of SGD is the variance, not the condition number.

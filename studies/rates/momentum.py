@@ -124,7 +124,7 @@ def quasi_newton_changes_the_constant(budget: Budget, gain=1.0, factor=1.0, quer
     return verdict.noting(most_that_can_be_saved=float((C / LEAST)[-1]))
 
 
-@claim("exponent", "S13; derived in studies/rates/momentum.py", unit="exponent")
+@claim("phenomenon", "S13; derived in studies/rates/momentum.py", unit="exponent")
 @revised(1, WHY)
 @planted("exponent 0.2", slope=0.15, sign=-1)
 @planted("exponent 0.1", slope=0.05, sign=-1)
