@@ -48,8 +48,8 @@ METHODS = {  # step -> solver, and the centre of its grid
     "sign descent": (lambda lr: SignSGD(lr, 0.9), 0.003),
 }
 WHY = (
-    "minibatches of 128, in which pilots on another seed showed more of the gain: with 32 the comparisons with digits and of "
-    "the sign were inconclusive at 10 seeds"
+    "minibatches of 128, in which pilots on another seed showed more of the gain: with 32 the comparisons with digits and "
+    "of the sign were inconclusive at 10 seeds"
 )
 LEVELLED = {"words": (), "words, labels made equal": (2,), "words, all made equal": (0, 1, 2)}  # places of the windows
 SHOWN = (*LEVELLED, "digits")
