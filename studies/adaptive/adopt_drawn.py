@@ -41,7 +41,7 @@ def drawn(budget: Budget, name: str, method: str) -> dict[float, tuple[np.ndarra
     theorem_3 = name == "Theorem 3"
     problem, betas = (reddi_stochastic(10.0, 0.5), BETA2) if theorem_3 else (experiment_stochastic(), (0.5, 0.9, 0.99))
     beta2 = torch.tensor(betas, dtype=torch.float64, device=budget.device).reshape(-1, 1, 1)
-    rounds, count = budget.pick(500, 2000), budget.pick(4000, 20_000) if theorem_3 else budget.pick(20_000, 60_000)
+    rounds, count = budget.pick(1000, 2000), budget.pick(4000, 20_000) if theorem_3 else budget.pick(20_000, 60_000)
     oracle, _ = play(problem, budget.generator(name, method))
     solver = METHODS[method](1.0, 0.0, beta2)
     x = torch.zeros(len(betas), count, 1, dtype=torch.float64, device=budget.device)
