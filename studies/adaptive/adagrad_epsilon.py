@@ -48,7 +48,7 @@ def no_step_exceeds_lr(budget: Budget) -> Verdict:
     return prove(adagrad.longest_step)
 
 
-@claim("exact", SOURCE)
+@claim("exact", SOURCE, units={"default_of_torch": "epsilon"})
 @planted("torch with eps = 0 leaves it where it is", of_torch_without=0)
 def division_by_zero(budget: Budget, of_torch_without: int = 1) -> Verdict:
     """S20, as stated: With eps = 1e-6 a coordinate whose gradients have all been 0 stays where it is; with eps = 0 its step

@@ -36,7 +36,12 @@ WHY = (
 )
 
 
-@claim("phenomenon", "S18; King James Bible, word counts", unit="ln ratio")
+@claim(
+    "phenomenon",
+    "S18; King James Bible, word counts",
+    unit="ln ratio",
+    units={"effect_of_tf-idf": "ln ratio", "effect_of_presence": "ln ratio"},
+)
 @planted("AdaGradNorm is", ahead="AdaGradNorm", behind=("SGD, a", "SGD, a/sqrt(t)"))
 @planted("SGD is", ahead="SGD, a", behind=("AdaGradNorm", "SGD, a/sqrt(t)"))
 @planted("six times", factor=6.0)

@@ -84,7 +84,12 @@ def the_exponent_stays(budget: Budget, power: float = 1.0) -> Verdict:
     return all_of(each).showing(stacked(shown))
 
 
-@claim("constant", "S13; breast cancer data (scikit-learn); Polyak and Juditsky (1992) for the least", unit="ln ratio")
+@claim(
+    "constant",
+    "S13; breast cancer data (scikit-learn); Polyak and Juditsky (1992) for the least",
+    unit="ln ratio",
+    units={"least_constant": "gap times samples"},
+)
 @planted("momentum saves a quarter", ratio=0.75)
 @planted("momentum costs a quarter more", ratio=1.25)
 @planted("averaging saves less than a twentieth", most=1.05)

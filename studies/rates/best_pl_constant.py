@@ -39,7 +39,11 @@ def constants(budget: Budget) -> pd.DataFrame:
     return pd.DataFrame(found)
 
 
-@claim("constant", "S4; Karimi, Nutini and Schmidt (2016), arXiv:1608.04636, for the example; theory/sine_pl.py")
+@claim(
+    "constant",
+    "S4; Karimi, Nutini and Schmidt (2016), arXiv:1608.04636, for the example; theory/sine_pl.py",
+    units={"of_a_3": "curvature"},
+)
 @planted("a hundredth more", factor=1.01)
 @planted("a hundredth less", factor=0.99)
 @falsified(minimum_is_a_curvature)

@@ -33,7 +33,7 @@ ENDS = {"low": "high", "least_local": "greatest_local"}
 UNITS = {
     PROBABILITY: "p",
     COUNT: "records|compared|wrong|points|identities|rounds|runs|cells|sizes|seeds|arrived|diverged|differ|of|regrets"
-    "|n_from|n_to|censored.*|searches.*|elsewhere.*|steps_of_.*|(steps_)?on_an_edge|tuning_runs_diverged|never_in_tuning"
+    "|n|n_from|n_to|censored.*|searches.*|elsewhere.*|steps_of_.*|(steps_)?on_an_edge|tuning_runs_diverged|never_in_tuning"
     "|cut_off|configurations|left_the_ball|undecided|with_zeros|found_by_search",
     "exponent": "slope.*|expected|curvature|(least|greatest)_local|power of .*",
     RATIO: "(.*_)?power(_.*)?|(.*_)?ratio(_.*)?|exact ratio.*|.* over .*|.*_over_.*|tolerance|worst_error|.*_saving"
