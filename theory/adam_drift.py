@@ -111,7 +111,7 @@ def clipped_path(g: Sequence[float], steps: ArrayLike, lr: Callable[[int], Array
     and the total loss on the way beyond that of -1.
 
     >>> clipped_path([3.0, -1.0, -1.0], [1.0, -1.0, -1.0], lambda t: 0.25, np.array([0.0, 1.0]))
-    (array([0.25, 1.  ]), array([2.25, 2.25]))
+    (array([0.25, 1.  ]), array([1.25, 2.25]))
     """
     cost = 0.0 * x
     for t, step in enumerate(steps):
