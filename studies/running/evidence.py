@@ -78,6 +78,11 @@ def deciding(claim: Claim, verdict: Verdict) -> str:
     return json.dumps(({"part": first} if len(parts) > 1 and first else {}) | numbers | {"unit": shown[0]["unit"]})
 
 
+def p_value(verdict: Verdict) -> str:
+    """As it stands in a ledger; '' where nothing was sampled."""
+    return f"{verdict.evidence['p']:.3g}" if "p" in verdict.evidence else ""
+
+
 def readable(numbers: str) -> str:
     """The numbers that decided, in words: effect 5.8 [4.6, 7.2], threshold 2 (ratio)."""
     found = json.loads(numbers)

@@ -30,11 +30,16 @@ def holm(p: np.ndarray, level: float = LEVEL) -> np.ndarray:
     return rejected
 
 
+def margin(p: str) -> str:
+    """Of a p-value as it stands in a ledger."""
+    return f"{stats.norm.isf(float(p)):.3g}"
+
+
 def judged_together(ledger: pd.DataFrame) -> pd.DataFrame:
     """margin and family of every row of a ledger, as text; '' for what is no member."""
     member = ledger["p"].ne("") & ledger["outcome"].isin(["supported", "refuted"])
-    p = ledger.loc[member, "p"].astype(float).to_numpy()
+    p = ledger.loc[member, "p"]
     found = pd.DataFrame("", index=ledger.index, columns=["margin", "family"])
-    found.loc[member, "margin"] = [f"{z:.3g}" for z in stats.norm.isf(p)]
-    found.loc[member, "family"] = np.where(holm(p), SURVIVES, ALONE)
+    found.loc[member, "margin"] = p.map(margin)
+    found.loc[member, "family"] = np.where(holm(p.astype(float).to_numpy()), SURVIVES, ALONE)
     return found

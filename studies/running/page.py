@@ -77,8 +77,11 @@ Planted false variants, none of which may be supported:
 )
 
 
-def write_study(study: Study, records: Sequence[Record], out: Path, formats: Sequence[str], width: str) -> list[str]:
-    """Write one study's page, figures and tables to present; the files written, relative to `out`."""
+def write_study(
+    study: Study, records: Sequence[Record], ledger: Sequence[Mapping], out: Path, formats: Sequence[str], width: str
+) -> list[str]:
+    """Write one study's page, figures and tables to present, from records and their rows of the ledger; the files written,
+    relative to `out`."""
     module, name, files = import_module(study.module), study.name, []
 
     def keep(path: str, content: str | bytes) -> None:
@@ -101,7 +104,7 @@ def write_study(study: Study, records: Sequence[Record], out: Path, formats: Seq
     title, _, text = (module.__doc__ or name).strip().partition("\n")
     every = [row for record in records for row in _every_number(record)]
     keep(f"tables/{name}-evidence.csv", evidence.as_csv(every))
-    rows = [row | {"numbers": evidence.readable(row["evidence"])} for row in ledger_rows(records)]
+    rows = [row | {"numbers": evidence.readable(row["evidence"])} for row in ledger]
     page = PAGE.render(
         title=plain(title.rstrip(".")),
         text=prose(text.strip("\n")),  # the spaces before a formula make it a block
@@ -127,7 +130,7 @@ def ledger_rows(records: Sequence[Record]) -> list[dict]:
             | {"claim": claim.id, "kind": claim.kind, "statement": claim.statement, "precisely": claim.precisely}
             | {"source": claim.source, "seconds": f"{record.seconds:.2f}"}
             | {"outcome": record.verdict.outcome, "evidence": evidence.deciding(claim, record.verdict)}
-            | {"p": _p(record.verdict)}
+            | {"p": evidence.p_value(record.verdict)}
         )
         for variant, verdict in record.planted.items():
             rows.append(
@@ -149,10 +152,6 @@ def _every_number(record: Record) -> list[dict]:
     for variant, verdict in record.planted.items():
         rows += evidence.table(record.claim, _variant(record.claim, variant), verdict)
     return rows
-
-
-def _p(verdict: Verdict) -> str:
-    return f"{verdict.evidence['p']:.3g}" if "p" in verdict.evidence else ""
 
 
 def source_link(study: Study, out: Path) -> str:

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pandas as pd
 from ratewitness.studies.claims import Claim, Verdict
-from ratewitness.studies.running.evidence import deciding, readable
+from ratewitness.studies.running.evidence import deciding, p_value, readable
+from ratewitness.studies.running.family import margin
 from ratewitness.studies.running.records import answered, write_atomically
-from scipy import stats
 
 SAME = ["claim", "budget", "device", "measured"]
 COLUMNS = [*SAME, "seed", "outcome", "p", "evidence"]
@@ -39,8 +39,7 @@ def collect(claims: Sequence[Claim], seeds: Sequence[int], out: Path) -> pd.Data
             if found:
                 where = [str(found["origin"][part]) for part in ("budget", "device")]
                 verdict = Verdict(**found["verdict"])
-                p = verdict.evidence.get("p")
-                words = [str(seed), verdict.outcome, "" if p is None else f"{p:.3g}", deciding(claim, verdict)]
+                words = [str(seed), verdict.outcome, p_value(verdict), deciding(claim, verdict)]
                 rows.append([claim.id, *where, found["measured"], *words])
     new = pd.DataFrame(rows, columns=COLUMNS, dtype=str)
     table = pd.concat([kept(out), new]).drop_duplicates([*SAME, "seed"], keep="last")
@@ -76,4 +75,4 @@ def differing(table: pd.DataFrame) -> list[str]:
 
 
 def _margin(p: str) -> str:
-    return f"; margin {stats.norm.isf(float(p)):.3g}" if p else ""
+    return f"; margin {margin(p)}" if p else ""

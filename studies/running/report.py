@@ -93,7 +93,7 @@ def render(
         rows[name] = ledger_rows(records)
         if len(records) == len(study.claims):
             complete.append(name)
-            drawn[name] = write_study(study, records, out, formats, width) if drawing else []
+            drawn[name] = write_study(study, records, rows[name], out, formats, width) if drawing else []
     write_ledger(rows, out)
     write_provenance(drawn, set(rows) - set(drawn), out)
     return complete
