@@ -91,9 +91,10 @@ def figures(verdicts: dict[str, Verdict]) -> dict[str, Figure]:
             pd.DataFrame({"method": f"$a = {a:g}$", "x": [best["x"]], "theory": best["high"], "measured": best["measured"]})
         )
     found = pd.concat(curves, ignore_index=True).sort_values(["method", "x"], kind="stable")
-    panel = Panel(found, "x", "$x$", r"$(f')^2/(2f)$", log="y", levels={"published, $a = 3$": 1 / 32})
+    panel = Panel(found, "x", "$x$", r"$|\nabla f|^2/(2f)$", log="y", levels={"published, $a = 3$": 1 / 32})
     caption = (
-        r"$(f')^2/(2f)$ of $x^2 + a \sin^2 x$: its least value, marked as the problem certifies it, is the best PL constant."
+        r"$|\nabla f|^2/(2f)$ of $x^2 + a \sin^2 x$: its least value, marked as the problem certifies it, is the best PL "
+        "constant."
     )
     return {"ratio": panels(caption, {"$a = 2$": "C0o", "$a = 3$": "C1s", "$a = 4$": "C2D"}, [panel], height=3.2)}
 
