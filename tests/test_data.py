@@ -201,7 +201,7 @@ def test_from_file_stands_extreme_scales(tmp_path, targets, scale):
     [
         ("1,2,0\n", "holds one row; accepted are two or more"),
         ("1,2,0\n1,2,1\n1,2,1\n", "no feature varies"),
-        ("1,2,3\n4,5,3\n1,0,3\n", "the target is 3 in every row"),
+        ("1,0,3\n4,5,3\n1,2,3\n", "the target is 3 in every row"),
         ("1,2,0\n4,5,0\n1,0,0\n", "the target is 0 in every row"),
         ("1,0\n-1,0\n1,1\n-1,1\n", "the start 0 is the minimizer"),  # the classes have the same mean
         ("1,1\n1,-1\n-1,2\n-1,-2\n", "the start 0 is the minimizer"),

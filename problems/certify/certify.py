@@ -4,6 +4,10 @@ Each check is a measured/certified ratio that an honest problem keeps at or belo
 `problems/certify/search.py`, climbs from all of them, and `violations` reports what ends above 1. A search that finds
 nothing proves nothing: the proof is the certificate. But a sharp constant that is a few per cent too good is found, and the
 tests plant some.
+
+Where no L is claimed (it is inf), the largest curvature that was seen says in its place what may be rounding, so that a
+gradient, a minimizer or a convexity that is false is found all the same. Pairs of points are compared as well, across which
+a jump or a kink of the wrong sign shows that no point shows alone.
 """
 
 from __future__ import annotations
@@ -18,6 +22,7 @@ from torch import Generator, Tensor
 
 TOLERANCE = 1e-6  # relative, for rounding on the measured side
 ENOUGH = 400_000  # numbers in a tensor of all component gradients: bounds the points where averages are taken
+PARTNERS = 64  # of each point: most pairs of the points of one problem in few dimensions
 
 
 def violations(problem: FiniteSum, generator: Generator, points: int = 48, climbs: int = 40) -> list[str]:
@@ -34,10 +39,11 @@ def ratios(problem: FiniteSum, generator: Generator, points: int = 48, climbs: i
     shape, problem = problem.shape, _with_vectors(problem)
     c = problem.constants
     near = sampled(problem, generator, points)
-    x = torch.cat([near, *descended(problem, near), *spokes(problem)], -2)
-    curved = near[..., : max(2, 10 * ENOUGH // (problem.n * x.shape[-1])), :]
+    curved = near[..., : max(2, 10 * ENOUGH // (problem.n * near.shape[-1])), :]
     lowest, largest = eigenvectors(problem.grad, problem, curved)
-    few = near[..., : max(2, ENOUGH // (problem.n * x.shape[-1])), :]
+    few = near[..., : max(2, ENOUGH // (problem.n * near.shape[-1])), :]
+    L = _curvature(problem, secant(problem.grad, problem, curved, largest))
+    x = torch.cat([near, *_lower(problem, near, L), *spokes(problem)], -2)
 
     def worst(ratio, x):
         return climb(ratio, x, problem, climbs)
@@ -50,19 +56,57 @@ def ratios(problem: FiniteSum, generator: Generator, points: int = 48, climbs: i
         "component smoothness": _component_smoothness(problem, few, generator, worst),
         "PL": worst(lambda x: _flatness(problem, x), x),
         "variance": worst(lambda x: _noise(problem, x)[0] / c.variance, few) if not _zero(c.variance) else 0.0,
-        **_exact_properties(problem, x, few),
+        "smoothness between points": _between(problem, x, c.smoothness),
+        **_exact_properties(problem, x, few, L),
     }
     for name, L in c.smoothness_in.items():
         found[f"smoothness in {name}"] = _smoothness_in(_furthest(name, shape), L, problem, curved, largest, worst)
     if c.convex or not _zero(c.strong_convexity):
         found["convexity"] = worst(
-            lambda x: 1 + (c.strong_convexity - (lowest * along(lowest, x)).sum(-1)) / c.smoothness,
+            lambda x: 1 + (c.strong_convexity - (lowest * along(lowest, x)).sum(-1)) / L,
             curved,
         )
+        found["convexity between points"] = _between(problem, x, L, convex=True)
     return found
 
 
-def _exact_properties(problem: FiniteSum, x: Tensor, few: Tensor) -> dict[str, float]:
+def _curvature(problem: FiniteSum, change: Tensor) -> Number:
+    """L where it is claimed; where it is inf, the largest length of these changes of the gradient, (*sweep, 1)."""
+    L = torch.as_tensor(problem.constants.smoothness)
+    return torch.where(L.isinf(), norm(change, (1,)).amax(-1, keepdim=True).clamp(min=1e-300), L)
+
+
+def _lower(problem: FiniteSum, x: Tensor, L: Number) -> list[Tensor]:
+    """The points of gradient descent; the point itself where its steps, for a curvature that was only seen, went up."""
+    found = descended(problem, x, L)
+    unknown = torch.as_tensor(problem.constants.smoothness).isinf()
+    return [torch.where((~unknown | (problem.gap(y) <= problem.gap(x))).unsqueeze(-1), y, x) for y in found]
+
+
+def _between(problem: FiniteSum, x: Tensor, L: Number, convex: bool = False) -> float:
+    """f(y) - f(x) - <grad f(x), y - x> of pairs of these points, against +- L/2 ||y - x||^2; if `convex`, against
+    mu/2 ||y - x||^2 from below."""
+    gap, slope, found = problem.gap(x), problem.grad(x), []
+    for shift in range(1, min(x.shape[-2], PARTNERS + 1)):
+        y, other = x.roll(shift, -2), gap.roll(shift, -1)
+        square, rise = (y - x).square().sum(-1) / 2, (slope * (y - x)).sum(-1)
+        rounding = 1e-9 * L * square + 1e-12 * (gap.abs() + other.abs() + rise.abs()) + 100 * problem.floor
+        rest = other - gap - rise
+        if convex:
+            ratio = 1 + (problem.constants.strong_convexity * square - rest - rounding) / (L * square + rounding)
+        else:
+            ratio = rest.abs() / (L * square + rounding)
+        ratio = torch.where(square > 0, ratio, 0.0)
+        found.append((ratio if problem.domain is None else torch.where(_inside(problem, x, y), ratio, 0.0)).max())
+    return float(torch.stack(found).max())  # NaN if one is
+
+
+def _inside(problem: FiniteSum, x: Tensor, y: Tensor) -> Tensor:
+    """Whether the segment stays in the domain, at nine of its points."""
+    return torch.stack([problem.domain(torch.lerp(x, y, t / 8)) for t in range(9)]).all(0)
+
+
+def _exact_properties(problem: FiniteSum, x: Tensor, few: Tensor, L: Number) -> dict[str, float]:
     """What must hold up to rounding: its error over the error allowed."""
     c = problem.constants
     reach = norm(x - problem.start, (1,)) + norm(problem.start, (1,)) + 1e-3
@@ -71,8 +115,8 @@ def _exact_properties(problem: FiniteSum, x: Tensor, few: Tensor) -> dict[str, f
     g = problem.grad(x)
     _, bias, size = _noise(problem, few)
     found = {
-        "gap's gradient": norm(slope - g, (1,)) / (1e-7 * norm(g, (1,)) + 1e-9 * c.smoothness * reach),
-        "unbiasedness": bias / (1e-10 * size + 1e-14 * c.smoothness * reach[..., : few.shape[-2]]),
+        "gap's gradient": norm(slope - g, (1,)) / (1e-7 * norm(g, (1,)) + 1e-9 * L * reach),
+        "unbiasedness": bias / (1e-10 * size + 1e-14 * L * reach[..., : few.shape[-2]]),
         "f* as infimum": -problem.gap(x) / (c.optimum_error + problem.floor),
         "noise without variance": _noise(problem, few)[0] / (1e-24 * size**2 + 1e-300) if _zero(c.variance) else 0.0,
     }
@@ -81,9 +125,9 @@ def _exact_properties(problem: FiniteSum, x: Tensor, few: Tensor) -> dict[str, f
     if problem.minimizer is not None:
         minimizer = problem.minimizer.unsqueeze(0) if problem.minimizer.ndim == 1 else problem.minimizer
         noise, _, size = _noise(problem, minimizer)
-        rounding = 1e-24 * (size + c.smoothness * (norm(minimizer, (1,)) + 1)) ** 2
+        rounding = 1e-24 * (size + L * (norm(minimizer, (1,)) + 1)) ** 2
         found["gap at the minimizer"] = problem.gap(minimizer).abs() / problem.floor
-        found["gradient at the minimizer"] = norm(problem.grad(minimizer), (1,)) ** 2 / (2 * c.smoothness * problem.floor)
+        found["gradient at the minimizer"] = norm(problem.grad(minimizer), (1,)) ** 2 / (2 * L * problem.floor)
         found["variance at the minimizer"] = noise / (c.variance_at_minimizer + rounding)
         if problem.domain is not None:
             found["minimizer in the domain"] = 2.0 - 2.0 * problem.domain(minimizer).double()

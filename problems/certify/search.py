@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import torch
-from ratewitness.problems.problem import FiniteSum, norm
+from ratewitness.problems.problem import FiniteSum, Number, norm
 from torch import Generator, Tensor
 
 
@@ -71,9 +71,9 @@ def sampled(problem: FiniteSum, generator: Generator, points: int) -> Tensor:
     return x if problem.domain is None else torch.where(problem.domain(x).unsqueeze(-1), x, 0.9 * start + 0.1 * centre)
 
 
-def descended(problem: FiniteSum, x: Tensor) -> list[Tensor]:
-    """The points after 10 and after 100 steps of gradient descent."""
-    L, kept = torch.as_tensor(problem.constants.smoothness), []
+def descended(problem: FiniteSum, x: Tensor, smoothness: Number) -> list[Tensor]:
+    """The points after 10 and after 100 steps of gradient descent with 1/smoothness."""
+    L, kept = torch.as_tensor(smoothness), []
     for k in range(1, 101):
         x = x - problem.grad(x) / L.unsqueeze(-1)
         if k in (10, 100):

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import csv
 import math
+import re
 from pathlib import Path
 
 import numpy as np
@@ -62,14 +63,14 @@ def diabetes() -> FiniteSum:
     return least_squares(design(A), torch.as_tensor(y / np.sqrt(np.mean(y**2))), name="diabetes")
 
 
-def from_file(path: str | Path) -> FiniteSum:
+def from_file(path: str | Path, header: bool | None = None) -> FiniteSum:
     """The problem of a user's table: logistic regression with l2 = 0.01 where the target has exactly two values, otherwise
-    least squares with the target scaled to mean square 1.
+    least squares with the target scaled to mean square 1. header as in `load_table`.
 
     Raises DataError, with one line, for whatever is no table, and for tables without a problem in them: fewer than two
     rows, features or a target that do not vary, or a start (at 0) that is the minimizer up to rounding.
     """
-    A, y = load_table(path)
+    A, y = load_table(path, header)
     if len(y) < 2:
         raise DataError(f"{path}: holds one row; accepted are two or more")
     values = np.unique(y)
@@ -117,10 +118,12 @@ def two_classes(y: np.ndarray, source: str = "the data") -> Tensor:
     return torch.as_tensor(np.where(y == values[1], 1.0, -1.0))
 
 
-def load_table(path: str | Path) -> tuple[np.ndarray, np.ndarray]:
+def load_table(path: str | Path, header: bool | None = None) -> tuple[np.ndarray, np.ndarray]:
     """(A, y) of shapes (n, d) and (n,) from a CSV or LIBSVM file, told apart by a comma in the first line.
 
-    Raises DataError, with one line that names the place, for whatever is not such a table.
+    header: whether the first line of a CSV file names the columns; None: it does if none of its cells is a number. Raises
+    DataError, with one line that names the place, for whatever is not such a table, and where None cannot decide: the first
+    line counts, as 0, 1, 2 does which pandas writes above columns without names.
     """
     try:
         text = Path(path).read_text(encoding="utf-8-sig")
@@ -135,14 +138,19 @@ def load_table(path: str | Path) -> tuple[np.ndarray, np.ndarray]:
     lines = [(number, line) for number, line in enumerate(text.splitlines(), 1) if line.split("#")[0].strip()]
     if not lines:
         raise DataError(f"{path}: holds no data; {FORMATS}")
-    is_csv = Path(path).suffix.lower() == ".csv" or "," in lines[0][1]
-    return _csv(path, lines) if is_csv else _libsvm(path, lines)
+    is_csv = Path(path).suffix.lower() == ".csv" or "," in lines[0][1].split("#")[0]
+    return _csv(path, lines, header) if is_csv else _libsvm(path, lines)
 
 
-def _csv(path: str | Path, lines: list[tuple[int, str]]) -> tuple[np.ndarray, np.ndarray]:
+def _csv(path: str | Path, lines: list[tuple[int, str]], header: bool | None) -> tuple[np.ndarray, np.ndarray]:
     rows = [(number, _cells(path, number, line)) for number, line in lines]
-    if not any(_is_number(cell) for cell in rows[0][1]):
-        rows = rows[1:]  # a header
+    if header is None and _counts(rows[0][1]):
+        raise DataError(
+            f"{path}, line {rows[0][0]}: {','.join(rows[0][1])[:40]!r} may number the columns or be data; accepted are "
+            "header=True or False, or names of the columns, in its place or above it"
+        )
+    if header or (header is None and not any(_is_number(cell) for cell in rows[0][1])):
+        rows = rows[1:]
     if not rows:
         raise DataError(f"{path}: holds a header and no data; {FORMATS}")
     width = len(rows[0][1])
@@ -156,6 +164,14 @@ def _csv(path: str | Path, lines: list[tuple[int, str]]) -> tuple[np.ndarray, np
     return table[:, :-1], table[:, -1]
 
 
+def _counts(cells: list[str]) -> bool:
+    """Whether these are k, k + 1, ..., two or more."""
+    cells = [cell.strip() for cell in cells]
+    if len(cells) < 2 or not all(cell.isascii() and cell.isdigit() and len(cell) <= DIGITS for cell in cells):
+        return False
+    return cells == [str(int(cells[0]) + j) for j in range(len(cells))]
+
+
 def _cells(path: str | Path, number: int, line: str) -> list[str]:
     try:
         return next(csv.reader([line]))
@@ -166,7 +182,7 @@ def _cells(path: str | Path, number: int, line: str) -> list[str]:
 def _libsvm(path: str | Path, lines: list[tuple[int, str]]) -> tuple[np.ndarray, np.ndarray]:
     y, entries = np.empty(len(lines)), []
     for i, (number, line) in enumerate(lines):
-        target, *pairs = line.split("#")[0].split()
+        target, *pairs = re.sub(r":\s+", ":", line.split("#")[0]).split()  # the file protein of LIBSVM has 63: .50
         y[i], seen = _number(path, number, target), set()
         for pair in pairs:
             index, colon, value = pair.partition(":")
@@ -190,6 +206,8 @@ def _libsvm(path: str | Path, lines: list[tuple[int, str]]) -> tuple[np.ndarray,
 
 
 def _is_number(cell: str) -> bool:
+    if not cell.isascii() or "_" in cell:  # which float() takes
+        return False
     try:
         float(cell)
     except ValueError:
