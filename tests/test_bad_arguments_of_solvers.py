@@ -98,14 +98,6 @@ def saga(problem, oracle):
     return solver.step(x, solver.init(x), oracle)
 
 
-class Counting(torch.optim.SGD):
-    """One that counts its steps where no one looks."""
-
-    def step(self, closure=None):
-        self.count = getattr(self, "count", 0) + 1
-        return super().step(closure)
-
-
 class Twice(GradientDescent):
     """One that draws twice."""
 
@@ -580,16 +572,24 @@ ROWS = [
     # to and from torch
     (
         "FromTorch",
-        lambda: FromTorch(torch.optim.LBFGS, 1.0),
-        "LBFGS takes no step.*'closure'; accepted are .* without a closure",
+        lambda: FromTorch(pytorch_optimizer.AdaHessian, 0.1),  # which differentiates the gradient
+        "AdaHessian takes no step: .*grad_fn; accepted are .* with or without a closure",
     ),
     (
         "FromTorch",
         lambda: FromTorch(torch.optim.SparseAdam, 0.1),
         "SparseAdam does not support dense gradients.*; accepted are",
     ),
-    ("FromTorch", lambda: FromTorch(pytorch_optimizer.AliG, 0.1), "requires closure"),
-    ("FromTorch", lambda: FromTorch(Counting, 0.1), "Counting changes its attribute count in a step; accepted are"),
+    (
+        "FromTorch",
+        lambda: FromTorch(pytorch_optimizer.BSAM, 0.1),
+        "BSAM does not take lr = 0.1: .*missing 1 required positional argument: 'num_data'",
+    ),
+    (
+        "FromTorch",
+        lambda: FromTorch(lambda params, lr: params, 0.1),
+        "it builds .*; accepted are functions that build an optimizer",
+    ),
     (
         "FromTorch",
         lambda: FromTorch("Adam", 0.1),

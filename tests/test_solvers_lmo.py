@@ -26,7 +26,7 @@ def points(norm: Norm):
 @given(data=st.data())
 def test_every_lmo_is_one(norm, data):
     g = data.draw(points(norm))
-    assert_lmo(norm.lmo, norm.name, g)
+    assert_lmo(norm.lmo, norm.name, g, stack=True)
 
 
 @every_norm

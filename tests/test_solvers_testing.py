@@ -238,14 +238,21 @@ def test_a_wrong_dual_is_told_from_a_wrong_lmo():
 def test_functions_see_the_type_of_g_and_cannot_change_it(dtype):
     g = torch.tensor([[1.0, 2], [3, 4]], dtype=dtype)
 
-    def spoils(x):
-        assert isinstance(x, torch.Tensor)
-        assert x.dtype == dtype
-        answer = -torch.sign(x)
-        x.zero_()
-        return answer
+    def spoiling(function):
+        def spoils(x):
+            assert isinstance(x, torch.Tensor)
+            assert x.dtype == dtype
+            answer = function(x)
+            x.zero_()
+            return answer
 
-    assert_lmo(spoils, lambda x: x.abs().max(), g, dual=lambda g: g.abs().sum())
+        return spoils
+
+    signs = lambda g: -torch.sign(g)  # noqa: E731
+    assert_lmo(signs, spoiling(lambda x: x.abs().max()), g, dual=spoiling(lambda g: g.abs().sum()))
+    assert g.tolist() == [[1, 2], [3, 4]]
+    with pytest.raises(AssertionError, match=r"lmo changed its argument, g, into array\(\[\[0., 0.\]"):
+        assert_lmo(spoiling(signs), "max_abs", g)
     assert g.tolist() == [[1, 2], [3, 4]]
 
 
@@ -399,3 +406,175 @@ def test_integers_are_judged_as_numbers(g):
     assert_lmo(lambda g: -g / length(g), length, g)
     with pytest.raises(AssertionError, match="outside the ball"):
         assert_lmo(lambda g: -0.99 * (g / g), length, g)
+
+
+# what a caller relies on: the reports that these reduce are named where there is one
+
+
+def orthogonalized(copies):
+    """Newton-Schulz, with a division in place after a cast that copies nothing where the type is right.
+
+    The review of pytorch/pytorch#190597.
+    """
+
+    def lmo(g):
+        x = g.to(torch.float32, copy=copies)
+        x.div_(x.norm().clamp(min=1e-7))
+        for _ in range(30):
+            x = 1.5 * x - 0.5 * x @ x.mT @ x
+        return -x.to(g.dtype)
+
+    return lmo
+
+
+@pytest.mark.parametrize("g", [torch.tensor([[4.0]]), torch.tensor([[1.0, 2], [3, 4]])], ids=["number", "matrix"])
+def test_an_argument_that_is_normalized_in_place_is_caught(g):
+    assert_lmo(orthogonalized(True), "spectral", g)
+    with pytest.raises(AssertionError, match="lmo changed its argument, g, into"):
+        assert_lmo(orthogonalized(False), "spectral", g)
+
+
+def corners(scaled):
+    """The vertices l_i e_i and u_i e_i, chosen by |g_i| or by the value there: ZIB-IOL/FrankWolfe.jl#298."""
+    low, up = -np.array([1.0, 4.0, 0.5]), np.array([2.0, 4.0, 0.5])
+
+    def lmo(g):
+        l, u, x = low[: len(g)], up[: len(g)], np.zeros_like(g)
+        i = np.minimum(g * l, g * u).argmin() if scaled else np.abs(g).argmax()
+        x[i] = l[i] if g[i] > 0 else u[i]
+        return x
+
+    def gauge(x):
+        return float(np.maximum(x / up[: len(x)], x / low[: len(x)]).sum())
+
+    return lmo, gauge
+
+
+def test_a_vertex_that_is_chosen_unscaled_is_caught():
+    lmo, gauge = corners(scaled=False)
+    with pytest.raises(AssertionError, match=r"<g, y> is smaller(.*\n)*y = array\(\[ 0., -4.\]\)\n<g, y> = -8$"):
+        assert_lmo(lmo, gauge, np.array([3.0, 2.0]))
+
+    @generated
+    @given(vectors(max_size=3))
+    def law(g):
+        assert_lmo(*corners(scaled=True), g)
+
+    law()
+
+
+def test_a_division_by_the_norm_of_zero_is_caught():
+    """ZIB-IOL/FrankWolfe.jl#79."""
+    with (
+        np.errstate(invalid="ignore"),
+        pytest.raises(AssertionError, match=r"lmo\(g\) is not finite: array\(\[nan, nan\]\)"),
+    ):
+        assert_lmo(lambda g: -g / np.linalg.norm(g), "l2", np.zeros(2))
+    assert_lmo(without_scaling, "l2", np.zeros(2))
+
+
+def layers(axis):
+    """The polar factor of layers (N, out, in, k) flattened from an axis on, of points (*N, out, in): microsoft/dion#121."""
+
+    def lmo(g):
+        stack = g.reshape(-1, *g.shape[-2:], 1)
+        u, _, vh = torch.linalg.svd(stack.flatten(axis), full_matrices=False)
+        return -(u @ vh).reshape(g.shape)
+
+    return lmo
+
+
+def flattened_with_the_stack(g):
+    """Right for one matrix, which has no axis to be flattened."""
+    u, _, vh = np.linalg.svd(g.reshape(g.shape[0], -1), full_matrices=False)
+    return -(u @ vh).reshape(g.shape)
+
+
+def test_layers_that_are_orthogonalized_together_are_caught():
+    g = torch.tensor([[1.0, 2], [3, 4]], dtype=torch.float64)
+    assert_lmo(layers(2), "spectral", g, stack=True)
+    with pytest.raises(AssertionError, match="not a minimizer"):
+        assert_lmo(layers(1), "spectral", g, stack=True)
+    assert_lmo(flattened_with_the_stack, "spectral", g.numpy())
+    with pytest.raises(AssertionError, match="asked at a stack of 3 points, of which g is number 0: "):
+        assert_lmo(flattened_with_the_stack, "spectral", g.numpy(), stack=True)
+
+
+STACKED = {
+    "largest of all": ("linf", lambda g: -g / abs(g).max()),
+    "norm of all": ("l2", lambda g: -g / np.linalg.norm(g)),
+    "the first": ("linf", lambda g: -np.sign(np.broadcast_to(g.reshape(-1, g.shape[-1])[0], g.shape))),
+    "one shape only": ("linf", lambda g: -np.sign(g[: len(g) if g.ndim == 1 else 1])),
+    "raises": ("l1", greedy),
+}
+
+
+@pytest.mark.parametrize("slip", STACKED)
+def test_what_is_right_alone_only_is_caught_on_a_stack(slip):
+    name, lmo = STACKED[slip]
+    g = np.array([3.0, -3.0, 3.0])
+    assert_lmo(lmo, name, g)
+    with pytest.raises(AssertionError, match="asked at a stack of 3 points"):
+        assert_lmo(lmo, name, g, stack=True)
+
+
+@generated
+@given(matrices(extreme=False))
+def test_a_right_lmo_of_stacks_passes(g):
+    def polar(g):
+        u, _, vh = np.linalg.svd(g, full_matrices=False)
+        return -u @ vh
+
+    assert_lmo(polar, "spectral", g, stack=True)
+    assert_lmo(lambda g: -np.sign(g), "max_abs", g, stack=True)
+
+
+def test_a_buffer_that_is_used_again_is_caught():
+    buffer = np.zeros(2)
+
+    def lmo(g):
+        np.negative(np.sign(g), out=buffer)
+        return buffer
+
+    with pytest.raises(AssertionError, match=r"lmo\(g\) was array\(\[-1.,  1.\]\) until lmo was called again, at -g"):
+        assert_lmo(lmo, "linf", np.array([1.0, -2.0]))
+    assert_lmo(lambda g: lmo(g).copy(), "linf", np.array([1.0, -2.0]))
+
+
+@pytest.mark.parametrize(
+    ("g", "lmo", "what"),
+    [
+        (np.ones(2, np.float32), lambda g: -np.sign(g).astype(float), "float64, g has float32"),
+        (torch.ones(2), lambda g: -torch.sign(g).double(), "torch.float64, g has torch.float32"),
+        (torch.ones(2).double(), lambda g: -torch.sign(g).float(), "torch.float32, g has torch.float64"),
+        (np.array([1.0, -2.0]), lambda g: (-np.sign(g)).astype(int), "int64, g has float64"),
+    ],
+    ids=["numpy up", "torch up", "torch down", "integers"],
+)
+def test_another_dtype_is_caught(g, lmo, what):
+    with pytest.raises(AssertionError, match=rf"lmo\(g\) has dtype {what}"):
+        assert_lmo(lmo, "linf", g)
+    assert_lmo(lambda g: [-float(a > 0) for a in g] if (g > 0).all() else -np.sign(g), "linf", np.ones(2))  # a list has none
+
+
+@pytest.mark.parametrize("scale", [1e300, 1e-300, 5e-324, 1e8])
+def test_what_is_wrong_at_every_size_is_shown_at_a_moderate_one(scale):
+    g = np.array([3.0, -4.0]) * scale
+    with pytest.raises(AssertionError) as raised:
+        assert_lmo(lambda g: np.sign(g), "linf", g)
+    shown = next(line for line in str(raised.value).splitlines() if line.startswith("g = "))
+    entries = [abs(float(part)) for part in shown.removeprefix("g = array([").removesuffix("])").split(",")]
+    assert entries == pytest.approx([entries[1] * 0.75, entries[1]])
+    assert 0.5 <= entries[1] <= 1
+
+
+def test_what_is_wrong_at_its_own_size_only_is_shown_there():
+    with np.errstate(over="ignore"), pytest.raises(AssertionError, match=r"g = array\(\[3.e\+300, 4.e\+300\]\)"):
+        assert_lmo(without_scaling, "l2", np.array([3e300, 4e300]))
+
+
+def test_the_operator_norm_is_the_spectral_one():
+    g = np.array([[3.0, 1.0], [0.0, -6.0]])
+    assert_lmo(spectral, "operator", g)
+    with pytest.raises(AssertionError, match="norm: operator"):
+        assert_lmo(nuclear, "operator", g)

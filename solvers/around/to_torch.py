@@ -13,7 +13,13 @@ group["lr"], which the schedulers of torch write, is the solver's lr; where that
 rule, 1 at first. The lr of a solver around another (`inner`) is that of the inner one.
 
 A state_dict holds numbers, strings and tensors only (around FromTorch: an object as well); the solver, other than its lr
-and its name, is not in it.
+and its name, is not in it. Where the parameters have names, here and there, it is read by name, whatever their order; hooks
+before a load, and after a state_dict is made, see what is in the file.
+
+Parameters of half precision move in float32: their points, which are kept, their gradients, and the memory. In bfloat16 an
+average with beta2 = 0.999 stands still, 1 - beta2 being below half the spacing of numbers next to 1, and so does a parameter
+whose steps are below half of its own; in float16 an eps of 1e-8 is 0. A parameter is its point rounded; one that is changed
+by others is the point from there on.
 
 Where a schedule wants to change a momentum too, tell it not to: OneCycleLR(..., cycle_momentum=False). A solver for matrices
 reads a weight of more than two axes, such as one of a convolution, as a stack of matrices; vectors need a group of their
@@ -27,6 +33,7 @@ from copy import deepcopy
 from dataclasses import replace
 
 import torch
+from ratewitness.solvers.around.from_torch import Memory
 from ratewitness.solvers.around.inner import solvers
 from ratewitness.solvers.ranges import real_floating, shown
 from ratewitness.solvers.schedules import Schedule
@@ -78,7 +85,7 @@ class ToTorch(Optimizer):
                         raise ValueError(f"a gradient of shape {tuple(parameter.shape)} is sparse; accepted are dense ones")
                     parameters.append(parameter)
                     solvers.append(_for_point(solver, max(parameter.ndim, 1)))
-        points = [_point(parameter) for parameter in parameters]
+        points = [_point(parameter, self.state.get(parameter, {}).get("point")) for parameter in parameters]
         states = [
             self.state[parameter]["memory"] if self.state.get(parameter) else solver.init(x)
             for parameter, solver, x in zip(parameters, solvers, points, strict=True)
@@ -87,27 +94,41 @@ class ToTorch(Optimizer):
         for parameter, (new, state) in zip(parameters, moved, strict=True):
             parameter.copy_(new.reshape(parameter.shape))
             self.state[parameter]["memory"] = state
+            if new.dtype != parameter.dtype:
+                self.state[parameter]["point"] = new.reshape(parameter.shape)
         return loss
 
     def state_dict(self) -> dict:
-        saved = super().state_dict()
-        groups = [{**group, "solver": _name(group["solver"])} for group in saved["param_groups"]]
-        states = {i: {"memory": _plain(state["memory"])} for i, state in saved["state"].items()}
-        return {**saved, "state": states, "param_groups": groups}
+        own = self.register_state_dict_post_hook(lambda _, saved: _written(saved), prepend=True)  # others see what it makes
+        try:
+            return super().state_dict()
+        finally:
+            own.remove()
 
     def load_state_dict(self, state_dict: dict) -> None:
-        """Raises ValueError for the state of other solvers, and for other groups of parameters."""
-        ours, saved = self.param_groups, state_dict["param_groups"]
-        for group, other in zip(ours, saved, strict=False):  # torch compares the numbers of groups
-            if (name := _name(group["solver"])) != other.get("solver"):
-                raise ValueError(f"state_dict is one of {other.get('solver', 'no solver')}; accepted are those of {name}")
-        groups = [{**other, "solver": group["solver"]} for group, other in zip(ours, saved, strict=False)]
-        super().load_state_dict({**state_dict, "state": {}, "param_groups": groups + saved[len(groups) :]})
-        for group, other in zip(self.param_groups, saved, strict=True):
-            for parameter, i in zip(group["params"], other["params"], strict=True):
-                if i in state_dict["state"]:
-                    fresh = _for_point(group["solver"], max(parameter.ndim, 1)).init(_point(parameter))
-                    self.state[parameter]["memory"] = _restored(fresh, state_dict["state"][i]["memory"], parameter)
+        """Raises ValueError for the state of other solvers, and for other groups, names or shapes of parameters."""
+        states = {}
+
+        def read(_, saved: dict) -> dict:
+            groups = _matched(self.param_groups, saved["param_groups"])
+            for group, other in zip(self.param_groups, groups, strict=False):  # torch compares their numbers and sizes
+                for parameter, i in zip(group["params"], other["params"], strict=False):
+                    if i in saved["state"]:
+                        states[parameter] = _read(saved["state"][i], group["solver"], parameter)
+            return {**saved, "state": {}, "param_groups": groups}
+
+        def remember(_) -> None:
+            self.state.update(states)
+
+        hooks = [
+            self.register_load_state_dict_pre_hook(read),
+            self.register_load_state_dict_post_hook(remember, prepend=True),
+        ]
+        try:
+            super().load_state_dict(state_dict)
+        finally:
+            for hook in hooks:
+                hook.remove()
 
 
 class _Needed(Exception):
@@ -144,7 +165,7 @@ class _Gradients:
     def __call__(self, points: list[Tensor]) -> list[Tensor]:
         """The gradient in each parameter, at all points jointly."""
         if all(x is y or torch.equal(x, y) for x, y in zip(self._here, points, strict=True)):
-            return [torch.atleast_1d(parameter.grad).clone() for parameter in self._parameters]
+            return [self._grad(*pair) for pair in zip(self._parameters, points, strict=True)]
         if self._closure is None:
             raise ValueError("a solver asks for gradients away from the parameters; accepted is step(closure)")
         held = [parameter.grad for parameter in self._parameters]
@@ -154,14 +175,15 @@ class _Gradients:
                 parameter.grad = None  # so that a closure that sets gradients to zero leaves the held ones alone
             with torch.enable_grad():
                 self._closure()
-            return [
-                torch.zeros_like(x) if parameter.grad is None else torch.atleast_1d(parameter.grad)
-                for parameter, x in zip(self._parameters, points, strict=True)
-            ]
+            return [self._grad(*pair) for pair in zip(self._parameters, points, strict=True)]
         finally:
             for parameter, x, g in zip(self._parameters, self._here, held, strict=True):
                 parameter.copy_(x.reshape(parameter.shape))
                 parameter.grad = g
+
+    def _grad(self, parameter: Tensor, x: Tensor) -> Tensor:
+        """The gradient that a parameter holds, in the precision of its point."""
+        return torch.zeros_like(x) if parameter.grad is None else torch.atleast_1d(parameter.grad).to(x.dtype, copy=True)
 
 
 def _steps(solvers: list[Solver], points: list[Tensor], states: list[State], gradients: _Gradients) -> list[tuple]:
@@ -180,9 +202,19 @@ def _steps(solvers: list[Solver], points: list[Tensor], states: list[State], gra
             seen.append(g)
 
 
-def _point(parameter: Tensor) -> Tensor:
-    """A copy of the parameter, as a vector where it is a number."""
-    return torch.atleast_1d(parameter.detach()).clone()
+def _point(parameter: Tensor, kept: Tensor | None = None) -> Tensor:
+    """A copy of the parameter, as a vector where it is a number, in float32 where its own precision is lower.
+
+    The point that was kept where the parameter is still what that is rounded to.
+    """
+    x = parameter.detach()
+    if kept is not None and torch.equal(kept.to(x.dtype), x):
+        x = kept
+    return torch.atleast_1d(x).to(_precision(parameter), copy=True)
+
+
+def _precision(parameter: Tensor) -> torch.dtype:
+    return torch.promote_types(parameter.dtype, torch.float32)
 
 
 def _lr(solver: Solver) -> Schedule | None:
@@ -195,7 +227,7 @@ def _lr(solver: Solver) -> Schedule | None:
 def _name(solver: Solver) -> str:
     """The classes of a solver and of what is inside, and whether its lr is a rule."""
     inside = getattr(solver, "inner", None) or getattr(solver, "optimizer", None)
-    within = "" if inside is None else inside.__name__ if isinstance(inside, type) else _name(inside)
+    within = "" if inside is None else getattr(inside, "__name__", None) or _name(inside)
     rule = "a rule" if callable(getattr(solver, "lr", None)) else ""
     return type(solver).__name__ + f"({', '.join(filter(None, (within, rule)))})" * bool(within or rule)
 
@@ -233,8 +265,40 @@ def _plain(state: State) -> State:
     return [_plain(part) for part in state] if isinstance(state, tuple) else state
 
 
+def _written(saved: dict) -> dict:
+    """A state_dict of torch with the names of solvers in their place, and plain memories."""
+    groups = [{**group, "solver": _name(group["solver"])} for group in saved["param_groups"]]
+    states = {i: {**state, "memory": _plain(state["memory"])} for i, state in saved["state"].items()}
+    return {**saved, "state": states, "param_groups": groups}
+
+
+def _matched(ours: list[dict], saved: list[dict]) -> list[dict]:
+    """The saved groups with our solvers, and with their parameters in our order where both have names."""
+    matched = []
+    for group, other in zip(ours, saved, strict=False):
+        if (name := _name(group["solver"])) != other.get("solver"):
+            raise ValueError(f"state_dict is one of {other.get('solver', 'no solver')}; accepted are those of {name}")
+        matched.append({**other, "solver": group["solver"]})
+        names, others = group.get("param_names"), other.get("param_names")
+        if names and others:
+            if sorted(names) != sorted(others):
+                raise ValueError(f"state_dict has parameters {', '.join(others)}; accepted are {', '.join(names)}")
+            places = dict(zip(others, other["params"], strict=True))
+            matched[-1] |= {"param_names": names, "params": [places[each] for each in names]}
+    return matched + saved[len(matched) :]
+
+
+def _read(saved: dict, solver: Solver, parameter: Tensor) -> dict:
+    """The state of a parameter from that in a state_dict."""
+    fresh = _for_point(solver, max(parameter.ndim, 1)).init(_point(parameter))
+    state = {"memory": _restored(fresh, saved["memory"], parameter)}
+    if "point" in saved and _precision(parameter) != parameter.dtype:
+        state["point"] = _restored(parameter, saved["point"], parameter)
+    return state
+
+
 def _restored(fresh: State, saved: State, parameter: Tensor) -> State:
-    """What was saved, a copy, in the classes of a fresh state, and where and in the precision in which the parameter is."""
+    """What was saved, a copy, in the classes of a fresh state, where the parameter is and in the precision of its point."""
     if isinstance(fresh, tuple):
         if not isinstance(saved, list) or len(saved) != len(fresh):
             raise ValueError(f"state_dict does not fit {type(fresh).__name__}; accepted are states of the same solver")
@@ -243,5 +307,7 @@ def _restored(fresh: State, saved: State, parameter: Tensor) -> State:
     if isinstance(fresh, Tensor) != isinstance(saved, Tensor) or (isinstance(fresh, Tensor) and fresh.shape != saved.shape):
         raise ValueError(f"state_dict holds {_kind(saved)} for {_kind(fresh)}; accepted are states of the same parameters")
     if isinstance(saved, Tensor):
-        return saved.to(parameter.device, parameter.dtype if saved.is_floating_point() else saved.dtype, copy=True)
+        return saved.to(parameter.device, _precision(parameter) if saved.is_floating_point() else saved.dtype, copy=True)
+    if isinstance(fresh, Memory) and isinstance(saved, Memory):
+        return saved.to(_point(parameter))
     return deepcopy(saved)

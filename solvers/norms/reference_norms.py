@@ -2,7 +2,7 @@ r"""Norms and their duals by name, in plain numpy: the second entry against whic
 
     l1, l1.5, ..., linf     l_p,                       dual l_q, 1/p + 1/q = 1
     ky_fan_k                the k largest |x_i|,       dual max(l_inf, l_1/k)
-    schatten_p, ky_fan_spectral_k, nuclear, frobenius, spectral      the same of the singular values
+    schatten_p, ky_fan_spectral_k, nuclear, frobenius, spectral      the same of the singular values; operator is spectral
     row, column             the largest l_2 norm of a row, of a column,      dual their sum
     max_abs                 the largest entry,         dual the sum of all
     rms_to_rms, l1_to_rms, rms_to_linf, sign           sqrt(n/m) spectral, column/sqrt(m), sqrt(n) row, n max_abs
@@ -58,6 +58,7 @@ MATRIX_NORMS = {
     "max_abs": (entries, *lp(np.inf), lambda m, n: 1.0),
     "sign": (entries, *lp(np.inf), lambda m, n: n),
     "spectral": (singular_values, *lp(np.inf), lambda m, n: 1.0),
+    "operator": (singular_values, *lp(np.inf), lambda m, n: 1.0),
     "nuclear": (singular_values, *lp(1), lambda m, n: 1.0),
     "rms_to_rms": (singular_values, *lp(np.inf), lambda m, n: np.sqrt(n / m)),
     "column": (columns, *lp(np.inf), lambda m, n: 1.0),

@@ -21,6 +21,10 @@ norm is a name, any function of one point, or an object with `value` and `dual`,
 `solvers/norms/reference_norms.py` says in numpy what the names mean, and shares nothing with `solvers/norms/lmo.py`; for a
 norm of yours without a dual, optimality is what the points tried say. Nothing is random from one run to the next: the points
 depend on g alone.
+
+It also checks what a caller relies on: lmo leaves its argument as it is, keeps its dtype, and returns an array of its own,
+which the next call does not change; with stack=True, that points with an axis before them are answered one by one. A g whose
+entries are far from 1 is first asked for in moderate units, so that what is wrong at every size is shown at a readable one.
 """
 
 from __future__ import annotations
@@ -47,6 +51,7 @@ SCALES = {  # from denormals to where squares overflow and entries do not
 }
 POWERS = (0.0, 0.25, 1 / 3, 0.5, 1.0, 2.0, 3.0, 4.0)
 RANDOM, ROUNDS = 32, 12
+MODERATE = (1e-3, 1e3)  # a largest entry between these is read at a glance
 
 
 class ValueAndDual(Protocol):
@@ -126,12 +131,14 @@ def assert_lmo(
     g: Point,
     dual: Callable[[Point], float] | None = None,
     tolerance: float | None = None,
+    stack: bool = False,
 ) -> None:
     """Raise AssertionError, showing g, lmo(g) and why, unless lmo(g) minimizes <g, x> over ||x|| <= 1.
 
     g: one vector (d,) or matrix (m, n), numpy or torch; lmo, norm and dual are called with points of that type, and dual
     (asked at g divided by its largest entry) is that of the norm unless given. tolerance is relative, for feasibility and
-    value; by default 1e-9, or 16 times the spacing of the dtype of g where that is more.
+    value; by default 1e-9, or 16 times the spacing of the dtype of g where that is more. stack: lmo also takes points with
+    an axis before them, and answers each as if it were alone.
     Raises ValueError for a g that is complex, not finite or fits no norm of that name, and a norm that is none.
     """
     if g.is_complex() if isinstance(g, Tensor) else np.iscomplexobj(g):
@@ -155,20 +162,62 @@ def assert_lmo(
         if not callable(value_of):
             raise ValueError(f"norm is {norm!r}; accepted are names, functions of one point and objects with value and dual")
         size, dual_size = batched(value_of), None if dual is None else batched(dual)
-    largest = np.abs(point).max()
-    unit = point / largest if largest > 0 else point  # the minimizer ignores the scale, and unit cannot overflow
     name = norm if isinstance(norm, str) else getattr(norm, "__name__", repr(norm))
-    show = _Report(name, point, largest)
 
-    try:
-        answer = lmo(_like(g, point))
-    except Exception as error:
-        raise AssertionError(show(f"lmo raised {type(error).__name__}: {error}")) from error
+    for tried in _moderate_first(point, g):
+        show = _Report(name, tried)
+        _assert_minimizer(_answer(lmo, g, tried, show), tried, size, dual_size, tolerance, show)
+        if stack:
+            points = np.stack([tried, -tried / 2, np.roll(tried, 1)])
+            answers = _answer(lmo, g, points, _Report(name, points, "asked at a stack of 3 points, g: "))
+            for i, (one, x) in enumerate(zip(points, answers, strict=True)):
+                show = _Report(name, one, f"asked at a stack of 3 points, of which g is number {i}: ")
+                _assert_minimizer(x, one, size, dual_size, tolerance, show)
+
+
+def _moderate_first(point: Array, g: Point) -> list[Array]:
+    """The point, and before it, where its largest entry is far from 1, the same in units of a power of 2 next to that.
+
+    What is wrong at both is shown with numbers that can be read.
+    """
+    largest = np.abs(point).max()
+    if largest == 0 or MODERATE[0] <= largest <= MODERATE[1]:
+        return [point]
+    return [_array(_like(g, np.ldexp(point, -np.frexp(largest)[1]))), point]
+
+
+def _answer(lmo: Callable[[Point], ArrayLike | Tensor], g: Point, asked: Array, show: _Report) -> Array:
+    """lmo at a point or a stack of them, in the type of g, checked for all but its values."""
+    given = _like(g, asked)
+    answer = _called(lmo, given, show)
+    if not np.array_equal(_array(given), asked):
+        raise AssertionError(show(f"lmo changed its argument, g, into {_repr(_array(given))}"))
     x = _array(answer)
-    if x.shape != point.shape:
-        raise AssertionError(show(f"lmo(g) has shape {x.shape}, g has {point.shape}"))
+    if x.shape != asked.shape:
+        raise AssertionError(show(f"lmo(g) has shape {x.shape}, g has {asked.shape}"))
+    if isinstance(answer, np.ndarray | Tensor) and answer.dtype != given.dtype:
+        raise AssertionError(show(f"lmo(g) has dtype {answer.dtype}, g has {given.dtype}"))
     if not np.isfinite(x).all():
         raise AssertionError(show(f"lmo(g) is not finite: {_repr(x)}"))
+    other = -asked if asked.any() else np.ones_like(asked)
+    _called(lmo, _like(g, other), _Report(show.name, other, show.where))
+    if not np.array_equal(_array(answer), x):
+        raise AssertionError(show(f"lmo(g) was {_repr(x)} until lmo was called again, at -g: it is not the caller's own"))
+    return x
+
+
+def _called(lmo: Callable[[Point], ArrayLike | Tensor], given: Point, show: _Report) -> ArrayLike | Tensor:
+    try:
+        return lmo(given)
+    except Exception as error:
+        raise AssertionError(show(f"lmo raised {type(error).__name__}: {error}")) from error
+
+
+def _assert_minimizer(
+    x: Array, point: Array, size: Batched, dual_size: Batched | None, tolerance: float, show: _Report
+) -> None:
+    largest = np.abs(point).max()
+    unit = point / largest if largest > 0 else point  # the minimizer ignores the scale, and unit cannot overflow
     with np.errstate(over="ignore", under="ignore"):
         value = float((unit * x).sum())
         (length,) = size(x[None])
@@ -188,8 +237,8 @@ def assert_lmo(
 class _Report:
     """The message of a failure. Values come from g divided by its largest entry, and are shown as those of g."""
 
-    def __init__(self, name: str, g: Array, largest: float):
-        self.name, self.g, self.largest = name, g, largest
+    def __init__(self, name: str, g: Array, where: str = ""):
+        self.name, self.g, self.largest, self.where = name, g, np.abs(g).max(), where
 
     def number(self, value: float) -> str:
         plain = self.largest == 0 or 1e-100 < self.largest < 1e100
@@ -198,7 +247,7 @@ class _Report:
     def __call__(
         self, what: str, x: Array | None = None, value: float = 0.0, y: Array | None = None, better: float = 0.0
     ) -> str:
-        lines = [what, f"norm: {self.name}", f"g = {_repr(self.g)}"]
+        lines = [self.where + what, f"norm: {self.name}", f"g = {_repr(self.g)}"]
         if x is not None:
             lines += [f"lmo(g) = {_repr(x)}", f"<g, lmo(g)> = {self.number(value)}"]
         if y is not None:
