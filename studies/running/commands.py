@@ -1,4 +1,4 @@
-"""The commands `ratewitness run`, `list`, `render` and `cite`.
+"""The commands `ratewitness run`, `list`, `render`, `card`, `cards` and `cite`.
 
 Exit status 0 when every claim was judged, whatever the verdict; 1 when a claim broke; 2 for bad usage; 130 when interrupted.
 torch and sympy are imported when something runs, not before.
@@ -231,6 +231,48 @@ def render_report(
     print(f"{len(made)} of {len(wanted)} studies rendered from their records; report in {out}")
     if missing := [name for name in wanted if name not in made]:
         print(f"not measured, or with other definitions than today's: `ratewitness run {' '.join(missing)}` does that")
+
+
+@app.command("card")
+def card_of_an_optimizer(
+    spec: Annotated[str, typer.Argument(metavar="MODULE:CLASS", help="An optimizer class, such as torch.optim:NAdam.")],
+    kwargs: Annotated[str, typer.Option(help="Its arguments, such as 'lr=1e-3, betas=(.9, .95)'.")] = "",
+    claims: Annotated[str, typer.Option(help="The rule that it says it is, such as 'AdamW(lr=1e-3)'.")] = "",
+    against: Annotated[str, typer.Option(help="Another MODULE:CLASS: where do both part?")] = "",
+    parts: Annotated[str, typer.Option(help="Some of facts, rule, rates, cost.")] = "facts,rule,rates,cost",
+    budget: Annotated[BudgetName, typer.Option(help="quick: two minutes; full: for reports.")] = BudgetName.quick,
+    device: Annotated[Device, typer.Option(help="Where its rates are measured.")] = Device.cpu,
+    out: Annotated[Path | None, typer.Option(help="Folder for the card as Markdown, HTML, JSON, CSV and plots.")] = None,
+) -> None:
+    """What any torch optimizer does; exit status 1 where it breaks a law or is not what it claims to be."""
+    from ratewitness.studies.running.card import examined
+
+    chosen = [_one_of("--parts", word.strip(), {"facts", "rule", "rates", "cost"}) for word in parts.split(",")]
+    if device == Device.cuda:
+        _need_cuda()
+    wanted = {
+        "parts": [*(["laws"] if "facts" in chosen else []), *dict.fromkeys(chosen)],
+        "claims": claims,
+        "against": against,
+        "budget": str(budget),
+        "device": str(device),
+    }
+    if claims and "rule" not in chosen:
+        wanted["parts"].append("rule")
+    status = examined(spec, kwargs, wanted, out)
+    if status:
+        raise typer.Exit(status)
+
+
+@app.command("cards")
+def cards_of_many(
+    out: Annotated[Path, typer.Option(help="Folder of the cards.")] = Path("reports/cards"),
+    jobs: Annotated[int | None, typer.Option(min=1, help="Cards at a time; default: all cores.")] = None,
+) -> None:
+    """The cards of torch's optimizers and of well-known ones, and a table of all: what reports/cards holds."""
+    from ratewitness.studies.running.card import roster
+
+    roster(out, jobs or os.cpu_count() or 1)
 
 
 @app.command("cite")

@@ -9,13 +9,14 @@ from __future__ import annotations
 import io
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 
 import jinja2
 import pandas as pd
-from ratewitness.studies.claims import Claim, Verdict
+from ratewitness.studies.claims import Claim
 from ratewitness.studies.running import evidence, sources
 from ratewitness.studies.running.catalogue import Study
 from ratewitness.studies.running.records import Record, write_atomically
@@ -97,7 +98,7 @@ def write_study(
     for part, table in ({c: v.table for c, v in verdicts.items() if len(v.table)} | presented).items():
         if len(table) <= LONGEST_TEX:
             keep(f"tables/{name}-{part}.tex", _latex(table))
-    drawn = _draw(module, verdicts, formats, width) if hasattr(module, "figures") else {}
+    drawn = drawn_as(partial(module.figures, verdicts), formats, width) if hasattr(module, "figures") else {}
     for part, (_, pictures) in drawn.items():
         for kind, content in pictures.items():
             keep(f"figures/{name}-{part}{'' if width == 'page' else '-' + width}.{kind}", content)
@@ -182,8 +183,8 @@ def _latex(table: pd.DataFrame) -> str:
     return table.map(escape).rename(columns=escape).to_latex(index=False, escape=False, float_format="%.4g")
 
 
-def _draw(study, verdicts: Mapping[str, Verdict], formats: Sequence[str], width: str) -> dict[str, tuple[str, dict]]:
-    """The caption of each figure and its files by kind."""
+def drawn_as(draw: Callable[[], Mapping], formats: Sequence[str], width: str = "page") -> dict[str, tuple[str, dict]]:
+    """The caption of each figure that draw() gives by name, and its files by kind, in the style of the reports."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -195,7 +196,7 @@ def _draw(study, verdicts: Mapping[str, Verdict], formats: Sequence[str], width:
     # a colour such as C1 is looked up when the figure is rendered, so that must happen under the palette as well
     style = sns.axes_style("whitegrid"), sns.plotting_context("paper"), sns.color_palette("colorblind")
     with style[0], style[1], style[2], printed_at(width):
-        for part, figure in study.figures(verdicts).items():
+        for part, figure in draw().items():
             figure.draw_without_rendering()  # lays it out, once for all formats
             figure.set_layout_engine("none")
             drawn[part] = figure.get_label(), {kind: _picture(figure, kind) for kind in formats}
