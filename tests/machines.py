@@ -49,6 +49,7 @@ MACHINES = {
 APART = [
     "test_reports.py",
     "test_running.py",
+    "test_cards_command.py",
     "test_history.py",
     "test_package.py",
     "test_sources.py",
