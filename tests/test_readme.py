@@ -42,6 +42,18 @@ def test_adam_of_torch_fails_and_amsgrad_does_not(capsys):
     assert float(found["AMSGrad"]) == float(found["AMSGrad, ours"]) < -0.9
 
 
+def test_the_optimizer_example_keeps_the_laws_and_its_slip_is_told():
+    names = {}
+    exec(block("class MySGD"), names)
+    names["test_my_sgd"]()
+    slip = block("class MySGD").replace("p.grad + group", "p.grad - group")
+    exec(slip, names)
+    told = "decay shrinks: it makes them grow. weight_decay=0.1, 12 zero gradients: ||x|| from 5.26 to 5.927"
+    with pytest.raises(AssertionError, match=re.escape(told)):
+        names["test_my_sgd"]()
+    assert " ".join(told.split()) in " ".join(README.replace("*", "").split())
+
+
 def test_the_network_example_trains_and_sam_is_flatter(capsys):
     exec(block("module_problem"), {})
     found = re.findall(r"^(.+): loss (\d\.\d+)(?:, sharpness (\d+\.\d\d))?$", capsys.readouterr().out, re.M)
