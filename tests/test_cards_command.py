@@ -21,7 +21,7 @@ from ratewitness.studies.cards.subject import Refused, resolve
 from ratewitness.studies.cards.testing import assert_optimizer
 
 HERE = Path(__file__).parent
-LAWS_ALONE = {"parts": ["laws"], "claims": "", "against": "", "budget": "quick", "device": "cpu"}
+LAWS_ALONE = {"parts": ["laws"], "claims": "", "against": "", "budget": "quick"}
 
 
 def command(*arguments, cwd=HERE):

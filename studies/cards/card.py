@@ -36,7 +36,6 @@ class Wanted:
     claims: str = ""
     against: str | type = ""
     budget: str = "quick"
-    device: str = "cpu"
 
 
 @dataclass(frozen=True)
@@ -78,13 +77,12 @@ def card(
     claims: str = "",
     against: str | type = "",
     budget: str = "quick",
-    device: str = "cpu",
     **kwargs,
 ) -> Card:
     """The card of cls(params, **kwargs). Raises Refused for what cannot be examined."""
     torch.set_num_threads(1)
     examined = subject(cls, kwargs)
-    wanted = Wanted(tuple(parts), claims, against, budget, device)
+    wanted = Wanted(tuple(parts), claims, against, budget)
     return Card(examined.spec, examined.kwargs, tuple(lines(examined, wanted)), versions(examined))
 
 
@@ -103,8 +101,7 @@ def lines(
     if "rule" in wanted.parts:
         yield from ask(it, examine.rules(found, wanted.claims, _other(wanted.against)), "rule")
     if "rates" in wanted.parts:
-        budget = replace(BUDGETS[wanted.budget], device=wanted.device)
-        yield from ask(it, examine.measured_rates(it, budget), "rates")
+        yield from ask(it, examine.measured_rates(it, BUDGETS[wanted.budget]), "rates")
     if "cost" in wanted.parts and "cost" not in skip:
         begin("cost", "cost")
         yield from (fact for fact in cost(examined) if fact.name not in skip)

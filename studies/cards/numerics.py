@@ -85,6 +85,19 @@ def empty_tensors(it: Examined) -> Fact:
     return fact("do no harm" if torch.isfinite(paths[0]).all() else "make NaN of the others")
 
 
+def complex_numbers(it: Examined) -> Fact:
+    """Whether complex parameters move like pairs of real numbers, or by their modulus, or are refused."""
+    x0 = torch.view_as_complex(torch.stack([it.x0, it.y0], -1))
+    grads = [torch.view_as_complex(torch.stack([g, h], -1)) for g, h in zip(it.g, it.other, strict=True)]
+    try:
+        path = torch.view_as_real(it.play(grads, x0))
+        pairs = it.play([torch.view_as_real(g) for g in grads], torch.view_as_real(x0))
+    except Exception as error:
+        return fact(f"refused: {said(error)}")
+    number = gap(path, pairs)
+    return fact(f"move {'like' if number <= EXACT else 'otherwise than'} pairs of real numbers", number, EXACT)
+
+
 def no_epsilon(it: Examined) -> Fact:
     """What eps = 0 does to entries whose gradients are zero."""
     if "eps" not in it.subject.accepts:
@@ -127,6 +140,7 @@ NUMERICS = {
     "float32": float32,
     "time without gradient": clock,
     "empty tensors": empty_tensors,
+    "complex numbers": complex_numbers,
     "eps 0 at zero gradients": no_epsilon,
     "weights_only": weights_only,
 }

@@ -80,7 +80,7 @@ def written(found: Card, out: Path) -> list[Path]:
 
 def roster(out: Path, jobs: int) -> None:
     """The cards of ROSTER, several at a time, and a page that lists them."""
-    wanted = {"parts": list(PARTS), "claims": "", "against": "", "budget": "quick", "device": "cpu"}
+    wanted = {"parts": list(PARTS), "claims": "", "against": "", "budget": "quick"}
     print(f"{len(ROSTER)} cards into {out}, about half a minute each")
     with ThreadPoolExecutor(jobs) as pool:
         for found in pool.map(lambda each: made(*each, wanted), ROSTER):

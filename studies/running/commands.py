@@ -241,21 +241,17 @@ def card_of_an_optimizer(
     against: Annotated[str, typer.Option(help="Another MODULE:CLASS: where do both part?")] = "",
     parts: Annotated[str, typer.Option(help="Some of facts, rule, rates, cost.")] = "facts,rule,rates,cost",
     budget: Annotated[BudgetName, typer.Option(help="quick: two minutes; full: for reports.")] = BudgetName.quick,
-    device: Annotated[Device, typer.Option(help="Where its rates are measured.")] = Device.cpu,
     out: Annotated[Path | None, typer.Option(help="Folder for the card as Markdown, HTML, JSON, CSV and plots.")] = None,
 ) -> None:
     """What any torch optimizer does; exit status 1 where it breaks a law or is not what it claims to be."""
     from ratewitness.studies.running.card import examined
 
     chosen = [_one_of("--parts", word.strip(), {"facts", "rule", "rates", "cost"}) for word in parts.split(",")]
-    if device == Device.cuda:
-        _need_cuda()
     wanted = {
         "parts": [*(["laws"] if "facts" in chosen else []), *dict.fromkeys(chosen)],
         "claims": claims,
         "against": against,
         "budget": str(budget),
-        "device": str(device),
     }
     if claims and "rule" not in chosen:
         wanted["parts"].append("rule")
