@@ -6,7 +6,7 @@ import torch
 from ratewitness.studies.cards import exact_rates, noisy_rates
 from ratewitness.studies.cards.bench import SHIFT, Undecided, bench, tuned
 from ratewitness.studies.cards.fleet import Fleet
-from ratewitness.studies.cards.rates import RATES, rate, rates
+from ratewitness.studies.cards.rates import RATES, rate
 from ratewitness.studies.cards.subject import F64, normal, play, subject
 from ratewitness.studies.claims import QUICK
 from ratewitness.theory import adam_drift
@@ -289,6 +289,7 @@ def test_a_best_lr_at_the_edge_is_followed_and_then_flagged():
 
 def test_every_rate_is_a_fact_of_its_part(monkeypatch):
     monkeypatch.setattr("ratewitness.studies.cards.rates.SECONDS", (1e-3, 1e-3))
-    found = list(rates(subject(torch.optim.SGD), True, True, QUICK))
+    place = bench(subject(torch.optim.SGD), True, True, QUICK)
+    found = [rate(name, place) for name in RATES]
     assert [fact.name for fact in found] == list(RATES)
     assert all(fact.part == "rates" and "too slow" in fact.finding for fact in found)

@@ -8,15 +8,13 @@ did not suffice. Equal rates do not make equal methods: several broken Adams hav
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 
 from ratewitness.studies.cards import exact_rates, noisy_rates
-from ratewitness.studies.cards.bench import Bench, Undecided, bench
+from ratewitness.studies.cards.bench import Bench, Undecided
 from ratewitness.studies.cards.fact import Fact
 from ratewitness.studies.cards.fleet import Broke
-from ratewitness.studies.cards.subject import Subject
-from ratewitness.studies.claims import Budget
 
 RATES: dict[str, Callable[[Bench], Fact]] = {
     "accuracy": exact_rates.accuracy,
@@ -37,16 +35,8 @@ SECONDS = (20.0, 200.0)  # of processor time for each rate, quick and full
 LONGEST = {"conditioning": 2.0}  # times that
 
 
-def rates(subject: Subject, entrywise: bool, apart: bool, budget: Budget) -> Iterator[Fact]:
-    """The facts of part "rates", one after the other. entrywise: every entry moves on its own; apart: tensors do not see
-    each other. Raises AboveBayes for a gap that no method can have."""
-    place = bench(subject, entrywise, apart, budget)
-    for name in RATES:
-        yield rate(name, place)
-
-
 def rate(name: str, place: Bench) -> Fact:
-    """One of RATES on this bench."""
+    """One of RATES on this bench. Raises AboveBayes for a gap that no method can have."""
     begin = time.thread_time()
     try:
         fact = RATES[name](place.within(place.budget.pick(*SECONDS) * LONGEST.get(name, 1.0)))
