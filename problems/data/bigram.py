@@ -43,7 +43,8 @@ def balanced(count: int) -> Tensor:
 def with_marginals(table: Tensor, inputs: Tensor, labels: Tensor) -> Tensor:
     """The positive table (*batch, I, J) with rows and columns scaled to sum to `inputs` (I,) and `labels` (J,): Sinkhorn.
 
-    Raises ValueError for a table or marginals that are not positive, or marginals of different sums.
+    Raises ValueError for a table or marginals that are not positive, for marginals of different sums, and for a table that
+    10 000 rounds of scaling do not bring within 1e-12 of its marginals.
     """
     if not ((table > 0).all() and (inputs > 0).all() and (labels > 0).all()):
         raise ValueError("the table or a marginal has entries that are not positive; accepted are positive ones")
@@ -54,8 +55,11 @@ def with_marginals(table: Tensor, inputs: Tensor, labels: Tensor) -> Tensor:
         off = inputs / table.sum(-1)
         table = table * off.unsqueeze(-1)
         if ((off - 1).abs() < 1e-12).all():
-            break
-    return table
+            return table
+    error = float((off - 1).abs().max())
+    raise ValueError(
+        f"after 10 000 rounds rows of the table are off by {error:.1g}; accepted are tables with larger least entries"
+    )
 
 
 def random_table(inputs: Tensor, labels: Tensor, generator: Generator, count: int = 1, shape: float = 0.3) -> Tensor:
