@@ -22,7 +22,6 @@ TOLD = {
     "signum_forgets": "settings",
     "sgd_foreach_is_another_rule": "implementations",
     "diffgrad_aliased": "keeps no gradient",
-    "adafactor_not_transposed": "both sides alike",
     "adam_multiplies": "settings",
     "adagrad_ascends": "keeps descending",
     "sgd_no_momentum_no_decay": "decay shrinks",
@@ -82,6 +81,7 @@ OTHER_RULES = {
     "adam_betas_swapped",
     "adam_corrects_one_ahead",
     "adafactor_sums_columns",
+    "adafactor_not_transposed",
     "muon_stacks_together",
     "muon_scale_inverted",
     "rmsprop_alpha_of_the_gradient",
@@ -154,12 +154,33 @@ class ForgetsItsMode(Plain):
         pass
 
 
+class OneDecayForAll(Plain):
+    def __init__(self, params, lr=0.1, weight_decay=0.0):
+        Optimizer.__init__(self, params, {"lr": lr, "weight_decay": weight_decay})
+        self.weight_decay = weight_decay
+
+    def move(self, p, g, lr):
+        p.sub_(lr * (g + self.weight_decay * p))
+
+
+class KnowsTheFirst(Plain):
+    def __init__(self, params, lr=0.1):
+        super().__init__(params, lr)
+        self.known = {p for group in self.param_groups for p in group["params"]}
+
+    def move(self, p, g, lr):
+        if p in self.known:
+            super().move(p, g, lr)
+
+
 class NanAtZero(Plain):
     def move(self, p, g, lr):
         p.sub_(lr * g * g.abs() / g.abs())
 
 
 PLANTED = {
+    "settings of a group": OneDecayForAll,
+    "added groups": KnowsTheFirst,
     "zero entries": NanAtZero,
     "repeats": Unrepeatable,
     "in place": Elsewhere,
@@ -233,7 +254,7 @@ def test_what_lbfgs_of_torch_breaks():
 
 KEPT = """
 Lion Shampoo SOAP ADOPT Prodigy AdaBelief MARS Lamb AdEMAMix SignSGD Tiger LaProp StableAdamW AdaFactor NAdam RAdam
-AdaMax CAME Grams DiffGrad AdaBound MADGRAD AvaGrad AdaGC AggMo PID SCION Adam AdamW DAdaptAdam DAdaptSGD Fromage GaLore
+AdaMax CAME Grams DiffGrad MADGRAD AvaGrad AdaGC AggMo PID SCION Adam AdamW DAdaptAdam DAdaptSGD Fromage GaLore
 Nero Kate Aida AccSGD ASGD AdaNorm AdaPNM AdaShift AdaTAM Amos FTRL SPAM TAM EmoNavi VSGD QHAdam
 """
 BROKEN = {  # each was looked up in its source; what it means stands in studies/cards/findings.py
@@ -244,7 +265,8 @@ BROKEN = {  # each was looked up in its source; what it means stands in studies/
     "AdamS": {"tensors without gradient", "decay shrinks"},
     "ScheduleFreeSGD": {"settings"},
     "Ranger": {"descends", "keeps descending", "leaves gradients alone"},
-    "SRMM": {"keeps descending", "rests on zero gradients"},
+    "SRMM": {"rests on zero gradients"},
+    "AdaBound": {"added groups"},
     "ApolloDQN": {"lr of a group", "schedulers"},
 }
 

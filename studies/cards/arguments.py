@@ -22,6 +22,9 @@ def parsed(text: str) -> dict[str, object]:
         raise Refused(f"the arguments {text!r} cannot be read; {ACCEPTED}") from None
     if not isinstance(call, ast.Call) or call.args or any(keyword.arg is None for keyword in call.keywords):
         raise Refused(f"the arguments {text!r} are not all named; {ACCEPTED}")
+    names = [keyword.arg for keyword in call.keywords]
+    if repeated := {name for name in names if names.count(name) > 1}:
+        raise Refused(f"the arguments {text!r} name {', '.join(sorted(repeated))} twice; {ACCEPTED}")
     return {keyword.arg: _value(keyword.value, text) for keyword in call.keywords}
 
 

@@ -80,6 +80,9 @@ def card(
     **kwargs,
 ) -> Card:
     """The card of cls(params, **kwargs). Raises Refused for what cannot be examined."""
+    for part in parts:
+        if part not in PARTS:
+            raise ValueError(f"there is no part {part}; accepted are {', '.join(PARTS)}")
     torch.set_num_threads(1)
     examined = subject(cls, kwargs)
     wanted = Wanted(tuple(parts), claims, against, budget)

@@ -17,9 +17,9 @@ import torch
 from numpy import ndarray as Array
 from ratewitness.studies.cards.fact import Fact
 from ratewitness.studies.cards.methods import DECAYS, EQUAL, METHODS, SAID, Method, path
-from ratewitness.studies.cards.nearest import LONG, SMALL, nearest
+from ratewitness.studies.cards.nearest import LARGE, LONG, SMALL, nearest
 from ratewitness.studies.cards.search import Script, alike, distances, scripts, settings_of, taken
-from ratewitness.studies.cards.subject import Refused, Subject, normal, said
+from ratewitness.studies.cards.subject import Refused, Subject, gap, normal, play, said
 from ratewitness.studies.cards.updates_of_tensors import ADJUSTMENTS, NORMS, ORTHOGONALIZERS
 
 DECAY = 0.1  # where it is switched on
@@ -61,6 +61,9 @@ def parsed(claim: str) -> Claim:
         raise Refused(f"there is no rule {call.func.id}; accepted are {', '.join(METHODS)}")
     if around not in ([], ["SGD"] if name == "Lookahead" else []):
         raise Refused(f"{name} takes no {', '.join(around)}; accepted are keyword arguments, and SGD in Lookahead(SGD)")
+    names = [word.arg for word in call.keywords]
+    if repeated := {each for each in names if names.count(each) > 1}:
+        raise Refused(f"the claim {claim!r} names {', '.join(sorted(map(str, repeated)))} twice; accepted is once")
     return Claim(name, {word.arg: _value(name, word) for word in call.keywords})
 
 
@@ -78,6 +81,8 @@ def _value(name: str, word: ast.keyword) -> object:
             raise Refused(f"{word.arg}={value!r}; accepted are {', '.join(map(repr, CHOICES[word.arg]))}")
     elif not alike(value, accepted[word.arg]):
         raise Refused(f"{name}({word.arg}={value!r}); accepted is something like {word.arg}={accepted[word.arg]!r}")
+    elif word.arg in ("betas", "momentum") and not all(0 <= beta < 1 for beta in np.ravel(value)):
+        raise Refused(f"{name}({word.arg}={value!r}); accepted are numbers from 0 to below 1")
     return value
 
 
@@ -114,8 +119,10 @@ def _scripted(examined: Subject, method: Method, off: Mapping[str, object], bare
         "from x = 0": Script(np.zeros(shape), every["over four decades"].grads[:8]),
         "in a long run": Script(x0, normal(LONG, *shape, seed=21).numpy()),
     }
-    for other in SMALL if method.entrywise else ():
-        if other != shape and examined.takes_shape(other):
+    if method.entrywise:
+        others["of size 1e6"] = Script(x0, 1e6 * every["with zeros"].grads[:8])
+    for other in (*SMALL, LARGE) if method.entrywise else ():
+        if other != shape and (len(shape) == 2 if other == LARGE else examined.takes_shape(other)):
             others[f"of shape {other}"] = scripts(other, 8)["over four decades"]
     for name, script in others.items():
         yield Trial(name, script, off, off, bare=bare)
@@ -135,6 +142,10 @@ def _switched(
     if on:
         yield Trial("with its weight decay", zeros, {}, {}, bare=not settings["weight_decay"])
         yield Trial(f"with weight_decay={DECAY}", zeros, on, on, bare=False)
+        for other in SMALL if method.entrywise else ():
+            if examined.takes_shape(other):
+                script = scripts(other, 8)["with zeros"]
+                yield Trial(f"of shape {other} with weight_decay={DECAY}", script, on, on, bare=False)
     if "momentum" in free and settings["momentum"]:
         still = {**on, "momentum": 0.0, "nesterov": False, "dampening": 0.0}
         own = {key: value for key, value in still.items() if key in examined.accepts}
@@ -278,7 +289,22 @@ def _judged(case: Case) -> tuple[float | None, str, str]:
             apart = f"first difference at step {first.step}, {abs(first.done - first.should):.1g}"
             return gap, f"no: {case.why(trial, done)}; {apart}", f"gradients {trial.name}, {first}"
         worst = max(worst, gap if trial.dtype == torch.float64 else 0.0)
+    if (apart := _beside(case.examined)) > case.claim.method.tolerance:
+        return (
+            apart,
+            f"no: beside another tensor it is another rule, off by {apart:.1g}",
+            "two tensors, gradients with zeros",
+        )
     return worst, f"yes: {case.says()} to {worst:.0e}{case.says_decay()}", ""
+
+
+def _beside(examined: Subject) -> float:
+    """By how much a tensor moves otherwise beside another one; no method here sees other tensors."""
+    script = scripts(examined.shape)["with zeros"]
+    x0, grads = torch.tensor(script.x0), list(torch.tensor(script.grads))
+    alone = play(examined, x0, grads)
+    beside = play(examined, [x0, -x0], [[g, -2 * g] for g in grads])[0]
+    return gap(beside[1:] - beside[:-1], alone[1:] - alone[:-1])
 
 
 def _numbers(given: Mapping[str, object]) -> list[float]:

@@ -13,6 +13,7 @@ from ratewitness.studies.cards.decay import DECAYS
 from ratewitness.studies.cards.examined import Examined
 from ratewitness.studies.cards.excuses import excuse
 from ratewitness.studies.cards.fact import Fact, Part
+from ratewitness.studies.cards.laws import LAWS
 from ratewitness.studies.cards.lengths import LENGTHS
 from ratewitness.studies.cards.memory import MEMORY
 from ratewitness.studies.cards.numerics import NUMERICS
@@ -56,11 +57,13 @@ def _asked(it: Examined, name: str, check: Callable[[Examined], Fact]) -> Fact:
         warnings.simplefilter("ignore")
         try:
             found = check(it)
-            drew = found.holds is False and name in COMPARED and it.draws
         except Refused:
             raise
         except Exception as error:
-            return Fact("", f"not decided: {said(error)}")
+            found = Fact("", f"not decided: {said(error)}")
+            if name in LAWS:
+                found = Fact("", "raises", holds=False, reason=said(error))
+    drew = found.holds is False and name in COMPARED and it.draws
     why = excuse(it.subject, name) or ("it draws random numbers, other ones here" if drew else "")
     return replace(found, holds=None, reason=f"{why} ({found.reason})") if found.holds is False and why else found
 

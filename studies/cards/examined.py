@@ -60,6 +60,18 @@ class Examined:
         moving = steps_of(self.path).flatten(1).abs().amax(1) > 0
         return int(moving.nonzero()[0]) if moving.any() else STEPS
 
+    def groups_run(self, own: dict, everywhere: dict) -> Tensor:
+        """The path of the second of two tensors, in a group with settings of its own, others for all."""
+        params = [torch.nn.Parameter(4 * x) for x in (self.x0, self.y0)]
+        optimizer = self.subject.build([{"params": [params[0]]}, {"params": [params[1]], **own}], **everywhere)
+        points = [params[1].detach().clone()]
+        for grads in zip(self.g, self.other, strict=True):
+            for p, g in zip(params, grads, strict=True):
+                p.grad = g.clone()
+            optimizer.step()
+            points.append(params[1].detach().clone())
+        return torch.stack(points)
+
     def scaled(self, scale: float) -> list[Tensor]:
         return [scale * g for g in self.g]
 

@@ -10,7 +10,6 @@ import inspect
 import io
 import math
 from collections.abc import Callable
-from dataclasses import replace
 
 import torch
 from ratewitness.studies.cards.examined import (
@@ -27,7 +26,7 @@ from ratewitness.studies.cards.examined import (
 )
 from ratewitness.studies.cards.fact import Fact
 from ratewitness.studies.cards.subject import F64, Subject, gap, normal, play, said, steps_of, swaps
-from ratewitness.studies.cards.symmetries import rotation_of_columns, rotation_of_rows, signs_of_sides
+from ratewitness.studies.cards.symmetries import signs_of_sides, tensors
 from torch import Tensor
 
 SIZES = (1e-6, 1e-3, 1.0, 10.0)  # of gradients, over which a first step must go down
@@ -40,7 +39,6 @@ SUMMED = 1e-6  # sums over tensors in another order, enlarged by a recursion
 SINGLE_FACTORS = 1e-6  # what may compute a part of a step in float32, in another order
 CAST = 1e-5  # what is floating in a state is cast to the dtype of the parameters when it is loaded
 ULP = 6e-8  # relative, of float32
-ALIKE = 1e-2  # 1 - cosine: an orthogonalization in bfloat16 stays within
 EFFECT = 1e-12  # relative: a setting that changes less than this has no effect
 SWITCHES = ("nesterov", "amsgrad", "centered")
 NUMBERS = ("momentum", "betas", "alpha", "rho", "beta1", "beta2", "weight_decay", "eps", "dampening")
@@ -61,15 +59,14 @@ def descends(it: Examined) -> Fact:
 
 
 def keeps_descending(it: Examined) -> Fact:
-    """On one repeated gradient it goes down all the way."""
+    """On one repeated gradient it goes down, over every ten steps (a look ahead may go back in between)."""
     path = it.play([it.g[0]] * LONGER, output=True)
     along = it.subject.uphill * (steps_of(path) * it.g[0]).flatten(1).sum(1)
-    up = (~(along <= EXACT * along.abs().max())).nonzero()
-    if len(up):
-        step = int(up[0])
-        return broken("no", f"one repeated gradient: step {step + 1} goes up, <g, step> = {float(along[step]):.3g}")
-    if not float(along.sum()) < 0:
-        return broken("stays", f"one repeated gradient: {LONGER} steps do not move it")
+    for begin in range(it.first, LONGER, 10):
+        down = float(along[begin : begin + 10].sum())
+        if not down < 0:
+            where = f"one repeated gradient: steps {begin + 1} to {begin + 10} together"
+            return broken("no", f"{where} go up, <g, x - x0> = {down:.3g}" if down else f"{where} move nothing")
     return kept(f"yes, {LONGER} steps")
 
 
@@ -114,7 +111,8 @@ def rests_on_zero(it: Examined) -> Fact:
     if moved == 0:
         return kept("yes")
     what = "NaN" if moved != moved else f"a move of {moved:.3g}"
-    return broken("no", f"{SHORT} zero gradients, weight_decay 0: {what}", moved, 0.0)
+    free = ", weight_decay 0" * ("weight_decay" in it.subject.accepts)
+    return broken("no", f"{SHORT} zero gradients{free}: {what}", moved, 0.0)
 
 
 def zero_entries(it: Examined) -> Fact:
@@ -188,6 +186,8 @@ def groups(it: Examined) -> Fact:
             points.append(params[1].detach().clone())
         return torch.stack(points)
 
+    if tensors(it).finding == "together":
+        return excused("its tensors see each other")
     decaying = [it.subject.having(weight_decay=0.1)] if "weight_decay" in it.subject.accepts else []
     for examined in (it.bare, *decaying):
         decays = "" if examined is it.bare else ", weight_decay=0.1"
@@ -225,6 +225,42 @@ def lr_of_a_group(it: Examined) -> Fact:
     if gap(plain[1], quartered[1]) <= EFFECT:
         return broken("no", f"second group's lr {lr / 4:g} in place of {lr:g}: it ends at the same point")
     return kept("yes")
+
+
+def settings_of_a_group(it: Examined) -> Fact:
+    """A group's own weight_decay, momentum and betas act on its tensors as if all had them."""
+    if it.draws or tensors(it).finding == "together":
+        return excused("it draws random numbers" if it.draws else "its tensors see each other")
+    seen = []
+    for name in ("weight_decay", "momentum", "betas"):
+        changes = _changes(it, name) if name in it.subject.accepts else []
+        if not changes or changes[0][1].get("momentum"):
+            continue
+        other = changes[0][2]
+        try:
+            everywhere = it.groups_run({}, other)
+            own = it.groups_run(other, {})
+        except Exception:
+            continue
+        seen.append(name)
+        found = same(
+            own, everywhere, ("", f"{name} of a group is not its own"), f"the second of two groups, {other} in it", SUMMED
+        )
+        if found.holds is False:
+            return found
+    return kept(f"{', '.join(seen)} are") if seen else excused("it has none of these")
+
+
+def added_groups(it: Examined) -> Fact:
+    """Parameters that are added as a group later move like those that were there."""
+    p, q = (torch.nn.Parameter(it.x0.clone()) for _ in range(2))
+    optimizer = it.bare.build([p])
+    optimizer.add_param_group({"params": [q]})
+    for g in it.g[: it.first + 2]:
+        stepped(it, optimizer, [p, q], [g, g])
+    if torch.equal(q.detach(), it.x0):
+        return broken("do not move", "add_param_group after construction: its tensor stays")
+    return kept("move")
 
 
 def scheduled(it: Examined) -> Fact:
@@ -289,15 +325,19 @@ def _effect(it: Examined, name: str, base: dict, other: dict, steps: int = STEPS
     """The gap between the paths; None where the subject refuses one of the settings."""
     point = 4 * it.x0 if name == "weight_decay" else it.x0
     stream = [zeros(it.shape)] * 3 * (name == "weight_decay") + it.g * (steps // STEPS)
-    if it.subject.closure:  # a second gradient of the same step is another one
+    if it.subject.closure and name != "eps":  # a second gradient of the same step is another one
         stream = [lambda points, g=g: [x + g for x in points] for g in stream]
-    try:
-        torch.manual_seed(0)
-        plain = play(it.subject, point, stream, **base)
-        torch.manual_seed(0)
-        return gap(plain, play(it.subject, point, stream, **other))
-    except Exception:
-        return None
+    found = []
+    for size in (1.0, 1e-3) if name == "eps" else (1.0,):  # an epsilon may be one of the parameters' size
+        scaled = [size * g for g in stream] if size != 1 else stream
+        try:
+            torch.manual_seed(0)
+            plain = play(it.subject, size * point, scaled, **base)
+            torch.manual_seed(0)
+            found.append(gap(plain, play(it.subject, size * point, scaled, **other)))
+        except Exception:
+            return None
+    return max(found)
 
 
 def decay_shrinks(it: Examined) -> Fact:
@@ -381,28 +421,6 @@ def strides(it: Examined) -> Fact:
     return same(torch.stack(points), it.path, ("yes", "no"), "a parameter stored by columns", SINGLE_FACTORS)
 
 
-def treats_sides_alike(it: Examined) -> Fact:
-    """A matrix and its transpose move the same way, but for a factor."""
-    if len(it.shape) != 2:
-        return excused("it takes no matrices")
-    steps = steps_of(it.path).flatten(1)
-    turned = steps_of(it.play([g.mT.contiguous() for g in it.g], it.x0.mT.contiguous())).mT.flatten(1)
-    moving = (steps.norm(dim=1) > 0) & (turned.norm(dim=1) > 0)
-    cosine = (steps * turned).sum(1)[moving] / (steps.norm(dim=1) * turned.norm(dim=1))[moving]
-    if not len(cosine):
-        return excused("it does not move")
-    least = float(cosine.min())
-    if least > 1 - ALIKE:
-        return kept("yes", 1 - least, ALIKE)
-    wide = Examined(replace(it.subject, shape=it.shape[::-1]))
-    sides = [[turn(each).finding for turn in (rotation_of_rows, rotation_of_columns)] for each in (it, wide)]
-    if sides[0] == sides[1] and sides[0].count("no") == 1:
-        return excused("it turns with rotations of one side of a matrix only, and so works on one")
-    step = int(moving.nonzero()[int(cosine.argmin())])
-    what = f"a matrix of shape {it.shape} and its transpose: their steps {step + 1} have cosine {least:.4g}"
-    return broken("no", what, 1 - least, ALIKE)
-
-
 def signs(it: Examined) -> Fact:
     """Where rows and columns of a matrix change sign, its steps change theirs."""
     if len(it.shape) != 2:
@@ -410,6 +428,9 @@ def signs(it: Examined) -> Fact:
     found = signs_of_sides(it)
     if found.finding != "no":
         return kept(found.finding, found.number, ABOUT)
+    shifts = [normal(it.shape[0], 1, seed=t) for t in range(STEPS)]
+    if gap(steps_of(it.play([g + c for g, c in zip(it.g, shifts, strict=True)])), steps_of(it.path)) <= EXACT:
+        return excused("it subtracts the mean of each row from the gradient")
     return broken("no", "some rows and columns of x and of all gradients with the other sign", found.number, ABOUT)
 
 
@@ -467,7 +488,13 @@ def reload(it: Examined) -> Fact:
 
 
 def _restarted(it: Examined, dtype: torch.dtype) -> tuple[Tensor, Tensor] | str:
+    def quarter(t, optimizer, params):
+        for group in optimizer.param_groups if t == 6 else ():
+            if isinstance(group.get("lr"), float):
+                group["lr"] = group["lr"] / 4  # as a scheduler does; a load brings it back
+
     def restart(t, optimizer, params):
+        quarter(t, optimizer, params)
         if t != RESTART:
             return None
         buffer = io.BytesIO()
@@ -481,7 +508,7 @@ def _restarted(it: Examined, dtype: torch.dtype) -> tuple[Tensor, Tensor] | str:
     grads, x0 = [(g * (loud if t < 6 else 1.0)).to(dtype) for t, g in enumerate(it.g)], it.x0.to(dtype)
     try:
         torch.manual_seed(0)
-        plain = play(it.subject, x0, grads).double()
+        plain = play(it.subject, x0, grads, hook=quarter).double()
     except Exception as error:
         return said(error) if dtype == F64 else (zeros((2, 1)), zeros((2, 1)))
     try:
@@ -608,10 +635,20 @@ def no_dead_memory(it: Examined) -> Fact:
         if any(run is None for run in runs):
             continue
         gathers = any(gap(run[1], runs[0][1]) > EFFECT for run in runs[1:])  # else each step writes it anew
-        if gathers and all(gap(steps_of(run[0]), steps_of(runs[0][0])) <= EFFECT for run in runs[1:]):
+        if (
+            gathers
+            and not _follows(it, key, runs[0][1])
+            and all(gap(steps_of(run[0]), steps_of(runs[0][0])) <= EFFECT for run in runs[1:])
+        ):
             what = f"state[{key!r}] times 1.5, -1 or 0 after step {SHORT}: all steps are the same"
             return broken(f"state {key!r} is gathered and not used", what)
     return kept("yes" if names else "it has none")
+
+
+def _follows(it: Examined, key: str, kept_: Tensor) -> bool:
+    """Whether a buffer is one of the parameters (their average, say), and not of gradients: it moves with them."""
+    moved = _disturbed(it, key, 1.0, it.x0 + 1.0)
+    return moved is None or gap(moved[1], kept_) > EFFECT
 
 
 def no_idle_memory(it: Examined) -> Fact:
@@ -644,7 +681,7 @@ def _buffers(it: Examined) -> list[str]:
     return [k for k, v in _own(optimizer, p).items() if isinstance(v, Tensor) and v.is_floating_point() and v.numel() > 1]
 
 
-def _disturbed(it: Examined, key: str, factor: float) -> tuple[Tensor, Tensor] | None:
+def _disturbed(it: Examined, key: str, factor: float, x0: Tensor | None = None) -> tuple[Tensor, Tensor] | None:
     """The path where a buffer is multiplied after step SHORT, and the buffer one step later."""
     later = []
 
@@ -656,7 +693,7 @@ def _disturbed(it: Examined, key: str, factor: float) -> tuple[Tensor, Tensor] |
             later.append(buffer.clone())
 
     try:
-        path = it.play(hook=disturb)
+        path = it.play(x0=x0, hook=disturb)
     except Exception:
         return None
     return (path, later[0]) if later else None
@@ -721,13 +758,14 @@ LAWS: dict[str, Callable[[Examined], Fact]] = {
     "silent neighbours": silent_neighbour,
     "groups": groups,
     "lr of a group": lr_of_a_group,
+    "settings of a group": settings_of_a_group,
+    "added groups": added_groups,
     "schedulers": scheduled,
     "settings": every_setting,
     "decay shrinks": decay_shrinks,
     "leaves gradients alone": leaves_the_gradient,
     "keeps no gradient": forgets_the_buffer,
     "strides": strides,
-    "both sides alike": treats_sides_alike,
     "signs of rows and columns": signs,
     "in place": in_place,
     "closures": step_returns,

@@ -70,7 +70,7 @@ def yogi_moves_without_gradients(budget: Budget, initial_accumulator: float = 1e
 @claim("exact", "S24; pytorch_optimizer 4.1.0, Ranger, degenerated_to_sgd=False")
 @planted("degenerated to SGD", degenerated_to_sgd=True)
 def ranger_goes_uphill(budget: Budget, degenerated_to_sgd: bool = False) -> Verdict:
-    """S24: Ranger of pytorch_optimizer goes uphill at first: its step size is -1 while the rectification is not defined.
+    """S24: Ranger of pytorch_optimizer goes uphill at first: while the rectification is not defined, its step is negative.
 
     At the first step on Gaussian gradients from 1e-6 to 10, and on one repeated gradient."""
     slips = "descends", "keeps descending"
@@ -82,8 +82,8 @@ def ranger_goes_uphill(budget: Budget, degenerated_to_sgd: bool = False) -> Verd
 def srmm_jumps_to_zero(budget: Budget, cls: str = "SRMM") -> Verdict:
     """S24: SRMM of pytorch_optimizer moves on zero gradients: its average of the parameters starts at zero.
 
-    On zero gradients, and on one repeated gradient, where its first step goes up."""
-    return league.breaks(getattr(pytorch_optimizer, cls), "rests on zero gradients", "keeps descending")
+    12 zero gradients; SGDP is SGD with momentum and a projection."""
+    return league.breaks(getattr(pytorch_optimizer, cls), "rests on zero gradients")
 
 
 @claim("exact", "S24; pytorch_optimizer 4.1.0, Adan with maximize=True")
@@ -139,10 +139,11 @@ def some_write_into_gradients(
 
 @claim("exact", "S26; pytorch_optimizer 4.1.0, ADOPT; Taniguchi et al. (2024), arXiv:2411.02853, algorithm 2")
 @planted("clipped from the second step on", rule="ADOPT(clip_from=2)")
-def adopt_clips_one_step_late(budget: Budget, rule: str = "ADOPT()") -> Verdict:
-    """S26: ADOPT of pytorch_optimizer is not ADOPT with clipping: the bound k^(1/4) begins one step late.
+def adopt_clips_by_the_next_bound(budget: Budget, rule: str = "ADOPT()") -> Verdict:
+    """S26: ADOPT of pytorch_optimizer is not ADOPT with clipping: its bound is that of the next step.
 
-    At its second step the bound is 2^(1/4) in place of 1; otherwise its steps are those of the paper to 1e-9."""
+    (k + 1)^(1/4) in place of k^(1/4) at step k, from the first step that moves on; with that its steps are those of the
+    paper to 1e-9."""
     return league.parts_from(pytorch_optimizer.ADOPT, rule)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import asdict
 
@@ -21,7 +22,7 @@ TITLES = {
     "cost": "Cost",
 }
 ORDER = ("rule", "laws", "facts", "rates", "cost")
-PAGES = jinja2.Environment(autoescape=jinja2.select_autoescape(["html"]), keep_trailing_newline=True, trim_blocks=True)
+PAGES = jinja2.Environment(autoescape=False, keep_trailing_newline=True, trim_blocks=True)  # HTML by `| e`
 PAGES.filters["cell"] = lambda text: " ".join(text.split()).replace("|", "\\|").replace("<", "&lt;")
 
 MARKDOWN = PAGES.from_string(
@@ -162,7 +163,9 @@ def html(found: Card, figures: Mapping[str, str]) -> str:
 
 def as_json(found: Card) -> str:
     plain = asdict(without_series(found))
-    return json.dumps(plain, indent=1, ensure_ascii=False, default=repr) + "\n"
+    for line in plain["facts"]:
+        line["number"] = line["number"] if line["number"] is None or math.isfinite(line["number"]) else str(line["number"])
+    return json.dumps(plain, indent=1, ensure_ascii=False, default=repr, allow_nan=False) + "\n"
 
 
 def row(found: Card) -> dict[str, str]:

@@ -1,8 +1,8 @@
 """An optimizer class with its arguments, and how scripted gradients are played to it.
 
 The class is driven as its users drive it: built around parameters, p.grad set, step() called. Nothing of its code is read.
-A step that needs a closure gets one, which sets the same gradients however often it is called. A schedule-free optimizer is
-put into train mode for its steps; where its output is asked for, it is read in eval mode.
+A step that needs a closure gets one, of the linear loss 1 + <g, x> with the gradients g of that step. A schedule-free
+optimizer is put into train mode for its steps; where its output is asked for, it is read in eval mode.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import sys
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 
 import torch
@@ -23,7 +24,7 @@ from torch.optim import Optimizer
 F64 = torch.float64
 MATRIX = (5, 3)  # of most streams: full rank, no ties, more rows than columns
 VECTOR = (15,)
-DECAYS = ("weight_decay", "lambd")
+DECAYS = ("weight_decay", "lambd", "wd", "decay", "l2")
 SHAPES = (MATRIX, VECTOR, (3,), (), (2, 3, 2, 2), (1, 1))
 Grads = Sequence[Tensor | None] | Sequence[Sequence[Tensor | None]]
 
@@ -57,8 +58,22 @@ class Subject:
     @property
     def accepts(self) -> dict[str, object]:
         """The named arguments after the parameters, with their defaults; inspect.Parameter.empty where there is none."""
-        named = list(inspect.signature(self.cls).parameters.values())[1:]
-        return {each.name: each.default for each in named if each.kind not in (each.VAR_KEYWORD, each.VAR_POSITIONAL)}
+        arguments = list(inspect.signature(self.cls).parameters.values())[1:]
+        named = {each.name: each.default for each in arguments if each.kind not in (each.VAR_KEYWORD, each.VAR_POSITIONAL)}
+        if all(each.kind is not each.VAR_KEYWORD for each in arguments):
+            return named
+        return {**named, **self._forwarded}  # of a class that passes its arguments on, what its groups hold and it takes
+
+    @cached_property
+    def _forwarded(self) -> dict[str, object]:
+        found = {}
+        for name, value in self.settings.items():
+            try:
+                self.build([torch.nn.Parameter(torch.ones(self.shape, dtype=F64))], **{name: value})
+            except Exception:
+                continue
+            found[name] = value
+        return found
 
     @property
     def settings(self) -> dict[str, object]:
@@ -119,7 +134,7 @@ def resolve(spec: str, kwargs: Mapping[str, object] | None = None) -> Subject:
 
 def subject(cls: type[Optimizer], kwargs: Mapping[str, object] | None = None, spec: str | None = None) -> Subject:
     """A class as a subject that has taken a few steps. Raises Refused."""
-    if not (isinstance(cls, type) and callable(getattr(cls, "step", None)) and cls is not Optimizer):
+    if not (isinstance(cls, type) and issubclass(cls, Optimizer) and cls is not Optimizer):
         raise Refused(f"{spec or cls!r} is no optimizer class; accepted is one derived from torch.optim.Optimizer")
     found = Subject(spec or f"{cls.__module__}:{cls.__qualname__}", cls, dict(kwargs or {}))
     try:
@@ -138,7 +153,10 @@ def subject(cls: type[Optimizer], kwargs: Mapping[str, object] | None = None, sp
             raise Refused(f"{found.spec} takes no step on dense gradients: {_reason(takes[MATRIX])}")
         found, takes = wanting, again
     shape = next(shape for shape in SHAPES if not takes[shape])
-    return replace(found, shape=shape, takes=takes)
+    found = replace(found, shape=shape, takes=takes)
+    if found.lr == 0:
+        raise Refused(f"{found.spec} with lr = 0 moves nothing; accepted is a positive lr")
+    return found
 
 
 def _tried(found: Subject, shape: tuple[int, ...]) -> str:
@@ -189,9 +207,12 @@ def play(
             own = given if several or callable(given) else [given]
 
             def closure(own=own):
+                loss = torch.ones((), dtype=params[0].dtype)
                 for p, g in zip(params, own([p.detach() for p in params]) if callable(own) else own, strict=True):
                     p.grad = None if g is None else g.to(p.dtype).clone()
-                return torch.zeros((), dtype=params[0].dtype)
+                    if p.grad is not None:
+                        loss = loss + (p.grad * p.detach()).sum()
+                return loss
 
             closure()
             if hook is not None:

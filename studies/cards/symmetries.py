@@ -16,6 +16,8 @@ from ratewitness.studies.cards.fact import Fact
 from ratewitness.studies.cards.subject import F64, gap, normal, steps_of
 from torch import Tensor
 
+ALIKE = 1e-2  # 1 - cosine: an orthogonalization in bfloat16 stays within
+
 
 def _judged(it: Examined, points, grads, steps) -> Fact:
     word, number = it.symmetric(points, grads, steps)
@@ -66,6 +68,21 @@ def transposition(it: Examined) -> Fact:
     if len(it.shape) != 2:
         return excused("it takes no matrices")
     return _alike(it, lambda x: x.mT.contiguous())
+
+
+def both_sides(it: Examined) -> Fact:
+    """Whether a matrix and its transpose move the same way, but for a factor."""
+    if len(it.shape) != 2:
+        return excused("it takes no matrices")
+    steps = steps_of(it.path).flatten(1)
+    turned = steps_of(it.play([g.mT.contiguous() for g in it.g], it.x0.mT.contiguous())).mT.flatten(1)
+    moving = (steps.norm(dim=1) > 0) & (turned.norm(dim=1) > 0)
+    cosine = (steps * turned).sum(1)[moving] / (steps.norm(dim=1) * turned.norm(dim=1))[moving]
+    if not len(cosine):
+        return fact("it does not move")
+    number = 1 - float(cosine.min())
+    step = int(moving.nonzero()[int(cosine.argmin())]) + 1
+    return fact("alike" if number < ALIKE else f"unlike: their steps {step} have cosine {1 - number:.4g}", number, ALIKE)
 
 
 def flattening(it: Examined) -> Fact:
@@ -186,6 +203,7 @@ SYMMETRIES = {
     "permutations": permutations,
     "rows and columns": rows_and_columns,
     "transposition": transposition,
+    "rows against columns": both_sides,
     "flattening": flattening,
     "rotation of rows": rotation_of_rows,
     "rotation of columns": rotation_of_columns,

@@ -25,6 +25,8 @@ def assert_optimizer(
     rule with its arguments. Raises ValueError for a law that there is not, and Refused for what cannot be examined.
     """
     excused = excused or {}
+    if laws is not None and not laws and not claims:
+        raise ValueError("laws is empty and nothing is claimed; accepted are names of laws, or a claim")
     for name in (*(laws or ()), *excused):
         if name not in LAWS:
             raise ValueError(f"there is no law {name}; accepted are {', '.join(LAWS)}")

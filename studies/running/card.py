@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -105,4 +106,4 @@ this folder anew.
 
 def file_name(found: Card) -> str:
     words = [found.spec.replace(":", "."), *(f"{name}={value}" for name, value in found.kwargs.items())]
-    return "-".join("".join(c if c.isalnum() or c in "._=" else "" for c in word) for word in words)
+    return ",".join(re.sub(r"[^\w.=+-]+", "_", word) for word in words)
