@@ -25,7 +25,7 @@ from ratewitness.studies.cards.examined import (
     zeros,
 )
 from ratewitness.studies.cards.fact import Fact
-from ratewitness.studies.cards.subject import F64, Subject, gap, normal, play, said, steps_of, swaps
+from ratewitness.studies.cards.subject import F64, LOSS, Subject, gap, normal, play, said, steps_of, swaps
 from ratewitness.studies.cards.symmetries import signs_of_sides, tensors
 from torch import Tensor
 
@@ -202,7 +202,7 @@ def stepped(it: Examined, optimizer, params: list[Tensor], grads) -> None:
     def closure():
         for p, g in zip(params, grads, strict=True):
             p.grad = g.clone()
-        return torch.zeros((), dtype=params[0].dtype)
+        return LOSS + sum((g * p.detach()).sum() for p, g in zip(params, grads, strict=True))
 
     closure()
     optimizer.step(closure) if it.subject.closure else optimizer.step()

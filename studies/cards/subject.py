@@ -1,7 +1,7 @@
 """An optimizer class with its arguments, and how scripted gradients are played to it.
 
 The class is driven as its users drive it: built around parameters, p.grad set, step() called. Nothing of its code is read.
-A step that needs a closure gets one, of the linear loss 1 + <g, x> with the gradients g of that step. A schedule-free
+A step that needs a closure gets one, of the linear loss 1000 + <g, x> with the gradients g of that step. A schedule-free
 optimizer is put into train mode for its steps; where its output is asked for, it is read in eval mode.
 """
 
@@ -24,6 +24,7 @@ from torch.optim import Optimizer
 F64 = torch.float64
 MATRIX = (5, 3)  # of most streams: full rank, no ties, more rows than columns
 VECTOR = (15,)
+LOSS = 1e3  # so that it stays positive
 DECAYS = ("weight_decay", "lambd", "wd", "decay", "l2")
 SHAPES = (MATRIX, VECTOR, (3,), (), (2, 3, 2, 2), (1, 1))
 Grads = Sequence[Tensor | None] | Sequence[Sequence[Tensor | None]]
@@ -207,7 +208,7 @@ def play(
             own = given if several or callable(given) else [given]
 
             def closure(own=own):
-                loss = torch.ones((), dtype=params[0].dtype)
+                loss = torch.full((), LOSS, dtype=params[0].dtype)
                 for p, g in zip(params, own([p.detach() for p in params]) if callable(own) else own, strict=True):
                     p.grad = None if g is None else g.to(p.dtype).clone()
                     if p.grad is not None:
