@@ -87,6 +87,11 @@ def roster(out: Path, jobs: int) -> None:
         for found in pool.map(lambda each: made(*each, wanted), ROSTER):
             written(found, out)
             print(f"{output.title(found)}: {output.verdict(found)}", flush=True)
+    indexed(out)
+
+
+def indexed(out: Path) -> None:
+    """Sort cards.csv, and write the page that lists the cards."""
     table = pd.read_csv(out / "cards.csv", dtype=str, keep_default_na=False).sort_values(["optimizer", "arguments"])
     write_atomically(out / "cards.csv", table.to_csv(index=False))
     links = [f"[{row.optimizer}]({row.card})" for row in table.itertuples()]
