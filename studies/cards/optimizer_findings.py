@@ -148,7 +148,8 @@ def adopt_clips_by_the_next_bound(budget: Budget, rule: str = "ADOPT()") -> Verd
 
 
 def tables(verdicts: Mapping[str, Verdict]) -> dict[str, pd.DataFrame]:
-    return {name: verdict.table for name, verdict in verdicts.items()}
+    """What was found, with its counterexample, of all classes together."""
+    return {"counterexamples": pd.concat([verdict.table for verdict in verdicts.values()], ignore_index=True).fillna("")}
 
 
 if __name__ == "__main__":
