@@ -25,7 +25,7 @@ LEAGUE = {
     "size of the gradient does not matter": ("scaling", ("degree 0",)),
     "every entry on its own": ("entrywise", ("yes",)),
     "every tensor on its own": ("tensors", ("apart",)),
-    "turns with rotations": ("rotation", ("yes", "about", "up to epsilon")),
+    "turns with rotations": ("rotation", ("yes", "up to epsilon")),
     "free of where it is": ("translation", ("yes", "up to epsilon")),
     "decoupled decay": ("weight decay", ("decoupled",)),
     "order of gradients matters": ("order of gradients", ("matters",)),
@@ -94,7 +94,7 @@ def drawn(verdicts: Mapping[str, Verdict], caption: str) -> Figure:
         y, x = np.nonzero(holds == value)
         ax.plot(x, y, "o", color="C0", markerfacecolor=face, label=label)
     ax.set_yticks(range(len(rows)), names)
-    ax.set_xticks(range(len(LEAGUE)), LEAGUE, rotation=40, ha="right")
+    ax.set_xticks(range(len(LEAGUE)), LEAGUE, rotation=40, ha="right", rotation_mode="anchor")
     ax.set(xlim=(-0.5, len(LEAGUE) - 0.5), ylim=(len(rows) - 0.5, -0.5))
     figure.legend(loc="outside upper right", ncols=2, frameon=False)
     return figure
