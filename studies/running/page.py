@@ -162,10 +162,10 @@ def source_link(study: Study, out: Path) -> str:
 
 
 def _markdown(table: pd.DataFrame) -> str:
-    """A table of a page. Norms are written without bars: Markdown takes \\| for a bar of text."""
+    """A table of a page. Norms of formulas are written without bars: Markdown takes \\| for a bar of text, which others are."""
 
     def written(text):
-        return text.replace("\\|", r"\Vert ") if isinstance(text, str) else text
+        return text.replace("\\|", r"\Vert ").replace("|", "\\|") if isinstance(text, str) else text
 
     return table.map(written).rename(columns=written).to_markdown(index=False, floatfmt=".4g")
 
