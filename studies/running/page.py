@@ -162,7 +162,7 @@ def source_link(study: Study, out: Path) -> str:
 
 
 def _markdown(table: pd.DataFrame) -> str:
-    """A table of a page. Norms of formulas are written without bars: Markdown takes \\| for a bar of text, which others are."""
+    """A table of a page. Norms of formulas are written without bars; others are escaped, as Markdown ends a cell at them."""
 
     def written(text):
         return text.replace("\\|", r"\Vert ").replace("|", "\\|") if isinstance(text, str) else text
