@@ -142,7 +142,7 @@ def subject(cls: type[Optimizer], kwargs: Mapping[str, object] | None = None, sp
         found.build([torch.nn.Parameter(torch.ones(MATRIX, dtype=F64))])
     except Exception as error:
         first = said(error)
-        try:  # some want named parameters, or vectors
+        try:  # some take vectors alone
             found.build([torch.nn.Parameter(torch.ones(VECTOR, dtype=F64))])
         except Exception:
             raise Refused(f"{found.spec} cannot be built with {_shown(found.kwargs)}: {first}") from None
@@ -195,8 +195,8 @@ def play(
     """The path (steps + 1, *shape) from x0 along the gradients; of several tensors, a list of paths.
 
     grads[t] is one gradient, or one for each tensor, where None is a tensor without a gradient; or a function of the list of
-    parameters that gives the list of gradients. hook(t, optimizer,
-    parameters) is called before step t, and may return another optimizer to go on with. output: read in eval mode.
+    parameters that gives the list of gradients. hook(t, optimizer, parameters) is called before step t, and may return
+    another optimizer to go on with. output: read in eval mode.
     """
     several = not isinstance(x0, Tensor)
     params = [torch.nn.Parameter(x.clone()) for x in (x0 if several else [x0])]
